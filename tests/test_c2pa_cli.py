@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +68,45 @@ class TestVerify:
         assert main(["provenance", "verify", "changed.png", "-q"]) == 1
         assert capsys.readouterr().out == ""
 
-    @pytest.mark.parametrize("words", [["nothing.png"], ["photo.png", "--anchor", "photo.png"], ["c"]])
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ["nothing.png"],
+            ["photo.png", "--anchor", "photo.png"],
+            ["c"],
+            ["archive.zip"],
+            ["notes.txt"],
+            ["empty.png"],
+            ["half.png"],
+            ["half.jpg"],
+            ["half.webp"],
+            ["half.avif"],
+            ["photo.psd"],
+        ],
+    )
     def test_what_can_not_be_read_is_bad_input(self, words, capsys):
+        with zipfile.ZipFile("archive.zip", "w") as archive:
+            archive.write("photo.png")
+        Path("notes.txt").write_text("no picture")
+        Path("empty.png").touch()
+        for format in ("png", "jpg", "webp", "avif"):
+            if f"half.{format}" in words:
+                assert main(["remove", "photo.png", *EDIT, "-o", f"whole.{format}"]) == 0
+                Path(f"half.{format}").write_bytes(Path(f"whole.{format}").read_bytes()[:-100])
+        capsys.readouterr()
+        Path("photo.psd").write_bytes(b"8BPS" + bytes(100))
         assert main(["provenance", "verify", *words]) == 2
-        assert capsys.readouterr().err.count("\n") == 1
+        assert main(["provenance", "verify", *words, "--json"]) == 2
+        assert capsys.readouterr().err.count("\n") == 2
+
+    def test_a_manifest_that_can_not_be_looked_at_is_not_called_invalid(self, capsys, monkeypatch):
+        assert main(["remove", "photo.png", *EDIT, *SIGNED, "-o", "out.png"]) == 0
+        monkeypatch.setitem(sys.modules, "c2pa", None)
+        for words in ([], ["--json"]):
+            assert main(["provenance", "verify", "out.png", *words]) == 2
+        assert "pip install 'overpaint[c2pa]'" in capsys.readouterr().err
+        assert main(["provenance", "show", "out.png"]) == 0
+        assert "a manifest, which can't be read here" in " ".join(capsys.readouterr().out.split())
 
     def test_a_certificate_for_tests_says_that_nobody_trusts_it(self, capsys):
         assert main(["provenance", "make-test-certificate", "new"]) == 0

@@ -67,6 +67,11 @@ def saying(term: SourceType | str) -> bytes:
     return packet(f"<I:DigitalSourceType>{getattr(term, 'uri', term)}</I:DigitalSourceType>")
 
 
+def classical() -> Record:
+    """The record of an edit without generative AI."""
+    return record(EngineCard(name="telea", title=""), "telea", intent="remove", prompt=None)
+
+
 def learned(**changes: object) -> Record:
     made = record(prompt="a bench")
     return made.model_copy(update={"source_type": LEARNED, **changes})
@@ -126,7 +131,7 @@ class TestTheStatementInXmp:
         dc = "http://purl.org/dc/elements/1.1/"
         xmp = with_property(xmp, dc, "title", title, prefix="dc")
         before = declared_type(Metadata(xmp=xmp))
-        made = learned() if generative else record()
+        made = learned() if generative else classical()
         once = marked(xmp, made).metadata
         assert read_property(once.xmp, dc, "title") == read_property(xmp, dc, "title")
         after = declared_type(once)
@@ -153,7 +158,7 @@ class TestTheStatementInXmp:
     )
     def test_it_is_read_in_every_form_that_a_packet_may_give_it(self, xmp):
         assert declared_type(Metadata(xmp=xmp)) is SourceType.TRAINED_ALGORITHMIC_MEDIA
-        for made in (record(), learned()):
+        for made in (classical(), learned()):
             assert declared_type(marked(xmp, made).metadata) is SourceType.TRAINED_ALGORITHMIC_MEDIA
 
     @pytest.mark.parametrize(
@@ -176,7 +181,7 @@ class TestTheStatementInXmp:
         for before in (SourceType.DIGITAL_CAPTURE, SourceType.TRAINED_ALGORITHMIC_MEDIA):
             xmp = packet(body.replace("URI", before.uri))
             for generative in (True, False):
-                found = marked(xmp, learned() if generative else record()).metadata
+                found = marked(xmp, learned() if generative else classical()).metadata
                 assert declared_type(found) is joined_types([before, own[generative]])
                 assert read_property(found.xmp, dc, "creator") == "me"
                 assert read_property(sanitised(found.xmp), dc, "creator") == "me"
@@ -186,13 +191,13 @@ class TestTheStatementInXmp:
         bag = f'<rdf:Bag><rdf:li rdf:parseType="Resource">{inner}</rdf:li></rdf:Bag>'
         xmp = packet(f"<xmpMM:Ingredients>{bag}</xmpMM:Ingredients>")
         assert declared_type(Metadata(xmp=xmp)) is None
-        made = marked(xmp, record()).metadata
+        made = marked(xmp, classical()).metadata
         assert declared_type(made) is SourceType.HUMAN_EDITS
         assert inner.encode() in made.xmp
 
     def test_a_statement_that_is_no_term_stays_unless_generative_ai_took_part(self):
         other = saying("http://c2pa.org/digitalsourcetype/empty")
-        assert marked(other, record()).source_type == "http://c2pa.org/digitalsourcetype/empty"
+        assert marked(other, classical()).source_type == "http://c2pa.org/digitalsourcetype/empty"
         origin = stated_origin(marked(other, learned()).metadata)
         assert origin.term is not None
         assert origin.term.generative

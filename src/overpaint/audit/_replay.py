@@ -126,7 +126,7 @@ def replay(
         )
     notes = [*_require_input(record, picture)]
     request = request_again(record.resolved).merged(**(prompts or {}))
-    edited = studio.edit(picture, request, inputs=inputs, monitor=monitor)
+    edited = studio.edit(picture, request, inputs=inputs, monitor=monitor).repeating(record)
     done = edited.finished
     if record.marks is not None and record.marks.watermark is not None:
         done = done.watermarked(WatermarkChoice.of_record(record.marks.watermark))

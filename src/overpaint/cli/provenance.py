@@ -140,7 +140,7 @@ def _mapping(name: str, picture: Picture, stated: StatedOrigin, found: FoundReco
         "edits": [_edit(one) for one in _edits(made)],
         "marks": None if made is None or made.marks is None else made.marks.to_mapping(),
         "c2pa": {"in_words": (manifest := _manifest(picture))[0], "manifest": manifest[1]},
-        "in_words": _in_words(picture, stated, found),
+        "in_words": _in_words(picture, stated),
     }
 
 
@@ -207,20 +207,21 @@ def _lines(name: str, picture: Picture, stated: StatedOrigin, found: FoundRecord
     if marks is not None and marks.provenance == "none":
         lines.append(("provenance", "was switched off when the file was written"))
     lines.append(("C2PA", _manifest(picture)[0]))
-    return [*lines, ("in words", _in_words(picture, stated, found))]
+    return [*lines, ("in words", _in_words(picture, stated))]
 
 
-def _in_words(picture: Picture, stated: StatedOrigin, found: FoundRecord | None) -> str:
+def _in_words(picture: Picture, stated: StatedOrigin) -> str:
     """What the statements mean, without a claim that they are true."""
-    from overpaint.record import said_types
+    from overpaint.record import generator_of, said_types
 
-    made = None if found is None else found.record
     if stated.term is not None and stated.term.generative:
         return "the file says that generative AI made it or a part of it"
+    if stated.system or stated.version or stated.prompt:
+        return "its XMP names an AI system or a prompt for one, but has no source type of generative AI"
+    if (tool := generator_of(picture.metadata)) is not None:
+        return f"it has generation parameters of {tool}, which paints with generative AI; XMP does not say so"
     if any(one.generative for one in said_types(picture)):
         return "the file says in its record or manifest that generative AI made it or a part of it; its XMP does not"
-    if found is not None and made is None and found.tool != "Overpaint":
-        return f"it has generation parameters of {found.tool}, which paints with generative AI; XMP does not say so"
     if stated.source_type is None:
         return "the file does not say where its pixels came from; that is no proof of anything"
     return "the file says that no generative AI took part, or does not speak of any; that is no proof"

@@ -13,6 +13,8 @@ from .streams import as_written, load
 from .texts import print_json, print_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from overpaint.record.c2pa import ManifestReport
 
 TRUSTED, INVALID, UNTRUSTED, UNSIGNED = 0, 1, 3, 4
@@ -34,24 +36,47 @@ def verify(
 
     [dim]$[/] overpaint provenance verify photo.remove.jpg --anchor test-anchor.pem
 
-    Exit status: 0 trusted, 1 not valid, 3 valid, but no anchor vouches for the signer, 4 no manifest in the file.
+    Exit status: 0 trusted, 1 not valid, 2 not looked at: no picture, or it can't be read, 3 valid, but no anchor
+    vouches for the signer, 4 no manifest in the picture.
 
     Args:
         anchor: Trust the signers that this certificate vouches for. May be given again. Left out, none is trusted.
     """
-    from overpaint.picture import format_of
-    from overpaint.picture.open import read_whole
-    from overpaint.record.c2pa import anchors_of, read_manifest
+    from overpaint.errors import InputError, OverpaintError
 
-    anchors = anchors_of(Path(one) for one in anchor)
-    data = read_whole(load(file))
-    report = read_manifest(data, format_of(data), anchors=anchors)
+    try:
+        report = _report_on(file, anchor)
+    except InputError:
+        raise
+    except OverpaintError as error:  # exit status 1 would say that the file was looked at and is not valid
+        raise InputError(error.message, code=error.code, value=error.value, hint=error.hint) from error
     if printed.json:
         print_json(_mapping(file, report))
     elif not printed.quiet:
         unsigned = [("manifest", "none: the file is not signed, which says nothing about it")]
         print_rows([("file", as_written(file)), *(unsigned if report is None else report.lines())])
     return status_of(report)
+
+
+def _report_on(file: str, anchor: Iterable[str]) -> ManifestReport | None:
+    from overpaint.errors import PictureError
+    from overpaint.picture import format_of, open_picture
+    from overpaint.picture.c2pa_store import check_whole
+    from overpaint.picture.open import read_whole
+    from overpaint.record.c2pa import anchors_of, read_manifest
+
+    anchors = anchors_of(Path(one) for one in anchor)
+    data = read_whole(load(file))
+    format = format_of(data)
+    if format is None:
+        open_picture(load(file))  # says what the file is instead of a picture
+    report = read_manifest(data, format, anchors=anchors)
+    if report is None:
+        try:
+            check_whole(data, format)
+        except PictureError as error:
+            raise error.within(as_written(file)) from None
+    return report
 
 
 def status_of(report: ManifestReport | None) -> int:

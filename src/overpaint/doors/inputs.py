@@ -277,10 +277,10 @@ def insert_from(source: Source, mask: Source | None, place: Size) -> Picture:
     Raises:
         PictureError, MaskError: A file can't be read, or the mask has another size.
     """
-    from overpaint.picture import Metadata, from_array, open_picture
+    from overpaint.picture import from_array, open_picture
     from overpaint.studio.inserts import insert_raster
 
     picture = open_picture(source)
     raster = insert_raster(picture, None if mask is None else mask_from(mask, picture.size), place)
-    said = Metadata(xmp=picture.metadata.xmp, text=picture.metadata.text)
+    said = replace(picture.metadata, icc=None, code_points=None)  # the raster is sRGB
     return replace(from_array(raster), metadata=said, source=picture.source)

@@ -46,6 +46,8 @@ class Metadata:
         iptc: The Photoshop image resource block, thumbnails removed.
         dpi: Dots per inch, across and down.
         text: PNG text by keyword; a JPEG or GIF file's comment as "Comment".
+        further_xmp: Packets that the file has beside `xmp`, as they are there: Extended XMP of a JPEG file, or a second
+            packet. They are read for what they say of the picture's origin; no writer writes them.
     """
 
     icc: bytes | None = None
@@ -55,6 +57,7 @@ class Metadata:
     iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
     text: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    further_xmp: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

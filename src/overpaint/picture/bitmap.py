@@ -12,6 +12,9 @@ from .decoded import IndexedPixels, animated, comment_text, indices_of, loaded, 
 from .limits import PictureLimits
 
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # lengths of the header behind the file header
+_GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
+_GIF_XMP = b"\x0bXMP DataXMP"
+_GIF_XMP_END = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
 _EMBEDDED_PROFILE = b"DEBM"  # bV5CSType PROFILE_EMBEDDED, little endian
 
 
@@ -51,8 +54,33 @@ def read_gif(data: bytes, limits: PictureLimits) -> Picture:
     if image.is_animated:
         raise animated("GIF")
     pixels = of_image(loaded(GifImageFile, data))
-    found = Metadata(xmp=image.info.get("xmp"), text=comment_text(image.info.get("comment")))
+    packets = _gif_xmp(data)
+    comment = comment_text(image.info.get("comment"))
+    found = Metadata(xmp=packets[0] if packets else None, text=comment, further_xmp=tuple(packets[1:]))
     return stored_picture(pixels, "palette 8-bit", found)
+
+
+def _gif_xmp(data: bytes) -> list[bytes]:
+    """The XMP packets of a GIF file (XMP, part 3, 1.1.2): in application extensions, not in sub-blocks as other data
+    are, but whole, with 258 bytes behind each that lead every reader of sub-blocks to its end.
+    """
+    found: list[bytes] = []
+    at = _behind_palette(data, 10, 13)
+    while at < len(data) and data[at] in (_GIF_EXTENSION, _GIF_IMAGE):
+        is_image = data[at] == _GIF_IMAGE  # whose data stand behind a palette and the size of the first code
+        start = end = _behind_palette(data, at + 9, at + 10) + 1 if is_image else at + 2
+        while end < len(data) and data[end]:
+            end += data[end] + 1
+        if data[start : start + 12] == _GIF_XMP:
+            found.append(data[start + 12 : end + 1].removesuffix(_GIF_XMP_END))
+        at = end + 1
+    return found
+
+
+def _behind_palette(data: bytes, flags: int, at: int) -> int:
+    """Where a GIF's block goes on behind the palette that may stand at `at`; `flags` is where its flags are."""
+    packed = data[flags] if flags < len(data) else 0
+    return at + (3 << (packed & 7) + 1 if packed & 0x80 else 0)
 
 
 def read_bmp_indices(data: bytes) -> IndexedPixels | None:

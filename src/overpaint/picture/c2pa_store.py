@@ -52,6 +52,25 @@ def holds_manifest(data: bytes, format: str | None) -> bool:
         return False
 
 
+def check_whole(data: bytes, format: str | None) -> None:
+    """Raise PictureError where a file is cut off or damaged, so that a store may be missing. GIF files are not checked.
+
+    Args:
+        data: The file.
+        format: Its format, as in `Source.format`.
+    """
+    try:
+        if format == "tiff":
+            block = TagBlock(data)
+            block.directory(block.first)
+        elif format in ("avif", "heif"):
+            list(bmff.boxes(data, 0, len(data)))
+        else:
+            list(_parts(data, format))
+    except (MalformedIFD, struct.error) as error:
+        raise PictureError(f"the file is damaged or truncated: {error}") from error
+
+
 def without_manifest(data: bytes, format: str | None) -> bytes:
     """A PNG, JPEG or WebP file without its manifest store, every other byte as it is. Files of other formats hold the
     positions of what follows a store, so that they are given back as they are.

@@ -44,6 +44,7 @@ def stored_picture(
         exif=clean,
         xmp=xmp_packets.sanitised(found.xmp) if found.xmp else None,
         iptc=iptc_blocks.without_thumbnails(found.iptc) if found.iptc else None,
+        further_xmp=tuple(one for one in found.further_xmp if xmp_packets.IPTC_EXTENSION.encode() in one),
         dpi=found.dpi or exif_blocks.resolution(clean),
         text=MappingProxyType({name: text for name, text in found.text.items() if not _hides_picture(text)}),
     )

@@ -6,6 +6,7 @@ libjpeg-turbo, and the same pixels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from overpaint.errors import PictureError
@@ -17,6 +18,7 @@ from .limits import PictureLimits
 
 EXIF = b"Exif\0"
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
+EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 ICC = b"ICC_PROFILE\0"
 PHOTOSHOP = b"Photoshop 3.0\0"
 
@@ -76,8 +78,8 @@ def _check_length(file: JpegFile) -> None:
 
 
 def _with_metadata(pixels: Picture, mode: str, parts: list[JpegSegment]) -> Picture:
-    exif = xmp = dpi = None
-    resources, comment = [], b""
+    exif = dpi = None
+    resources, packets, comment = [], [], b""
     profile: dict[int, bytes] = {}
     for part in parts:
         body = part.body
@@ -87,8 +89,8 @@ def _with_metadata(pixels: Picture, mode: str, parts: list[JpegSegment]) -> Pict
             dpi = (x * scale, y * scale) if scale and x and y else None
         elif part.marker == APP1 and body.startswith(EXIF) and exif is None:
             exif = b"Exif\0\0" + body[6:]
-        elif part.marker == APP1 and body.startswith(XMP) and xmp is None:
-            xmp = body[len(XMP) :]
+        elif part.marker == APP1 and body.startswith(XMP):
+            packets.append(body[len(XMP) :])
         elif part.marker == APP2 and body.startswith(ICC) and len(body) > 14:
             profile.setdefault(body[12], body[14:])
         elif part.marker == COM and body.strip(b"\0 "):
@@ -96,5 +98,21 @@ def _with_metadata(pixels: Picture, mode: str, parts: list[JpegSegment]) -> Pict
         elif part.marker == APP13 and body.startswith(PHOTOSHOP):
             resources.append(body[len(PHOTOSHOP) :])
     icc = b"".join(profile[i] for i in sorted(profile)) if sorted(profile) == list(range(1, len(profile) + 1)) else b""
-    found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=b"".join(resources), dpi=dpi, text=comment_text(comment))
+    xmp = packets[0] if packets else None
+    further = (*packets[1:], *_extended_xmp(parts))
+    found = Metadata(icc, None, exif, xmp, b"".join(resources), dpi, comment_text(comment), further)
     return stored_picture(pixels, mode, found, lossless=False)
+
+
+def _extended_xmp(parts: list[JpegSegment]) -> Iterator[bytes]:
+    """Packets that are too long for one segment (XMP, part 3, 1.1.3.1): each in parts with its digest, length and the
+    part's offset. Parts that are missing are passed over.
+    """
+    found: dict[bytes, dict[int, bytes]] = {}
+    start = len(EXTENDED_XMP)
+    for part in parts:
+        if part.marker == APP1 and part.body.startswith(EXTENDED_XMP):
+            offset = int.from_bytes(part.body[start + 36 : start + 40], "big")
+            found.setdefault(part.body[start : start + 32], {}).setdefault(offset, part.body[start + 40 :])
+    for packet in found.values():
+        yield b"".join(packet[offset] for offset in sorted(packet))

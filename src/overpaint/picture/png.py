@@ -159,24 +159,26 @@ def _with_metadata(pixels: Picture, mode: str, others: list[tuple[bytes, bytes]]
     icc = inflated(first.get(b"iCCP", b"").partition(b"\0")[2][1:])
     x, y, unit = struct.unpack(">IIB", first.get(b"pHYs", bytes(9)))
     dpi = (x * 0.0254, y * 0.0254) if unit == 1 and x and y else None
-    exif, xmp, iptc = first.get(b"eXIf"), b"", b""
+    exif, iptc = first.get(b"eXIf"), b""
+    packets: list[bytes] = []
     text: dict[str, str] = {}
     for kind, body in others:
         keyword, found = _text(kind, body, inflated)
         if keyword == XMP_KEYWORD:
-            xmp = xmp or found
+            packets.append(found)
         elif keyword.startswith(PROFILE_KEYWORD):
             raw, what = _raw_profile(found), keyword.removeprefix(PROFILE_KEYWORD)
             if what in ("exif", "APP1") and raw[:4] == b"Exif":
                 exif = exif or raw
             elif what == "xmp":
-                xmp = xmp or raw
+                packets.append(raw)
             elif what in ("8bim", "iptc") and raw:
                 iptc = iptc or (raw if raw[:4] == b"8BIM" else iptc_blocks.from_records(raw))
         elif keyword:
             text.setdefault(keyword, found.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
     points = _code_points(first, profile=bool(icc))
-    return stored_picture(pixels, mode, Metadata(icc, points, exif, xmp, iptc, dpi, text))
+    xmp, *further = [one for one in packets if one] or [b""]
+    return stored_picture(pixels, mode, Metadata(icc, points, exif, xmp, iptc, dpi, text, tuple(further)))
 
 
 def _code_points(first: dict[bytes, bytes], profile: bool) -> CodePoints | None:

@@ -10,11 +10,15 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from xml.parsers import expat
 
 from .hidden_pictures import holds_picture
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+"""Namespace of IPTC's extension schema, which has the properties on a picture's origin."""
+
 _XAP = "http://ns.adobe.com/xap/1.0/"
 _ORIENTATION = ("http://ns.adobe.com/tiff/1.0/", "Orientation")
 # Pictures and gain maps of the original would still show removed things; offsets to appended ones would be wrong.
@@ -123,8 +127,8 @@ def read_property(xmp: bytes | None, namespace: str, name: str) -> str | None:
 
 
 def read_values(xmp: bytes | None, *names: tuple[str, str]) -> tuple[tuple[str, ...], ...]:
-    """Every text of each of these properties of the packet's subject: a simple one, those of a list, or what it refers
-    to. Parts of other properties are left out.
+    """Every text of each of these properties of the packet's subject: a simple one, those of a list, what it refers to,
+    or its value beside qualifiers (rdf:value). Parts of other properties are left out.
 
     Args:
         xmp: The packet.
@@ -259,8 +263,9 @@ class _XmpParser:
         namespace, _, local = name.rpartition(" ")
         outer = [one.name for one, _ in self.open[-2:]]
         element = _XmpProperty((namespace, local), at, top=outer == [(RDF, "RDF"), (RDF, "Description")])
-        if referred := attributes.get(f"{RDF} resource"):
-            element.values.append(referred)
+        for form in ("resource", "value"):  # what it refers to; or, where it has qualifiers, its text
+            if text := attributes.get(f"{RDF} {form}"):
+                element.values.append(text)
         self.open.append((element, []))
         subject = (namespace, local) == (RDF, "Description") and outer[-1:] == [(RDF, "RDF")]
         if (namespace, local) == (RDF, "Description"):
@@ -292,9 +297,9 @@ class _XmpParser:
         element.take(element.value)
         if text := element.value.strip():
             element.values.append(text)
-        if self.open:  # a list and its items have no names of their own
+        if self.open:  # a list, its items, and the value of a property with qualifiers have no names of their own
             outer = self.open[-1][0]
-            if element.name[0] == RDF and element.name[1] != "Description":
+            if element.name[0] == RDF:
                 outer.values += element.values
             outer.length += element.length
             outer.shows = outer.shows or (element.name[0] == RDF and element.shows)
@@ -306,14 +311,22 @@ class _XmpParser:
 
 
 def _parsed(data: bytes) -> _XmpContents:
-    """One pass over the packet. _UnreadableXmp unless it is well-formed UTF-8 XML, without entities, not too large."""
+    """What is in the packet. _UnreadableXmp unless it is well-formed UTF-8 XML, without entities, not too large."""
+    found = _looked_through(data)
+    if found is None:
+        raise _UnreadableXmp
+    return found
+
+
+@lru_cache(maxsize=2)
+def _looked_through(data: bytes) -> _XmpContents | None:
+    """One pass over the packet; None where it can't be read. Several questions follow on each packet."""
     if len(data) > _LARGEST:
-        raise _UnreadableXmp("too large")
+        return None
     parser = _XmpParser(data)
     try:
         parser.parser.Parse(data.rstrip(b"\0 \r\n\t"), True)
-    except (expat.ExpatError, ValueError, RecursionError) as error:
-        raise _UnreadableXmp(str(error)) from error
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:64]:
-        raise _UnreadableXmp("not UTF-8")
-    return parser.found
+    except (expat.ExpatError, ValueError, RecursionError):
+        return None
+    is_wide = data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:64]
+    return None if is_wide else parser.found

@@ -6,8 +6,9 @@ tools. `provenance` is what a file says of its origin to programs that know noth
 
 from __future__ import annotations
 
+from ._claims import StatedOrigin, declared_type, said_types, stated_origin, type_of_record
 from ._embed import NAMESPACE, SIDECAR_SUFFIX, embed, sidecar_path, strip
-from ._found import read_record
+from ._found import generator_of, read_record
 from ._marks import MarksRecord, ProvenanceMode, WatermarkRecord
 from ._record import FoundRecord, Record, RegionRecord, StoredRecord, version
 from .infotext import Infotext, infotext, parse_infotext
@@ -17,12 +18,7 @@ from .provenance import (
     Provenance,
     Seal,
     SealedFile,
-    StatedOrigin,
-    declared_type,
     provenance_of,
-    said_types,
-    stated_origin,
-    type_of_record,
     with_statement,
 )
 from .source_type import SourceType, joined_types, source_type_named, type_of_edit
@@ -52,6 +48,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "declared_type",
     "embed",
     "found_watermark",
+    "generator_of",
     "infotext",
     "joined_types",
     "parse_infotext",

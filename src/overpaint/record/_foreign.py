@@ -23,7 +23,7 @@ def from_text(text: Mapping[str, str]) -> Iterator[FoundRecord]:
     for key, reader in (readers | {"parameters": from_parameters, "prompt": _comfyui}).items():
         if (raw := text.get(key)) and (found := reader(raw)):
             yield found
-    if raw := text.get("workflow"):
+    if isinstance(_table(raw := text.get("workflow", "")).get("nodes"), list):
         note = "there is only the editor's workflow; its settings can't be read without the nodes that wrote it"
         yield FoundRecord("ComfyUI", raw, notes=(note,))
 

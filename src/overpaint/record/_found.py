@@ -58,6 +58,19 @@ def own_record(metadata: Metadata) -> Record | None:
     return None
 
 
+def generator_of(metadata: Metadata) -> str | None:
+    """The tool whose generation parameters are within a file, which so says that generative AI took part; None for
+    none. Ours count where they name a sampler or a model, which edits without generative AI have not.
+    """
+    for found in _foreign_records(metadata):
+        ours = found.tool == "Overpaint" and bool(found.settings.keys() & {"sampler", "model"})
+        # any text named "parameters" is taken for a prompt of AUTOMATIC1111's: without settings it proves nothing
+        theirs = found.tool != "Overpaint" and (bool(found.settings) or found.tool != "AUTOMATIC1111")
+        if ours or theirs:
+            return found.tool
+    return None
+
+
 def _own_texts(metadata: Metadata) -> Iterator[tuple[str, str]]:
     if (text := metadata.text.get(PNG_RECORD)) is not None:
         yield text, "PNG text"

@@ -13,7 +13,6 @@ What the original says of itself is never removed: a stronger statement stays, a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePath
@@ -21,25 +20,28 @@ from typing import Any, Protocol
 
 from overpaint.geometry import Box, Size
 from overpaint.picture import Metadata, Picture, Source
-from overpaint.picture.c2pa_store import holds_manifest
-from overpaint.picture.xmp import is_extensible, read_values, with_properties, with_property
+from overpaint.picture.xmp import IPTC_EXTENSION, is_extensible, read_values, with_properties, with_property
 from overpaint.request import ResolvedRequest
 
-from ._embed import NAMESPACE
-from ._found import own_record
+from ._claims import (
+    ORIGINAL_TYPE,
+    PROMPT,
+    SYSTEM,
+    TEXTS,
+    TYPE,
+    VERSION,
+    declared_type,
+    said_types,
+    stated_origin,
+    type_of_record,
+)
 from ._marks import ProvenanceMode
 from ._record import Record, RegionRecord
-from .source_type import SourceType, joined_types, source_type_named
+from .source_type import SourceType, joined_types
 from .watermarks import WatermarkChoice
 
-IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
-"""Namespace of IPTC's extension schema."""
-
-_TYPE = "DigitalSourceType"
-_SYSTEM, _VERSION, _PROMPT = "AISystemUsed", "AISystemVersionUsed", "AIPromptInformation"
-_ORIGINAL_TYPE = "source_type_original"
-_TYPE_URI = re.compile(rb"digitalsourcetype/([A-Za-z]{3,60})")
 _LONGEST_IN_JPEG = 65_000  # bytes of XMP that one JPEG segment holds, with some to spare
+_LONGEST_TEXT = 2000  # characters of a statement that a packet of our own takes over
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,74 +205,6 @@ def provenance_of(edits: Iterable[EditStatement], picture: Picture, marking: Mar
     )
 
 
-def type_of_record(record: Record) -> SourceType:
-    """What the edit of a record makes of a photograph; of an older record, by the weights that it used."""
-    learned = SourceType.COMPOSITE_WITH_TRAINED_ALGORITHMIC_MEDIA if record.resolved.models else SourceType.HUMAN_EDITS
-    return source_type_named(record.source_type) or learned
-
-
-def said_types(picture: Picture) -> tuple[SourceType, ...]:
-    """All terms that a picture's file has: in XMP, in C2PA manifests, and in a record of ours.
-
-    Manifests are searched for the URIs of terms, whether they are sound or not.
-    """
-    declared = declared_type(picture.metadata)
-    found = [] if not isinstance(declared, SourceType) else [declared]
-    data = picture.source.data
-    if data is not None and holds_manifest(data, picture.source.format):
-        terms = (source_type_named(one[1].decode("ascii")) for one in _TYPE_URI.finditer(data))
-        found += [term for term in terms if term is not None]
-    record = own_record(picture.metadata)
-    if record is not None:
-        found += [type_of_record(one) for one in (*(record.earlier or ()), record)]
-    return tuple(dict.fromkeys(found))
-
-
-def declared_type(metadata: Metadata) -> SourceType | str | None:
-    """What a file's XMP says of its origin: the strongest of the terms, else a text that is none; None for nothing.
-
-    A packet that can't be parsed is searched for the URI of a term.
-    """
-    xmp = metadata.xmp
-    if not xmp:
-        return None
-    texts = [text for text in read_values(xmp, (IPTC_EXTENSION, _TYPE))[0] if text]
-    if not texts and not is_extensible(xmp):
-        texts = [found[1].decode("ascii") for found in _TYPE_URI.finditer(xmp.replace(b"\0", b""))]
-    known = [term for text in texts if (term := source_type_named(text)) is not None]
-    return joined_types(known) or next(iter(texts), None)
-
-
-@dataclass(frozen=True, slots=True)
-class StatedOrigin:
-    """What a file's XMP says of its origin; "" for what it leaves open.
-
-    Attributes:
-        source_type: A term, or a text that is none; None for nothing.
-        original_type: What the original said before an edit of ours.
-        system: The AI systems that took part.
-        version: Their versions.
-        prompt: The prompts.
-    """
-
-    source_type: SourceType | str | None
-    original_type: str = ""
-    system: str = ""
-    version: str = ""
-    prompt: str = ""
-
-    @property
-    def term(self) -> SourceType | None:
-        """The source type, where it is a term of the vocabulary."""
-        return self.source_type if isinstance(self.source_type, SourceType) else None
-
-
-def stated_origin(metadata: Metadata) -> StatedOrigin:
-    """What a file's XMP says of its origin, by any program."""
-    names = ((NAMESPACE, _ORIGINAL_TYPE), *((IPTC_EXTENSION, name) for name in (_SYSTEM, _VERSION, _PROMPT)))
-    return StatedOrigin(declared_type(metadata), *("; ".join(texts) for texts in read_values(metadata.xmp, *names)))
-
-
 def with_statement(metadata: Metadata, provenance: Provenance, marking: Marking, format: str) -> MarkedMetadata:
     """The metadata with the statement of the origin, as the marking asks for it.
 
@@ -286,22 +220,36 @@ def with_statement(metadata: Metadata, provenance: Provenance, marking: Marking,
     """
     declared = provenance.declared
     kept = declared is not None and _says_enough(declared, provenance.source_type)
+    readable = not metadata.xmp or is_extensible(metadata.xmp)
+    xmp = _carried(metadata, metadata.xmp) if metadata.further_xmp and readable else metadata.xmp
     if marking.mode == "none":
         notes = () if declared is None or kept else (_still_said(declared),)
-        return MarkedMetadata(metadata, _text(declared), notes)
-    if metadata.xmp and not is_extensible(metadata.xmp):
-        return _stated_alone(metadata, provenance, marking, "can't be read")
-    whole = _stated(metadata.xmp, provenance, marking, change_type=not kept)
-    if format == "jpeg" and _bare_length(whole or b"") > _LONGEST_IN_JPEG:
-        return _stated_alone(metadata, provenance, marking, "is too large for a JPEG file")
-    return MarkedMetadata(replace(metadata, xmp=whole), _text(declared if kept else provenance.source_type))
+        return MarkedMetadata(replace(metadata, xmp=xmp, further_xmp=()), _text(declared), notes)
+    why = "" if readable else "can't be read"
+    if readable:
+        xmp = _stated(xmp, provenance, marking, change_type=not kept)
+        if format == "jpeg" and _bare_length(xmp or b"") > _LONGEST_IN_JPEG:
+            why = "is too large for a JPEG file"
+    if why:  # a packet of our own takes its place
+        xmp = _stated(_carried(metadata, None), provenance, marking, change_type=not kept)
+        why = f"the original's XMP ({len(metadata.xmp or b''):,} bytes) {why}, and is left out"
+    source_type = _text(declared if kept else provenance.source_type)
+    return MarkedMetadata(replace(metadata, xmp=xmp, further_xmp=()), source_type, (why,) if why else ())
 
 
-def _stated_alone(metadata: Metadata, provenance: Provenance, marking: Marking, why: str) -> MarkedMetadata:
-    """The statement in a packet of its own, in place of the original's."""
-    xmp = _stated(None, provenance, marking, change_type=True)
-    note = f"the original's XMP ({len(metadata.xmp or b''):,} bytes) {why}, and is left out"
-    return MarkedMetadata(replace(metadata, xmp=xmp), provenance.source_type, (note,))
+def _carried(metadata: Metadata, onto: bytes | None) -> bytes | None:
+    """A packet with what the original's packets say of its origin, those that are not kept too."""
+    said, there = stated_origin(metadata), stated_origin(Metadata(xmp=onto))
+    declared = said.source_type.uri if isinstance(said.source_type, SourceType) else _text(said.source_type)
+    texts = zip(
+        TEXTS, (said.system, said.version, said.prompt), (there.system, there.version, there.prompt), strict=True
+    )
+    values = {name: text[:_LONGEST_TEXT] for (_, name), text, own in texts if text != own}
+    if declared and said.source_type != there.source_type:
+        values[TYPE[1]] = declared
+    if said.original_type != there.original_type:
+        onto = with_property(onto, *ORIGINAL_TYPE, said.original_type[:_LONGEST_TEXT])
+    return with_properties(onto, IPTC_EXTENSION, values, prefix="Iptc4xmpExt", nested=False) if values else onto
 
 
 def _says_enough(declared: SourceType | str, made: SourceType) -> bool:
@@ -319,15 +267,14 @@ def _text(declared: SourceType | str | None) -> str:
 
 def _stated(xmp: bytes | None, provenance: Provenance, marking: Marking, *, change_type: bool) -> bytes | None:
     """The packet with all properties."""
-    names = ((NAMESPACE, _ORIGINAL_TYPE), *((IPTC_EXTENSION, name) for name in (_SYSTEM, _VERSION, _PROMPT)))
-    original, *rest = read_values(xmp, *names)
-    earlier = {name: "; ".join(texts) for (_, name), texts in zip(names[1:], rest, strict=True)}
-    values = {_TYPE: provenance.source_type.uri} if change_type else {}
+    original, *rest = read_values(xmp, ORIGINAL_TYPE, *TEXTS)
+    earlier = {name: "; ".join(texts) for (_, name), texts in zip(TEXTS, rest, strict=True)}
+    values = {TYPE[1]: provenance.source_type.uri} if change_type else {}
     for name, text, between in _texts(provenance, marking):
         if text not in (there := values.get(name, earlier[name])):
             values[name] = f"{there}{between}{text}" if there else text
     if change_type and provenance.declared is not None and not original:
-        xmp = with_property(xmp, NAMESPACE, _ORIGINAL_TYPE, _text(provenance.declared))
+        xmp = with_property(xmp, *ORIGINAL_TYPE, _text(provenance.declared))
     if not values:
         return xmp
     return with_properties(xmp, IPTC_EXTENSION, values, prefix="Iptc4xmpExt", nested=False)
@@ -339,11 +286,11 @@ def _texts(provenance: Provenance, marking: Marking) -> Iterator[tuple[str, str,
         return
     edits = [one for one in provenance.edits if one.source_type.generative]
     for system in dict.fromkeys(_system(one) for one in edits):
-        yield _SYSTEM, system, "; "
+        yield SYSTEM[1], system, "; "
     for version in dict.fromkeys(one.overpaint for one in edits):
-        yield _VERSION, f"Overpaint {version}", "; "
+        yield VERSION[1], f"Overpaint {version}", "; "
     for prompt in dict.fromkeys(one.prompt for one in edits if one.prompt):
-        yield _PROMPT, prompt, "\n"
+        yield PROMPT[1], prompt, "\n"
 
 
 def _system(edit: EditStatement) -> str:

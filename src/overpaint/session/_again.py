@@ -64,7 +64,9 @@ def painted_again(
         request = EditRequest.of(**take.record.resolved.settings())
         picture = without_file(below.picture) if steps else below.picture
         rasters = contents.rasters(request)
-        edited = studio.edit(picture, request.merged(image=None), inputs=rasters, monitor=monitor)
+        edited = studio.edit(picture, request.merged(image=None), inputs=rasters, monitor=monitor).repeating(
+            take.record
+        )
         again, _ = take_of(edited, below, steps)
         alone = StepState(done.step, (digest,))
         yield PaintedAgain(

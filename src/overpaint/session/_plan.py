@@ -86,7 +86,8 @@ class StepPlan:
             made = iter([studio.edit(self.picture, request, monitor=monitor, **given)])
         else:
             made = studio.variations(self.picture, request, count=variations, monitor=monitor, **given)
-        for edited in made:
+        for painted in made:
+            edited = painted if self.own is None else painted.repeating(self.own.record)
             noted = replace(edited, notes=tuple(dict.fromkeys((*notes, *edited.notes)))) if notes else edited
             take, files = take_of(noted, self.below, self.steps)
             data = take.to_bytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from overpaint.geometry import Box, Size
 from overpaint.layers import Layer, LayeredPicture, LayerPixels, title_of
 from overpaint.mask import Mask
 from overpaint.picture import Picture
-from overpaint.record import EditStatement, Marking, Record, RegionRecord, SourceType, version
+from overpaint.record import EditStatement, Marking, Record, RegionRecord, SourceType, type_of_record, version
 from overpaint.request import EditRequest, Execution, ResolvedRequest
 
 from .compare import comparison
@@ -182,6 +182,16 @@ class Edited(SavableResult):
         """The statement on the edit for the result's file."""
         regions = (region.record for region in self.regions)
         return EditStatement.of(self.source_type, self.bare_resolved, regions, version())
+
+    def repeating(self, earlier: Record) -> Edited:
+        """The edit as one that was done before. Where both put the same picture in, what its file said of generative AI
+        goes on: it is in the earlier record, and not in the pixels that a request names.
+        """
+        put_in, before = self.bare_resolved.insert, earlier.resolved.insert
+        same = put_in is not None and before is not None and put_in.sha256 == before.sha256
+        if same and self.source_type is SourceType.COMPOSITE and type_of_record(earlier).generative:
+            return replace(self, source_type=SourceType.COMPOSITE_SYNTHETIC)
+        return self
 
     @property
     def finished(self) -> FinishedPicture:

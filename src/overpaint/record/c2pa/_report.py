@@ -201,7 +201,7 @@ def read_manifest(data: bytes, format: str | None, *, anchors: str = "") -> Mani
         if found := _ELSEWHERE.search(str(error)):
             return ManifestReport("elsewhere", (_MEANINGS[_INACCESSIBLE],), address=found[1])
         if not holds_manifest(data, format):
-            return None  # the file itself is damaged
+            return None  # the file itself is damaged, or of a kind that the library can't take apart
         return ManifestReport("invalid", (f"the manifest can't be read: {reason_of(error)}",))
 
 
