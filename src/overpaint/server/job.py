@@ -12,7 +12,7 @@ from overpaint.ledger import LedgerEntry
 
 from .decoding import small_picture
 from .events import JobEvents
-from .tasks import ServerTask, SessionTask, task_of
+from .tasks import EditTask, ServerTask, SessionTask, task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,6 +77,11 @@ class EditJob:
     def ended(self) -> bool:
         """Whether nothing more happens to it by itself."""
         return self.state in ("done", "failed", "cancelled")
+
+
+def is_private(job: EditJob) -> bool:
+    """Whether nothing of it stays on the disk once it has ended."""
+    return isinstance(job.task, EditTask) and job.task.private
 
 
 def spec_of(job: EditJob) -> str:

@@ -21,7 +21,7 @@ from overpaint.values import digest_of
 
 from .errors import ConflictError, NotFoundError, TooManyJobsError
 from .figures import ServerFigures
-from .job import EditJob, JobState, job_of, monitor_of, spec_of
+from .job import EditJob, JobState, is_private, job_of, monitor_of, spec_of
 from .replies import error_table
 from .settings import ServerSettings
 from .tasks import ServerTask
@@ -355,6 +355,8 @@ class EditQueue:
             self._ledger.done(job.id, detail)
         else:
             self._ledger.fail(lease, state, retry=False, detail=detail)
+        if is_private(job):  # its prompt leaves the disk; here it is known until the server ends
+            self._ledger.forget([job.id])
         job.state, job.updated, job.monitor = state, time.time(), None
         self._same.pop((job.owner, job.task.digest), None)
         if state == "done":
@@ -442,7 +444,7 @@ class EditQueue:
             self._ledger.done(entry.id, entry.line)
         stored = sorted(self._stored(), key=lambda pair: pair[0].updated if pair[0].ended else float("inf"))
         for job, entry in self._in_order(stored):
-            if job.temporary:  # nobody waits for it any more
+            if job.temporary or (job.ended and is_private(job)):  # nobody waits for it any more; its prompt leaves
                 self._ledger.forget([job.id])
                 continue
             self._jobs[job.id] = job

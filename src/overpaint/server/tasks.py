@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from overpaint.doors.places import Places
+from overpaint.errors import RequestError
 from overpaint.request import EditRequest
 from overpaint.values import Listed, Value, digest_of
+
+if TYPE_CHECKING:
+    from overpaint.record import Marking
 
 PictureId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="the id of a stored picture")]
 SessionId = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="the id of a session")]
@@ -84,15 +88,59 @@ class SessionTask(TaskRequest):
     again: int | Literal["stale"] | None = None
 
 
-class EditTask(TaskRequest):
-    """An edit: the picture, where to repaint, and the request."""
+class OutputSettings(Value):
+    """How a result is written."""
 
-    picture: PictureId
     format: Literal["png", "jpeg", "webp", "tiff", "avif"] | None = Field(
         default=None, description="the results' format; left out, the picture's own"
     )
     quality: int | None = Field(default=None, ge=1, le=100, description="1 to 100, of formats that lose")
+    layers: Literal["psd", "psb", "ora"] | None = Field(
+        default=None, description="also a layered file: the original, and above it what was painted"
+    )
     record: Literal["embed", "none"] = Field(default="embed", description="whether results hold how they were made")
+    provenance: Literal["embed", "prompt", "none"] = Field(
+        default="embed", description="what results say of their origin: the source type, that and the prompt, nothing"
+    )
+    private: bool = Field(
+        default=False,
+        description="no record and no prompt in results, and the job is not on the disk once it has ended",
+    )
+    watermark: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None, description="the name of an imperceptible mark that results get"
+    )
+    watermark_area: Literal["patch", "whole"] = Field(default="patch", description="where it may change pixels")
+    watermark_payload: Annotated[str, Field(max_length=1000)] | None = Field(default=None, description="what it holds")
+
+    @property
+    def marking(self) -> Marking:
+        """How files are marked."""
+        from overpaint.record import Marking, WatermarkChoice
+
+        chosen = None
+        if self.watermark is not None:
+            chosen = WatermarkChoice(self.watermark, self.watermark_area, (self.watermark_payload or "").encode())
+        return Marking(mode=self.provenance, private=self.private, watermark=chosen)
+
+    def check(self) -> None:
+        """Raise RequestError or OutputError where results can't be written so, whatever the picture."""
+        if self.private and self.provenance == "prompt":
+            message = "{field} 'prompt' would publish the prompt that private keeps away"
+            raise RequestError(message, field="provenance", value=self.provenance)
+        for field, given in (
+            ("watermark_area", self.watermark_area != "patch"),
+            ("watermark_payload", self.watermark_payload is not None),
+        ):
+            if given and self.watermark is None:
+                raise RequestError("{field} is about a watermark, and none is named", field=field, hint="set watermark")
+        if self.watermark is not None:
+            self.marking.watermark.check()  # type: ignore[union-attr]
+
+
+class EditTask(TaskRequest, OutputSettings):
+    """An edit: the picture, where to repaint, and the request."""
+
+    picture: PictureId
 
     @property
     def pictures(self) -> frozenset[str]:

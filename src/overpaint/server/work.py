@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Protocol
 
 from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
@@ -13,6 +14,7 @@ from overpaint.doors.reading import EditFiles, read_edit, readers
 from overpaint.engines import Monitor
 from overpaint.engines.weight_store import available_memory, share_of
 from overpaint.errors import EngineError, OverpaintError
+from overpaint.layers import layers_notes
 from overpaint.record import infotext
 from overpaint.studio import Edited, Studio
 
@@ -74,6 +76,7 @@ class StudioWorker:
 
     def check(self, task: EditTask) -> tuple[str, ...]:
         """See `TaskWorker`."""
+        task.check()
         self._studio.resolved(task.request, seed=0)
         return self._studio.notes_before(task.request)
 
@@ -137,7 +140,8 @@ class StudioWorker:
 
     def _kept(self, owner: str, edited: Edited, task: EditTask, temporary: bool) -> dict[str, Any]:
         """A result, stored, and what is said of it."""
-        rendered = edited.render(task.format, quality=task.quality, record=task.record)
+        record, marking = ("none" if task.private else task.record), task.marking
+        rendered = edited.render(task.format, quality=task.quality, record=record, marking=marking)
         picture = edited.picture
         facts = PictureFacts(
             id=hashlib.sha256(rendered.data).hexdigest(),
@@ -149,6 +153,13 @@ class StudioWorker:
             transparent=picture.alpha is not None and bool((picture.alpha < picture.maximum).any()),
         )
         self._pictures.keep(owner, rendered.data, facts, temporary=temporary)
+        layers, notes = None, rendered.notes
+        if task.layers is not None:
+            layered = edited.layered(record=record, marking=marking)
+            data = layered.encode(task.layers)
+            layers = replace(facts, id=hashlib.sha256(data).hexdigest(), format=task.layers, bytes=len(data))
+            self._pictures.keep(owner, data, layers, temporary=temporary)
+            notes = (*notes, *layers_notes(layered, task.layers))
         return {
             "picture": facts.id,
             "width": facts.width,
@@ -159,8 +170,10 @@ class StudioWorker:
             "fidelity": rendered.fidelity,
             "reach": rendered.reach,
             "changed": rendered.changed,
-            "infotext": infotext(edited.record),
-            "notes": list(dict.fromkeys((*edited.notes, *rendered.notes))),
+            "layers": None if layers is None else layers.id,
+            "marks": rendered.marks.to_mapping(),
+            "infotext": "" if task.private else infotext(edited.record),
+            "notes": list(dict.fromkeys((*(edited.notes_without_prompt if task.private else edited.notes), *notes))),
             "doubt": edited.doubt,
             "timings": dict(edited.timings),
         }

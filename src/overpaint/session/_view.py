@@ -221,12 +221,24 @@ class SessionView:
         state = self._with_take(step, take)
         return layer_of(self._contents.take(state.take), self.original, self._contents.array)
 
+    def take(self, step: int, take: int | None = None) -> str:
+        """The digest of the take of a step that shows, or of one of its others. Errors as for `paint`."""
+        return self._with_take(step, take).take
+
+    def look_with(self, step: int, take: int | None = None) -> str:
+        """As `look`, if a step showed, with one of its takes. Errors as for `paint`."""
+        return self._look_of(self._visible_with(step, take))
+
     def picture_with(self, step: int, take: int | None = None) -> Picture:
         """The present picture if a step showed, with one of its takes. Errors as for `paint`."""
+        return self._below(self._painted(self._visible_with(step, take))).picture
+
+    def _visible_with(self, step: int, take: int | None) -> tuple[StepState, ...]:
+        """The steps that would show."""
         state = self._with_take(step, take)
         place = self._state.place(step)
         stack = (*self._state.stack[:place], state, *self._state.stack[place + 1 :])
-        return self._below(self._painted(SessionState(stack=stack).visible)).picture
+        return SessionState(stack=stack).visible
 
     def _with_take(self, step: int, take: int | None) -> StepState:
         """A step that shows, with one of its takes."""

@@ -4,8 +4,30 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import catalogue, jobs, masks, pictures, session_edits, session_pictures, sessions, state
+from . import (
+    catalogue,
+    jobs,
+    masks,
+    pictures,
+    session_edits,
+    session_files,
+    session_layers,
+    session_pictures,
+    sessions,
+    state,
+)
 
 router = APIRouter()
-for part in (pictures, masks, jobs, sessions, session_edits, session_pictures, catalogue, state):
+for part in (
+    pictures,
+    masks,
+    jobs,
+    session_files,
+    sessions,
+    session_edits,
+    session_layers,
+    session_pictures,
+    catalogue,
+    state,
+):
     router.include_router(part.router)

@@ -34,6 +34,8 @@ class EditResult(BaseModel):
     fidelity: str = Field(description="lossless, blocks or re-encoded: how the pixels beyond the reach were kept")
     reach: int = Field(description="pixels beyond the mask from which on nothing changed")
     changed: int = Field(description="pixels beyond the reach that the file's own loss changed")
+    layers: str | None = Field(default=None, description="the id of the layered file, at pictures/ID/file")
+    marks: dict[str, Any] = Field(default={}, description="what the file says of its origin")
     notes: list[str]
     doubt: str = Field(description="why the fill is doubtful, and what may do better; empty where nothing was found")
     timings: dict[str, float] = Field(description="seconds by step")

@@ -24,6 +24,9 @@ MEDIA_TYPES = {
     "avif": "image/avif",
     "gif": "image/gif",
     "bmp": "image/bmp",
+    "psd": "image/vnd.adobe.photoshop",
+    "psb": "image/vnd.adobe.photoshop",
+    "ora": "image/openraster",
 }
 _SHOWN = frozenset({"png", "jpeg", "webp", "avif", "gif"})
 """What a browser shows; everything else is offered as a file to keep."""
@@ -58,7 +61,13 @@ class StoredPicture(BaseModel):
         )
 
 
-_BODY = {"requestBody": {"required": True, "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}}
+def body_of(media: str) -> dict[str, Any]:
+    """The description of a body that is a file of this media type."""
+    schema = {"type": "string", "format": "binary"}
+    return {"requestBody": {"required": True, "content": {media: {"schema": schema}}}}
+
+
+_BODY = body_of("*/*")
 
 
 @router.post("/pictures", status_code=201, openapi_extra=_BODY)

@@ -76,6 +76,17 @@ class CompactTask(Value):
     undo: bool = Field(default=False, description="what can be undone or done again")
 
 
+class CompactedSession(BaseModel):
+    """How much smaller a session became."""
+
+    before: int = Field(description="bytes of its file")
+    after: int
+    takes: int = Field(description="how many takes were dropped")
+    branches: list[str] = Field(description="the branches that were dropped")
+    undo: bool = Field(description="whether what could be undone, or done again, was dropped")
+    session: SessionStatus
+
+
 class HistoryEntry(BaseModel):
     """Something that was done."""
 
@@ -195,6 +206,26 @@ async def switch(
 ) -> SessionStatus:
     """Go on in another branch."""
     return await changed(request, owner, id, response, version, lambda session: session.switch(task.name))
+
+
+@router.post("/sessions/{id}/compact")
+async def compact(
+    request: Request, owner: Editor, id: Id, response: Response, version: Version, task: CompactTask | None = None
+) -> CompactedSession:
+    """Make a session smaller: drop the paint that no undo, redo, take or branch leads to, and what is asked for."""
+    wanted = task or CompactTask()
+    pool = services_of(request).sessions
+    done, status = await in_thread(
+        pool.compact, owner, id, version, takes=wanted.takes, branches=wanted.branches, undo=wanted.undo
+    )
+    return CompactedSession(
+        before=done.before,
+        after=done.after,
+        takes=done.takes,
+        branches=list(done.branches),
+        undo=done.undo,
+        session=tagged(response, with_jobs(request, status)),
+    )
 
 
 @router.get("/sessions/{id}/history")

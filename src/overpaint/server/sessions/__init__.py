@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .exports import ExportedFile, exported, flattened
 from .originals import OriginalCache
 from .pool import SessionPool
 from .screen import ScreenPart, on_screen
@@ -10,6 +11,7 @@ from .store import SessionStore, StoredSession
 from .work import SessionWorker, TaskWorkers
 
 __all__ = [
+    "ExportedFile",
     "OriginalCache",
     "ScreenPart",
     "SessionPool",
@@ -19,6 +21,8 @@ __all__ = [
     "StepStatus",
     "StoredSession",
     "TaskWorkers",
+    "exported",
+    "flattened",
     "on_screen",
     "shown_digest",
 ]

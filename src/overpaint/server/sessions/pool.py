@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from overpaint.audit import AuditLog, SessionAudit
 from overpaint.errors import InputError, OverpaintError, SessionError
-from overpaint.server.errors import ChangedError, NotFoundError, ServerError
+from overpaint.files import not_written
+from overpaint.server.errors import ChangedError, ConflictError, NotFoundError, ServerError
 from overpaint.server.events import SessionEvents
 from overpaint.server.job import EditJob
-from overpaint.session import Session, Step, StepPlan
+from overpaint.session import Compacted, Session, Step, StepPlan
 from overpaint.studio import Edited, Studio
 
 from .landing import Landing, landed_by, note_landing
@@ -45,6 +48,7 @@ class _OpenSession:
         self.status: SessionStatus | None = None
         self.events = SessionEvents()
         self.users = 0
+        self.painting = 0
         self.deleted = False
 
     @property
@@ -110,6 +114,20 @@ class SessionPool:
         with self._use(owner, id) as (_, session):
             return look(session)
 
+    def copied(self, owner: str, id: str, suffix: str = ".overpaint") -> Path:
+        """A copy of a session's file, or of the one beside it, to be sent and removed. Errors as for `status`."""
+        copy = self.store.scratch()
+
+        def copied(session: Session) -> None:
+            shutil.copyfile(self.store.path(owner, id, suffix), copy)
+
+        try:
+            self.read(owner, id, copied)
+        except OSError as error:
+            copy.unlink(missing_ok=True)
+            raise not_written(copy, error) from error
+        return copy
+
     # ── changing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def check(self, owner: str, id: str, version: int | None) -> None:
@@ -167,6 +185,32 @@ class SessionPool:
             return found
 
         return self.read(owner, id, look)
+
+    @contextlib.contextmanager
+    def painting(self, owner: str, id: str) -> Iterator[None]:
+        """While this holds, takes are kept in a session that nothing names yet: they are not compacted away."""
+        with self._entry(owner, id) as entry:
+            with entry.lock:
+                entry.painting += 1
+            try:
+                yield
+            finally:
+                with entry.lock:
+                    entry.painting -= 1
+
+    def compact(
+        self, owner: str, id: str, version: int | None = None, *, takes: bool, branches: bool, undo: bool
+    ) -> tuple[Compacted, SessionStatus]:
+        """Make a session smaller; see `Session.compact`. ConflictError while a job paints for it."""
+        done: list[Compacted] = []
+
+        def act(session: Session) -> None:
+            if self._entries[id].painting:
+                raise ConflictError("an edit of the session is being painted: wait until it is done, or cancel it")
+            done.append(session.compact(takes=takes, branches=branches, undo=undo))
+
+        status = self.change(owner, id, act, version)
+        return done[0], status
 
     def rename(self, owner: str, id: str, name: str, version: int | None = None) -> SessionStatus:
         """Give a session another name. Errors as for `change`."""

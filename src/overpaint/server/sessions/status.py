@@ -20,6 +20,7 @@ class StepStatus(BaseModel):
     prompt: str
     seed: int | None
     take: int = Field(description="the take that shows, from 1")
+    paint: str = Field(description="the digest of the take that shows")
     takes: int = Field(description="how many there are: variations, and times that it was painted again")
     visible: bool
     opacity: float
@@ -30,10 +31,10 @@ class StepStatus(BaseModel):
     notes: list[str]
 
     @classmethod
-    def of(cls, step: Step) -> StepStatus:
-        """From the session's step."""
-        values = {name: getattr(step, name) for name in cls.model_fields}
-        return cls(**{**values, "box": tuple(step.box), "notes": list(step.notes)})
+    def of(cls, step: Step, paint: str) -> StepStatus:
+        """From the session's step; `paint` is the digest of its take."""
+        values = {name: getattr(step, name) for name in cls.model_fields if name != "paint"}
+        return cls(**{**values, "box": tuple(step.box), "notes": list(step.notes), "paint": paint})
 
 
 class HistoryEnd(BaseModel):
@@ -85,7 +86,7 @@ class SessionStatus(BaseModel):
             branches=list(session.branches),
             undo=HistoryEnd(count=session.undo_count, text=session.undo_text),
             redo=HistoryEnd(count=session.redo_count, text=session.redo_text),
-            steps=[StepStatus.of(step) for step in session.steps],
+            steps=[StepStatus.of(step, session.take(step.number)) for step in session.steps],
             bytes=session.path.stat().st_size,
             torn=session.torn,
             audited=stored.audited,

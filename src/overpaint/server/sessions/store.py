@@ -70,6 +70,9 @@ class SessionStore:
         self._lock = threading.Lock()
         self._known: dict[tuple[str, str], StoredSession] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in folder.parent.glob("scratch/*"):
+            with contextlib.suppress(OSError):
+                left.unlink()
         for table in folder.glob("*/*.json"):
             if _ID.fullmatch(table.stem):
                 try:
@@ -81,6 +84,12 @@ class SessionStore:
             if _ID.fullmatch(id) and (file.parent.name, id) not in self._known and not _table(file.parent, id).exists():
                 with contextlib.suppress(OSError):
                     file.unlink()
+
+    def scratch(self) -> Path:
+        """Where a file may be made that is soon removed; what is left is removed at the next start."""
+        folder = self._folder.parent / "scratch"
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder / secrets.token_hex(16)
 
     def create(self, owner: str, picture: bytes, name: str, *, audited: bool = False) -> StoredSession:
         """A new session of a picture's file.

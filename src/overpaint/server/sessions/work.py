@@ -94,7 +94,7 @@ class SessionWorker:
     ) -> Results:
         """Paint a new step, or this one again, and write it into the session."""
         painted: list[PaintedTake] = []
-        with MemoryShare(self._budget) as share:
+        with MemoryShare(self._budget) as share, self._pool.painting(owner, task.session):
             plan = self._pool.read(owner, task.session, _plan_of(step))
             share.grow(plan.picture.size.area * MEMORY_PER_PIXEL, monitor.check)
             inputs = self._inputs(owner, task, plan, monitor)
@@ -111,7 +111,8 @@ class SessionWorker:
                 # The arrays are on the disk now; of several takes they are not kept in memory.
                 painted.append(one if task.count == 1 else replace(one, files=[]))
                 last = one.edited if task.count == 1 else None
-        made, status = self._pool.land(owner, task.session, job, plan, [one.sha256 for one in painted], last)
+            digests = [one.sha256 for one in painted]
+            made, status = self._pool.land(owner, task.session, job, plan, digests, last)
         results = []
         for take, one in enumerate(painted, start=made.take):
             results.append(
