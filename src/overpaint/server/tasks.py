@@ -104,7 +104,7 @@ class OutputSettings(Value):
     )
     private: bool = Field(
         default=False,
-        description="no record and no prompt in results, and the job is not on the disk once it has ended",
+        description="no record and no prompt in results; a job that has ended is forgotten when the server ends",
     )
     watermark: Annotated[str, Field(max_length=100)] | None = Field(
         default=None, description="the name of an imperceptible mark that results get"
