@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 OURS = {"overpaint", "training", "benchmarks", "examples"}
 PART_OF = {"pydantic-core": "pydantic"}  # pinned by pydantic to one version
+NAMED_OTHERWISE = {"socketio": "python-socketio"}  # a module that may not be installed yet where this runs
 LOADED_BY_OTHERS = {"python-multipart"}  # starlette reads forms with it, and does not depend on it
 TOOLS = {"pytest-xdist", "ruff", "mypy", "types-defusedxml", "types-pyyaml", "pytest"}  # run, not imported
 BY_NAME = {"private_copy", "import_module", "find_spec", "importorskip"}  # calls that take a module's name
@@ -46,7 +47,8 @@ def distributions() -> Mapping[str, list[str]]:
 
 def distribution_of(module: str) -> str:
     """The distribution that a module comes with, by what is installed."""
-    names = [name.lower().replace("_", "-") for name in distributions().get(module, [module])]
+    found = distributions().get(module, [NAMED_OTHERWISE.get(module, module)])
+    names = [name.lower().replace("_", "-") for name in found]
     known = [name for name in names if name in BASE | EXTRAS | GROUPS]
     return PART_OF.get(names[0], (known or names)[0])
 

@@ -19,6 +19,7 @@ from overpaint.studio import Studio
 from servers import Running, running
 
 CLIENTS = Path(__file__).parents[2] / "shared" / "clients" / "iopaint.json"
+PHOTOS = CLIENTS.parents[1] / "photos" / "eval" / "images"
 SIZE = (64, 48)
 
 
@@ -56,8 +57,9 @@ def url(data: bytes) -> str:
 
 
 def far() -> np.ndarray[Any, Any]:
+    """What the mask leaves alone."""
     found = np.ones((SIZE[1], SIZE[0]), bool)
-    found[2:34, 4:38] = False
+    found[10:26, 12:30] = False
     return found
 
 
@@ -183,22 +185,45 @@ def test_the_prompts_of_a_picture_are_found(client):
     }
 
 
-@pytest.mark.skipif(not CLIENTS.exists(), reason="the requests of real clients are not here")
+def is_png_of(size: tuple[int, int], reply: httpx2.Response) -> bool:
+    made = Image.open(io.BytesIO(reply.content))
+    return made.format == "PNG" and made.size == size
+
+
+NEEDS = {
+    "/api/v1/server-config": lambda reply, size: bool(reply.json()["modelInfos"]),
+    "/api/v1/model": lambda reply, size: reply.json()["name"] == "lama",
+    "/api/v1/inpaint": lambda reply, size: is_png_of(size, reply) and bool(int(reply.headers["x-seed"])),
+    "/api/v1/adjust_mask": lambda reply, size: is_png_of(size, reply),
+    "/api/v1/run_plugin_gen_mask": lambda reply, size: is_png_of(size, reply),
+    "/api/v1/run_plugin_gen_image": lambda reply, size: is_png_of((2 * size[0], 2 * size[1]), reply),
+}
+"""What a client needs of the reply to each of its requests."""
+
+
+@pytest.mark.skipif(not (CLIENTS.exists() and PHOTOS.exists()), reason="the requests of real clients are not here")
 def test_requests_of_real_clients_are_answered(client):
-    photo = encoded(Image.fromarray(pixels()))
-    there = {"@url photo": url(photo), "@url mask": url(mask())}
+    photo = Image.open(next(iter(sorted(PHOTOS.glob("*.jpg"))))).convert("RGB").resize((213, 160))
+    drawn = np.zeros((160, 213), np.uint8)
+    drawn[60:100, 70:120] = 255
+    sent, mask_ = np.asarray(photo), encoded(Image.fromarray(drawn).convert("RGB"))
+    there = {"@url photo": url(encoded(photo)), "@url mask": url(mask_)}
     for case in json.loads(CLIENTS.read_text()):
         for step in case["steps"]:
             if "multipart" in step["headers"].get("Content-Type", ""):
-                continue  # a test of its own
-            body = (
-                None
-                if step["body"] is None
-                else {k: there.get(v, v) if isinstance(v, str) else v for k, v in step["body"].items()}
-            )
-            reply = client.request(step["method"], step["path"], json=body)
-            if "plugin" in step["path"]:
-                assert reply.status_code == 404
-                assert "is not here" in reply.json()["detail"]
-            else:
-                assert reply.status_code == 200, (step["path"], reply.text)
+                files = {"image": ("photo.jpg", encoded(photo, "JPEG"), "image/jpeg"), "mask": ("mask.png", mask_)}
+                reply = client.post(step["path"], files=files)
+                assert (reply.status_code, reply.headers["content-type"]) == (200, "image/jpeg"), case["client"]
+                continue
+            body = None
+            if step["body"] is not None:
+                body = {
+                    name: there.get(value, value) if isinstance(value, str) else value
+                    for name, value in step["body"].items()
+                }
+            reply = client.request(step["method"], step["path"], json=body, headers=step["headers"])
+            assert reply.status_code == 200, (case["client"], step["path"], reply.text)
+            assert NEEDS[step["path"]](reply, photo.size), (case["client"], step["path"])
+            if step["path"] == "/api/v1/inpaint":
+                after = np.asarray(Image.open(io.BytesIO(reply.content)))
+                assert np.array_equal(after[drawn == 0], sent[drawn == 0])

@@ -125,6 +125,7 @@ class Server:
                 try:
                     yield
                 finally:
+                    await compat.close(app)
                     queue.stop()
                     sessions.close()
             finally:

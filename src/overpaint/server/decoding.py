@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from overpaint.bounded import working_on
+from overpaint.errors import RequestError
+from overpaint.geometry import Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,29 +67,85 @@ def facts_of(data: bytes, id: str, pixels: int | None) -> PictureFacts:
 
 def thumbnail_of(data: bytes, side: int, pixels: int | None) -> bytes:
     """A WebP of at most `side` pixels across, in sRGB, with its transparency."""
-    import cv2
     import numpy as np
     from PIL import Image
 
-    from overpaint.picture import open_picture
-    from overpaint.picture.colour import converter_for
+    picture = _opened(data, pixels)
+    scale = min(1.0, side / max(picture.size))
+    colours = _reduced(picture, Size(*(max(1, round(length * scale)) for length in picture.size)))
+    out = io.BytesIO()
+    Image.fromarray(np.rint(colours * 255).astype(np.uint8)).save(out, "WEBP", quality=80)
+    return out.getvalue()
+
+
+def displayed_size_of(data: bytes, pixels: int | None) -> tuple[int, int]:
+    """Width and height of a picture as it is shown, from its header where that is enough. PictureError for none."""
+    from overpaint.picture import current_limits, open_picture
+    from overpaint.picture.header import displayed_size
 
     working_on("the picture", "picture")
     with _limited(pixels):
-        picture = open_picture(data)
-    scale = min(1.0, side / max(picture.size))
-    size = tuple(max(1, round(length * scale)) for length in picture.size)
+        size = displayed_size(data, current_limits()) or open_picture(data).size
+    return size.width, size.height
+
+
+LARGEST_THUMBNAIL = 2048
+
+
+def jpeg_thumbnail_of(data: bytes, width: int, height: int, pixels: int | None) -> tuple[bytes, int, int]:
+    """A JPEG of a picture in its proportions, on white, with its width and height.
+
+    Args:
+        data: The file.
+        width: In pixels; 0: `height` counts; both 0: 256.
+        height: In pixels.
+        pixels: The most pixels that the picture may have.
+
+    Raises:
+        PictureError: It can't be read.
+        RequestError: The thumbnail would be larger than `LARGEST_THUMBNAIL`.
+    """
+    import numpy as np
+    from PIL import Image
+
+    picture = _opened(data, pixels)
+    scale = width / picture.size.width if width or not height else height / picture.size.height
+    scale = scale or 256 / picture.size.width
+    size = Size(*(max(1, round(length * scale)) for length in picture.size))
+    if max(size) > LARGEST_THUMBNAIL:
+        raise RequestError(f"a thumbnail has at most {LARGEST_THUMBNAIL} pixels across", field="width", value=width)
+    colours = _reduced(picture, size)
+    if colours.shape[2] == 4:
+        opacity = colours[..., -1:]
+        colours = colours[..., :-1] * opacity + (1 - opacity)
+    out = io.BytesIO()
+    Image.fromarray(np.rint(colours * 255).astype(np.uint8)).save(out, "JPEG", quality=85)
+    return out.getvalue(), size.width, size.height
+
+
+def _opened(data: bytes, pixels: int | None) -> Picture:
+    from overpaint.picture import open_picture
+
+    working_on("the picture", "picture")
+    with _limited(pixels):
+        return open_picture(data)
+
+
+def _reduced(picture: Picture, size: Size) -> NDArray[np.float32]:
+    """(h, w, 3) or, with opacity, (h, w, 4) float32 in [0, 1]: the picture in sRGB, in another size."""
+    import cv2
+    import numpy as np
+
+    from overpaint.picture.colour import converter_for
 
     def reduced(samples: Any) -> Any:
-        small = cv2.resize(samples, size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(samples, tuple(size), interpolation=cv2.INTER_AREA)
         return small[..., np.newaxis] if small.ndim == 2 else small
 
     colours = converter_for(picture, "srgb").to_canvas(reduced(picture.samples))
     if picture.alpha is not None:
         colours = np.dstack([colours, reduced(picture.alpha) / np.float32(picture.maximum)])
-    out = io.BytesIO()
-    Image.fromarray(np.rint(np.clip(colours, 0, 1) * 255).astype(np.uint8)).save(out, "WEBP", quality=80)
-    return out.getvalue()
+    return np.asarray(np.clip(colours, 0, 1), np.float32)
 
 
 def levels_of(data: bytes, pixels: int | None) -> NDArray[np.uint8]:

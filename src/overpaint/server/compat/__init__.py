@@ -25,6 +25,15 @@ def include(app: FastAPI, names: Collection[str]) -> None:
     for name, module in _MODULES.items():
         if name in names:
             app.include_router(module.router)
+    if "iopaint" in names:
+        iopaint.include_sockets(app)
+
+
+async def close(app: FastAPI) -> None:
+    """End what the APIs of an application keep open."""
+    sockets = iopaint.sockets_of(app)
+    if sockets is not None:
+        await sockets.close()
 
 
 def formed(path: str, status: int, error: Mapping[str, Any]) -> tuple[int, Any]:

@@ -107,7 +107,10 @@ class Call:
             OverpaintError: It can't be done, or failed.
             Cancelled: It was cancelled, or the client has left; `finished` has those that were done by then.
         """
-        job = await self.begin(task, attach=attach)
+        return await self.outcome(await self.begin(task, attach=attach))
+
+    async def outcome(self, job: EditJob) -> list[CallResult]:
+        """The results of a job that was begun, once it is done. Raises as `edit`."""
         watch = asyncio.create_task(self._watch(job))
         try:
             await _end_of(job)

@@ -1,0 +1,47 @@
+"""What a caller has chosen, and the engine here that does what one of IOPaint's models does."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from fastapi import Request
+
+from overpaint.server.compat.models import NamedModel, model_named
+from overpaint.server.native.callers import services_of
+
+ERASERS: Mapping[str, str] = MappingProxyType(
+    {
+        "cv2": "telea",
+        **dict.fromkeys(("lama", "anime-lama", "ldm", "zits", "mat", "fcf", "manga", "migan"), "exemplar"),
+    }
+)
+"""The engine here that does what one of IOPaint's own models does, whose files are not read."""
+
+_CALLERS = 1000
+"""Callers whose chosen model is remembered."""
+
+
+async def chosen(request: Request, owner: str) -> tuple[str, NamedModel]:
+    """The name that the caller has chosen, and what paints for it; an engine that needs no model unless chosen."""
+    name = _choices(request).get(owner, "exemplar")
+    return name, await model_named(services_of(request).studio, ERASERS.get(name, name))
+
+
+def choose(request: Request, owner: str, name: str) -> None:
+    """Remember a caller's choice."""
+    choices = _choices(request)
+    choices[owner] = name
+    choices.move_to_end(owner)
+    while len(choices) > _CALLERS:
+        choices.popitem(last=False)
+
+
+def _choices(request: Request) -> OrderedDict[str, str]:
+    """The chosen models by caller."""
+    state = request.app.state
+    if not hasattr(state, "iopaint_models"):
+        state.iopaint_models = OrderedDict()
+    found: OrderedDict[str, str] = state.iopaint_models
+    return found
