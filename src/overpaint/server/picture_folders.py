@@ -156,7 +156,7 @@ class PictureFolders:
         Raises:
             RequestError: It is no name.
             PictureError, InputError: The data is no picture that can be read.
-            ConflictError: There are as many files as there may be.
+            ConflictError: There are as many files as there may be, or something else has that name.
         """
         name = checked_name(re.split(r"[/\\]", name)[-1])
         facts = self._bounded(facts_of, data, hashlib.sha256(data).hexdigest())
@@ -169,6 +169,10 @@ class PictureFolders:
                 raise ConflictError(
                     f"the folder has {_MOST} files, and no more are saved there", code="folder-full", value=_MOST
                 )
+            if path.is_symlink():
+                path.unlink()  # what it leads to is not ours to write
+            elif path.exists() and not path.is_file():
+                raise ConflictError(f"{name} is there and is no file", field="filename", value=name)
             write_file(path, data, overwrite=True, permissions=0o600)
         return name
 

@@ -138,13 +138,7 @@ async def inpaint_of(request: Request, owner: str, table: dict[str, Any]) -> Res
         elif body.mask:
             drawn = picture_bytes(body.mask, "mask")
             places = await run_in_threadpool(bounded, settings, marked_places, drawn, _crop(body), settings.most_pixels)
-            if places.size != Size(picture.width, picture.height):
-                raise RequestError(
-                    f"the mask is {places.size} and the picture {picture.width}x{picture.height}",
-                    code="mask-size",
-                    field="mask",
-                    hint="send a mask of the picture's size",
-                )
+            _check_size(places.size, Size(picture.width, picture.height))
             if places.png is None:
                 notes = [*asked.notes, "nothing is marked: the picture is as it was sent"]
                 return _reply(data, picture.format, body.sd_seed, notes)
@@ -191,6 +185,16 @@ def marked_places(data: bytes, crop: Box | None, pixels: int | None) -> MarkedPl
     out = io.BytesIO()
     Image.fromarray(marked).save(out, "PNG", compress_level=1)
     return MarkedPlaces(Size(width, height), out.getvalue())
+
+
+def _check_size(mask: Size, picture: Size) -> None:
+    """MaskError where a mask has another size than its picture."""
+    from overpaint.mask import wrong_size
+
+    if mask != picture:
+        error = wrong_size(mask, picture)
+        error.hint = "send a mask of the picture's size"
+        raise error
 
 
 def _crop(body: InpaintBody) -> Box | None:
