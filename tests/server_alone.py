@@ -1,6 +1,7 @@
-"""A server in a process of its own, with a stand-in for the work: `python tests/server_alone.py FOLDER SECONDS LANES`.
+"""A server in a process of its own, with a stand-in for the work.
 
-Its jobs wait for so many seconds, and add a line with their picture's id to FOLDER/done.txt.
+`python tests/server_alone.py FOLDER SECONDS LANES [PORT]`. Its jobs wait for so many seconds, and add a line with their
+owner and their prompt to FOLDER/done.txt.
 """
 
 from __future__ import annotations
@@ -54,10 +55,12 @@ class Waiting:
         ]
 
 
-def main(folder: str, seconds: str, lanes: str) -> None:
+def main(folder: str, seconds: str, lanes: str, port: str = "0") -> None:
     place = Path(folder)
     keys = place / "keys.txt"
-    settings = ServerSettings(data=place / "data", port=0, keys=keys if keys.exists() else None, lanes=int(lanes))
+    settings = ServerSettings(
+        data=place / "data", port=int(port), keys=keys if keys.exists() else None, lanes=int(lanes)
+    )
     server = Server(settings, worker=Waiting(place, float(seconds)))
     serve(server, lambda url, token: print(url, flush=True))
 

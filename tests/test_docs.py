@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -43,8 +44,11 @@ def test_the_code_on_the_page_runs(page, folder, capsys):
     names: dict[str, object] = {"mask_a": small, "mask_b": small}
     blocks = _blocks(ROOT / page)
     assert blocks
-    for block in blocks:
-        exec(compile(block, page, "exec"), names)
+    with contextlib.ExitStack() as stack:
+        if any("server)" in block for block in blocks):
+            names["server"] = stack.enter_context(running(folder / "data")).url
+        for block in blocks:
+            exec(compile(block, page, "exec"), names)
     if page == "docs/python.md":
         printed = capsys.readouterr().out
         assert "unknown setting 'strenght'; did you mean 'strength'?" in printed
@@ -68,7 +72,7 @@ def test_the_readme_leads_to_every_page():
 def test_the_server_page_runs_against_a_server(folder, tmp_path):
     page = (ROOT / "docs" / "server.md").read_text()
     (script,) = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (code,) = _blocks(ROOT / "docs" / "server.md")
+    blocks = _blocks(ROOT / "docs" / "server.md")
     with running(tmp_path / "server") as server:
         told = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
@@ -81,7 +85,8 @@ def test_the_server_page_runs_against_a_server(folder, tmp_path):
         assert told.returncode == 0, told.stdout + told.stderr
         assert "event: done" in told.stdout
         names: dict[str, Any] = {"server": server.url}
-        exec(compile(code, "docs/server.md", "exec"), names)
+        for code in blocks:
+            exec(compile(code, "docs/server.md", "exec"), names)
         names["api"].close()
     with Image.open("clean.jpg") as clean:
         assert clean.size == (400, 300)

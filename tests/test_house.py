@@ -42,6 +42,7 @@ FLOORS = (
     ("ledger",),
     ("audit",),
     ("doors",),
+    ("client",),
     ("batch",),
     ("server",),
     ("web", "cli"),

@@ -205,7 +205,7 @@ def test_a_failure_is_kept_and_the_next_job_goes_on(tmp_path, worker):
     with queue_in(tmp_path, worker, lanes=1) as queue:
         job = queue.submit("ann", task())
         ended(job)
-        assert job.error == {"code": "engine-failed", "message": "no luck"}
+        assert job.error == {"code": "engine-failed", "kind": "EngineError", "message": "no luck"}
         worker.error = ValueError("a bug")
         other = queue.submit("ann", task(1))
         ended(other)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .api import edit, edit_many, expand, open, recolor, remove, save, variations
+    from .client import AsyncClient, Client
     from .engines import Monitor
     from .errors import OverpaintError
     from .geometry import Box, Margins, Size
@@ -34,7 +35,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AsyncClient",
     "Box",
+    "Client",
     "Edit",
     "EditFailure",
     "EditRequest",
@@ -61,6 +64,7 @@ __all__ = [
 
 _HOMES = {
     "api": ("edit", "edit_many", "expand", "open", "recolor", "remove", "save", "variations"),
+    "client": ("AsyncClient", "Client"),
     "engines": ("Monitor",),
     "errors": ("OverpaintError",),
     "geometry": ("Box", "Margins", "Size"),

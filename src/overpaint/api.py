@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO, Unpack
+from typing import Any, BinaryIO, Unpack, cast
 
 from .engines import Monitor
 from .errors import RequestError
@@ -112,7 +112,7 @@ def remove(picture: Pictured, mask: MaskLike, **settings: Any) -> Edited:
         mask: What to remove, 1 = repaint.
         **settings: Fields of EditRequest: engine, grow, feather, seed ...
     """
-    return edit(picture, mask=mask, **_with(settings, "remove", intent="remove"))
+    return edit(picture, **removal(mask, settings))
 
 
 def recolor(picture: Pictured, mask: MaskLike, to: str, **settings: Any) -> Edited:
@@ -124,9 +124,7 @@ def recolor(picture: Pictured, mask: MaskLike, to: str, **settings: Any) -> Edit
         to: The colour: "navy", "dark green", "#1e66d0".
         **settings: Fields of EditRequest: options (only, tone, tolerance), grow ...
     """
-    others = dict(settings.pop("options", None) or {})
-    own = _with(settings, "recolor", intent="recolor", engine="recolor")
-    return edit(picture, mask=mask, options=_with(others, "recolor", to=to), **own)
+    return edit(picture, **recolouring(mask, to, settings))
 
 
 def expand(
@@ -139,10 +137,28 @@ def expand(
         left, top, right, bottom: Pixels to add on each side.
         **settings: Fields of EditRequest.
     """
-    return edit(picture, **_with(settings, "expand", intent="expand", margins=(left, top, right, bottom)))
+    return edit(picture, **extension((left, top, right, bottom), settings))
 
 
-def _with(settings: dict[str, Any], task: str, **own: Any) -> dict[str, Any]:
+def removal(mask: MaskLike, settings: Mapping[str, Any]) -> EditArguments:
+    """The arguments of the edit that `remove` makes."""
+    return cast(EditArguments, {**_with(settings, "remove", intent="remove"), "mask": mask})
+
+
+def recolouring(mask: MaskLike, to: str, settings: Mapping[str, Any]) -> EditArguments:
+    """The arguments of the edit that `recolor` makes."""
+    others = {name: value for name, value in settings.items() if name != "options"}
+    own = _with(others, "recolor", intent="recolor", engine="recolor")
+    options = _with(dict(settings.get("options") or {}), "recolor", to=to)
+    return cast(EditArguments, {**own, "mask": mask, "options": options})
+
+
+def extension(margins: tuple[int, int, int, int], settings: Mapping[str, Any]) -> EditArguments:
+    """The arguments of the edit that `expand` makes; the margins are left, top, right and bottom."""
+    return cast(EditArguments, _with(settings, "expand", intent="expand", margins=margins))
+
+
+def _with(settings: Mapping[str, Any], task: str, **own: Any) -> dict[str, Any]:
     """The settings with those that the task gives itself.
 
     Raises:

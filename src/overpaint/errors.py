@@ -23,6 +23,14 @@ OverpaintError
 │       └── UnknownFormatError  no format that can be written has this name or extension
 ├── LedgerError             the ledger of jobs can't be used, or another worker holds the job
 ├── MissingExtraError       an optional dependency is needed
+├── ServerError             a server refuses a request, or failed
+│   ├── NotFoundError       it has no such thing, or that belongs to another client
+│   ├── ConflictError       the thing is in a state in which this can't be done
+│   ├── ChangedError        the thing was changed since the caller saw it
+│   ├── TooManyJobsError    the limit of jobs is reached
+│   ├── StorageFullError    the client's pictures have the size that they may have
+│   └── NotAllowedError     the key does not allow it, or is missing
+├── ServerUnreachableError  a server does not answer, or the connection was lost for too long
 └── Cancelled               the user stopped the work
 """
 
@@ -229,6 +237,70 @@ class MissingExtraError(OverpaintError, ImportError):
     def of(cls, what: str, extra: str) -> MissingExtraError:
         """The error for a feature (`what`) that needs the extra of that name."""
         return cls(f"{what} needs an optional dependency: pip install 'overpaint[{extra}]'", value=extra)
+
+
+class ServerError(OverpaintError):
+    """A request that a server can't do, or at which it failed.
+
+    Attributes:
+        status: The HTTP status that stands for it.
+    """
+
+    code = "server-refused"
+    status: int = 400
+
+
+class NotFoundError(ServerError):
+    """There is no such thing, or it belongs to another client."""
+
+    code = "not-found"
+    status = 404
+
+
+class ConflictError(ServerError):
+    """The thing is in a state in which this can't be done."""
+
+    code = "conflict"
+    status = 409
+
+
+class ChangedError(ServerError):
+    """The thing was changed since the caller saw it; `value` is its present version."""
+
+    code = "changed-meanwhile"
+    status = 412
+
+
+class TooManyJobsError(ServerError):
+    """The limit of jobs is reached.
+
+    Attributes:
+        retry_after: Seconds after which another try is likely to pass.
+    """
+
+    code = "too-many-jobs"
+    status = 429
+    retry_after: int = 5
+
+
+class StorageFullError(ServerError):
+    """The client's stored pictures have the size that they may have."""
+
+    code = "storage-full"
+    status = 507
+
+
+class NotAllowedError(ServerError):
+    """The key does not allow it, or there is none."""
+
+    code = "not-allowed"
+    status = 403
+
+
+class ServerUnreachableError(OverpaintError):
+    """A server does not answer, or the connection to it was lost for too long."""
+
+    code = "server-unreachable"
 
 
 class Cancelled(OverpaintError):  # noqa: N818 - an event that the user asked for, not a fault

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from overpaint.bounded import BoundedPool, working_on
 from overpaint.errors import PictureError
@@ -21,6 +21,8 @@ from .inputs import EditInputs, collect
 from .places import Places
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from overpaint.engines import EngineCard
     from overpaint.picture import Picture
     from overpaint.request import EditRequest
@@ -41,6 +43,7 @@ class EditFiles:
         digests: SHA-256 that files must have, by name; a file that has another was replaced meanwhile.
         contents: The bytes of what is no file, by name.
         places, avoid, sketch, insert: As for `collect`, with names that are paths or are in `contents`.
+        rasters: Names of pictures whose pixels are rasters that the request names by their SHA-256.
         pixels: The most that a picture or a mask may have.
         format: The result's, which may have no room for the picture's size; "" where it is not known.
     """
@@ -53,6 +56,7 @@ class EditFiles:
     avoid: Places = field(default_factory=Places)
     sketch: str | None = None
     insert: str | None = None
+    rasters: tuple[str, ...] = ()
     pixels: int | None = None
     format: str = ""
 
@@ -73,9 +77,22 @@ class EditFiles:
             raise _replaced(name)
         return data
 
+    def raster(self, name: str) -> tuple[str, NDArray[Any]]:
+        """The pixels of a picture, (H, W) or (H, W, C), by the SHA-256 that a request names them by.
+
+        Raises:
+            PictureError: It can't be read.
+        """
+        from overpaint.picture import open_picture
+        from overpaint.request import blob_of
+
+        pixels = open_picture(self.load(name)).interleaved()
+        raster = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+        return blob_of(raster, inline=False).sha256, raster
+
     def _kind(self, name: str) -> str:
         """The field that names a file beside the picture."""
-        others = {"sketch": (self.sketch,), "insert": (self.insert,), "avoid": self.avoid.mask}
+        others = {"sketch": (self.sketch,), "insert": (self.insert,), "avoid": self.avoid.mask, "raster": self.rasters}
         return next((what for what, names in others.items() if name in names and name not in self.places.mask), "mask")
 
 
@@ -108,6 +125,8 @@ def _collected(picture: Picture, files: EditFiles) -> EditInputs:
         sketch=files.sketch,
         insert=files.insert,
     )
+    if files.rasters:
+        inputs = replace(inputs, rasters={**inputs.rasters, **dict(map(files.raster, files.rasters))})
     if files.format:
         check_size(inputs.size, files.format)
     return inputs

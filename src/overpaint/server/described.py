@@ -23,6 +23,7 @@ class ErrorParts(BaseModel):
     """What was wrong."""
 
     code: str = Field(description="for programs; docs/errors.md has all of them")
+    kind: str | None = Field(default=None, description="the class of the error in Python")
     message: str = Field(description="for people")
     field: str | None = Field(default=None, description="the setting that it is about")
     value: str | int | float | bool | None = Field(default=None, description="what was sent, where it is short")

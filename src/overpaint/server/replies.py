@@ -13,7 +13,7 @@ Sent = tuple[int, dict[str, Any]]
 
 
 def error_reply(error: OverpaintError) -> Sent:
-    """The status of an error, and its body: {"error": {"code", "message", "field", "value", "hint"}}."""
+    """The status of an error, and its body: {"error": {"code", "kind", "message", "field", "value", "hint"}}."""
     if isinstance(error, ServerError):
         status = error.status
     elif error.code == "memory-short":
@@ -28,8 +28,8 @@ def error_reply(error: OverpaintError) -> Sent:
 
 
 def error_table(error: OverpaintError) -> dict[str, Any]:
-    """An error's parts; `value` only where it is a short plain one."""
-    found: dict[str, Any] = {"code": error.code, "message": error.worded(hint="")}
+    """An error's parts; `value` only where it is a short plain one. `kind` is the class that a Python client raises."""
+    found: dict[str, Any] = {"code": error.code, "kind": type(error).__name__, "message": error.worded(hint="")}
     if error.field:
         found["field"] = error.field
     if isinstance(error.value, str | int | float | bool) and len(str(error.value)) <= 200:

@@ -50,7 +50,7 @@ class Marks(Value):
 def _pictures_of(task: TaskRequest) -> frozenset[str]:
     marks = (one for one in (task.marks, task.avoid) if one is not None)
     named = (one for one in (task.sketch, task.insert) if one is not None)
-    return frozenset((*named, *(id for one in marks for id in one.mask)))
+    return frozenset((*named, *task.rasters, *(id for one in marks for id in one.mask)))
 
 
 class TaskRequest(Value):
@@ -61,6 +61,9 @@ class TaskRequest(Value):
     avoid: Marks | None = Field(default=None, description="what must not be copied")
     sketch: PictureId | None = Field(default=None, description="strokes with transparency, of the picture's size")
     insert: PictureId | None = Field(default=None, description="a picture to put in")
+    rasters: Listed[tuple[PictureId, ...]] = Field(
+        default=(), max_length=64, description="pictures whose pixels the request names by their SHA-256"
+    )
     count: int = Field(
         default=1, ge=1, le=MOST_VARIATIONS, description="how many variations, with seeds from the first on"
     )

@@ -117,6 +117,7 @@ class StudioWorker:
             avoid=Places() if task.avoid is None else task.avoid.places(),
             sketch=task.sketch,
             insert=task.insert,
+            rasters=tuple(task.rasters),
             pixels=self._settings.most_pixels,
             format=task.format or "",
         )

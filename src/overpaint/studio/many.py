@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,11 @@ from overpaint.engines import Monitor
 from overpaint.errors import Cancelled, EngineError, OverpaintError, RequestError
 from overpaint.request import EditRequest
 
-from ._edited import Edited
 from .inputs import InsertLike, MaskLike
 from .inserts import Pictured
 from .progress import LinkedMonitor
+
+Result = TypeVar("Result")
 
 _BESIDE = ("mask", "sketch", "insert")
 """What an Edit has in attributes of its own, and what all edits may be given in common."""
@@ -61,14 +62,14 @@ class EditFailure:
 
 
 def many(
-    edit: Callable[..., Edited],
+    edit: Callable[..., Result],
     edits: Iterable[Edit | tuple[Pictured, MaskLike] | Pictured],
     request: EditRequest | None,
     ahead: int,
     settings: Mapping[str, Any],
-) -> Iterator[Edited | EditFailure]:
+) -> Iterator[Result | EditFailure]:
     """See `Studio.edit_many`, whose `edit` is called for each."""
-    waiting: list[tuple[Edit, Future[Edited]]] = []
+    waiting: list[tuple[Edit, Future[Result]]] = []
     monitor = Monitor()
     pool = ThreadPoolExecutor(max(1, ahead), thread_name_prefix="overpaint-edit")
 
@@ -77,9 +78,11 @@ def many(
             future = pool.submit(_made, edit, one, request, settings, LinkedMonitor(monitor))
             waiting.append((one, future))
             if len(waiting) >= max(1, ahead):
-                yield _outcome(*waiting.pop(0))
+                done = _outcome(*waiting.pop(0))
+                yield done
         while waiting:
-            yield _outcome(*waiting.pop(0))
+            done = _outcome(*waiting.pop(0))
+            yield done
     finally:
         # Reached early when the caller stops iterating or is interrupted: edits in flight are cancelled.
         monitor.cancel()
@@ -87,8 +90,8 @@ def many(
 
 
 def _made(
-    edit: Callable[..., Edited], one: Edit, request: EditRequest | None, settings: Mapping[str, Any], monitor: Monitor
-) -> Edited:
+    edit: Callable[..., Result], one: Edit, request: EditRequest | None, settings: Mapping[str, Any], monitor: Monitor
+) -> Result:
     """One of the edits.
 
     Raises:
@@ -114,7 +117,7 @@ def _as_edit(item: Edit | tuple[Pictured, MaskLike] | Pictured) -> Edit:
     return Edit(item)
 
 
-def _outcome(edit: Edit, future: Future[Edited]) -> Edited | EditFailure:
+def _outcome(edit: Edit, future: Future[Result]) -> Result | EditFailure:
     try:
         return future.result()
     except Cancelled:

@@ -1,0 +1,350 @@
+"""The client for programs with an event loop."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import AsyncIterator
+from typing import Any, Self, Unpack
+
+from overpaint.api import extension, recolouring, removal
+from overpaint.engines import Monitor
+from overpaint.mask import Mask
+from overpaint.picture import Picture
+from overpaint.request import EditRequest, MaskSpec
+from overpaint.studio.inputs import EditArguments, MaskLike
+from overpaint.studio.inserts import Pictured
+
+from ._address import address_of
+from ._calls import AskedJob, Calls, opened, opened_mask
+from ._connection import Connection, WaitLimits
+from ._replies import FollowedEvent
+from ._served import ServedEdit
+from ._values import JobSnapshot, SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture
+
+
+class AsyncJob:
+    """A job of a server.
+
+    Attributes:
+        status: Where it stood when it was last asked for.
+    """
+
+    def __init__(self, calls: Calls, job: AskedJob) -> None:
+        """Made by a client."""
+        self._calls = calls
+        self._job = job
+
+    @property
+    def id(self) -> str:
+        """Its name on the server."""
+        return self._job.snapshot.id
+
+    @property
+    def status(self) -> JobSnapshot:
+        """Where it stood when it was last asked for."""
+        return self._job.snapshot
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id[:8]} {self.status.state}>"
+
+    def _now(self, snapshot: JobSnapshot) -> JobSnapshot:
+        self._job = AskedJob(snapshot, self._job.asked)
+        return snapshot
+
+    async def refresh(self) -> JobSnapshot:
+        """Where it stands now."""
+        return self._now(await self._calls.job(self.id))
+
+    async def wait(self, monitor: Monitor | None = None, *, timeout: float | None = None) -> JobSnapshot:
+        """Where it stands once it has ended, also through a restart of the server.
+
+        Args:
+            monitor: Gets progress, previews and notes, on a thread of its own; where it is cancelled, so is the job.
+            timeout: Seconds after which the wait ends, while the job goes on; None: as long as it takes.
+
+        Raises:
+            TimeoutError: It has not ended by then.
+            Cancelled: The monitor was cancelled.
+            ServerUnreachableError: The server is away for too long.
+        """
+        return self._now(await self._calls.wait(self.id, monitor, timeout))
+
+    def events(self, after: int = -1) -> AsyncIterator[FollowedEvent]:
+        """What happens to it, to its end; `after`: the number of the last event that is known."""
+        return self._calls.events(self.id, after)
+
+    async def result(self, number: int = 0, monitor: Monitor | None = None) -> ServedEdit:
+        """Its result, or one of its variations, once it is done.
+
+        Raises:
+            OverpaintError: It failed; the error is the server's.
+            Cancelled: It was cancelled.
+        """
+        self._now(await self._calls.ended(self.id, monitor))
+        return await self._calls.result(self._job, number)
+
+    async def results(self, monitor: Monitor | None = None) -> list[ServedEdit]:
+        """All its variations, once it is done. Raises as `result`."""
+        self._now(await self._calls.ended(self.id, monitor))
+        return [await self._calls.result(self._job, number) for number in range(len(self.status.results))]
+
+    async def cancel(self) -> JobSnapshot:
+        """Stop it: at once where it waits, at its next step where it runs."""
+        return self._now(await self._calls.cancel(self.id))
+
+    async def retry(self) -> JobSnapshot:
+        """Let it wait again, once it has failed or was cancelled. ConflictError otherwise."""
+        return self._now(await self._calls.retry(self.id))
+
+    async def move(self, place: int) -> JobSnapshot:
+        """Put it at a place among one's own waiting jobs, 0 for the first. ConflictError where it does not wait."""
+        return self._now(await self._calls.move(self.id, place))
+
+    async def delete(self) -> None:
+        """Have the server forget it, once it has ended. ConflictError otherwise."""
+        await self._calls.delete(self.id)
+
+
+class AsyncClient:
+    """A server's pictures, masks and edits. `Client` has the same methods for programs without an event loop.
+
+    It belongs to the event loop on which it is first used.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        key_file: str | os.PathLike[str] | None = None,
+        limits: WaitLimits | None = None,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            url: Where the server is: "http://127.0.0.1:7860"; left out, what the environment's OVERPAINT_SERVER says.
+            key: The key for it; left out, that of `key_file`, of OVERPAINT_KEY, or in the file OVERPAINT_KEY_FILE.
+            key_file: A file with the key, which nobody else may read.
+            limits: How long it is waited for.
+            verify: How an https server is verified: an SSL context, say with the certificate of one's own authority.
+
+        Raises:
+            RequestError: There is no URL, or it is none of a server.
+            CredentialsError: The key can't be read, or can't be one.
+        """
+        self.address = address_of(url, key, key_file)
+        self._connection = Connection(self.address, limits or WaitLimits(), verify)
+        self._calls = Calls(self._connection)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.address.url}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close its connections. Jobs go on."""
+        await self._connection.close()
+
+    # ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def health(self) -> ServerHealth:
+        """That the server answers, and its version. Needs no key."""
+        return ServerHealth.of(await self._connection.ask("GET", "/health"), self.address.url)
+
+    async def state(self) -> ServerLoad:
+        """What the server does for this client now."""
+        return ServerLoad.of(await self._connection.ask("GET", "/state"), self.address.url)
+
+    async def engines(self) -> list[dict[str, Any]]:
+        """The server's engines, what each accepts, and its own options."""
+        return list(await self._connection.ask("GET", "/engines"))
+
+    async def models(self) -> list[dict[str, Any]]:
+        """The checkpoints and networks on the server."""
+        return list(await self._connection.ask("GET", "/models"))
+
+    async def intents(self) -> list[dict[str, Any]]:
+        """The purposes of edits, and the settings that follow from each."""
+        return list(await self._connection.ask("GET", "/intents"))
+
+    async def samplers(self) -> SamplerNames:
+        """The samplers and schedulers of engines that denoise."""
+        return SamplerNames.of(await self._connection.ask("GET", "/samplers"), self.address.url)
+
+    # ── pictures and masks ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def upload(self, picture: Pictured) -> UploadedPicture:
+        """Have the server keep a picture. It is sent only where the server does not have it yet.
+
+        Args:
+            picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
+
+        Raises:
+            PictureError: It can't be read.
+        """
+        return await self._calls.upload_picture(picture)
+
+    async def picture(self, id: str) -> UploadedPicture:
+        """What the server knows of a picture. NotFoundError where it has no such."""
+        return await self._calls.picture(id)
+
+    async def pictures(self, limit: int = 100) -> list[UploadedPicture]:
+        """One's own pictures on the server, the newest first."""
+        return await self._calls.pictures(limit)
+
+    async def download(self, id: str) -> bytes:
+        """The file of a picture or a mask, byte by byte. NotFoundError where the server has no such."""
+        return await self._calls.file(id)
+
+    async def open(self, id: str) -> Picture:
+        """A picture of the server. NotFoundError where it has no such."""
+        return await opened(await self.download(id))
+
+    async def open_mask(self, id: str) -> Mask:
+        """A mask of the server. NotFoundError where it has no such."""
+        return await opened_mask(await self.download(id))
+
+    async def thumbnail(self, id: str, side: int = 256) -> bytes:
+        """A WebP of at most `side` pixels across."""
+        return await self._calls.file(id, "thumbnail", side=side)
+
+    async def overlay(self, picture: str, mask: str, *, opacity: float = 0.6, side: int = 1024) -> bytes:
+        """A WebP of at most `side` pixels across: a picture with a mask laid over it, both by their ids."""
+        return await self._calls.file(picture, "overlay", mask=mask, opacity=opacity, side=side)
+
+    async def delete_picture(self, id: str) -> None:
+        """Remove a picture from the server. Jobs that wait for it fail."""
+        await self._calls.delete_picture(id)
+
+    async def make_mask(
+        self,
+        picture: Pictured | UploadedPicture,
+        spec: MaskSpec | None = None,
+        *,
+        marks: dict[str, Any] | None = None,
+        fill_holes: bool = False,
+        remove_specks: float = 0.0,
+        grow: float = 0.0,
+        feather: float = 0.0,
+        threshold: float | None = None,
+    ) -> UploadedMask:
+        """Have the server draw a mask for a picture: its parts are joined, then refined in this order.
+
+        Args:
+            picture: The picture.
+            spec: Parts that are added, subtracted and intersected.
+            marks: Where, as the server's API has it: {"box": ["10%,20%,30%,40%"], "mask": [ID]}.
+            fill_holes: Mark what is enclosed.
+            remove_specks: Unmark parts of fewer pixels than this.
+            grow: Pixels outward; negative shrinks.
+            feather: Radius in pixels of a soft edge.
+            threshold: Make it hard: 1 from this value on.
+
+        Raises:
+            MaskError, RequestError: A shape can't be used, or nothing is marked.
+        """
+        task: dict[str, Any] = {
+            "spec": None if spec is None else spec.to_mapping(),
+            "marks": marks,
+            "fill_holes": fill_holes,
+            "remove_specks": remove_specks,
+            "grow": grow,
+            "feather": feather,
+            "threshold": threshold,
+        }
+        return await self._calls.make_mask(picture, task)
+
+    # ── edits ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def submit(
+        self,
+        picture: Pictured,
+        request: EditRequest | None = None,
+        *,
+        count: int = 1,
+        idempotency_key: str | None = None,
+        **given: Unpack[EditArguments],
+    ) -> AsyncJob:
+        """Ask for an edit, and do not wait for it. The server does it even if this program ends.
+
+        A lost connection never paints twice: the request has a name, which the server knows again.
+
+        Args:
+            picture, request, **given: As of `Studio.edit`.
+            count: How many variations, with seeds from the first on.
+            idempotency_key: That name; one of its own is drawn when it is left out. The same name gives the same job.
+
+        Raises:
+            PictureError, MaskError, RequestError: What came in can't be used.
+            TooManyJobsError: The server has had no room for too long.
+        """
+        job = await self._calls.submit(picture, request, given, count=count, key=idempotency_key)
+        return AsyncJob(self._calls, job)
+
+    async def jobs(self, state: str | None = None, limit: int = 100) -> list[AsyncJob]:
+        """One's own jobs, the newest first.
+
+        Args:
+            state: "queued", "running", "done", "failed" or "cancelled"; None: all.
+            limit: How many at most.
+        """
+        return [AsyncJob(self._calls, AskedJob(one)) for one in await self._calls.jobs(state, limit)]
+
+    async def job(self, id: str) -> AsyncJob:
+        """A job by its id, also one that another program asked for. NotFoundError where there is no such."""
+        return AsyncJob(self._calls, AskedJob(await self._calls.job(id)))
+
+    async def edit(
+        self,
+        picture: Pictured,
+        request: EditRequest | None = None,
+        *,
+        monitor: Monitor | None = None,
+        **given: Unpack[EditArguments],
+    ) -> ServedEdit:
+        """Repaint the masked part of a picture on the server. Where this call is stopped, so is the job.
+
+        Args:
+            picture, request, **given: As of `Studio.edit`.
+            monitor: Progress, previews and cancellation.
+
+        Raises:
+            OverpaintError: As `Studio.edit`.
+            ServerUnreachableError: The server is away for too long.
+        """
+        job = await self._calls.painted(await self._calls.submit(picture, request, given), monitor)
+        return await self._calls.result(job, 0)
+
+    async def remove(self, picture: Pictured, mask: MaskLike, **settings: Any) -> ServedEdit:
+        """Remove the masked object from the picture. See `overpaint.remove`."""
+        return await self.edit(picture, **removal(mask, settings))
+
+    async def recolor(self, picture: Pictured, mask: MaskLike, to: str, **settings: Any) -> ServedEdit:
+        """Give the masked object another colour. See `overpaint.recolor`."""
+        return await self.edit(picture, **recolouring(mask, to, settings))
+
+    async def expand(
+        self, picture: Pictured, *, left: int = 0, top: int = 0, right: int = 0, bottom: int = 0, **settings: Any
+    ) -> ServedEdit:
+        """Extend the picture beyond its borders. See `overpaint.expand`."""
+        return await self.edit(picture, **extension((left, top, right, bottom), settings))
+
+    async def variations(
+        self,
+        picture: Pictured,
+        request: EditRequest | None = None,
+        *,
+        count: int,
+        monitor: Monitor | None = None,
+        **given: Unpack[EditArguments],
+    ) -> AsyncIterator[ServedEdit]:
+        """One edit with `count` seeds, one after another. See `Studio.variations`."""
+        job = await self._calls.painted(await self._calls.submit(picture, request, given, count=count), monitor)
+        for number in range(len(job.snapshot.results)):
+            yield await self._calls.result(job, number)

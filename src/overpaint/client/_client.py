@@ -1,0 +1,283 @@
+"""The client for programs without an event loop: the same calls, run on a loop of its own."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterable, Iterator
+from typing import Any, Self, Unpack
+
+from overpaint.api import extension, recolouring, removal
+from overpaint.engines import Monitor
+from overpaint.mask import Mask
+from overpaint.picture import Picture
+from overpaint.request import EditRequest, MaskSpec
+from overpaint.studio import Edit, EditFailure
+from overpaint.studio.inputs import EditArguments, MaskLike
+from overpaint.studio.inserts import Pictured
+from overpaint.studio.many import many
+
+from ._async_client import AsyncClient, AsyncJob
+from ._connection import WaitLimits
+from ._loop import LoopThread
+from ._replies import FollowedEvent
+from ._served import ServedEdit
+from ._values import JobSnapshot, SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture
+
+
+class RemoteJob:
+    """A job of a server. Thread-safe. `AsyncJob` describes the methods."""
+
+    def __init__(self, job: AsyncJob, loop: LoopThread) -> None:
+        """Made by a client."""
+        self._job, self._loop = job, loop
+
+    @property
+    def id(self) -> str:
+        """Its name on the server."""
+        return self._job.id
+
+    @property
+    def status(self) -> JobSnapshot:
+        """Where it stood when it was last asked for."""
+        return self._job.status
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id[:8]} {self.status.state}>"
+
+    def refresh(self) -> JobSnapshot:
+        """Where it stands now."""
+        return self._loop.run(self._job.refresh())
+
+    def wait(self, monitor: Monitor | None = None, *, timeout: float | None = None) -> JobSnapshot:
+        """Where it stands once it has ended, also through a restart of the server. See `AsyncJob.wait`."""
+        return self._loop.run(self._job.wait(monitor, timeout=timeout))
+
+    def events(self, after: int = -1) -> Iterator[FollowedEvent]:
+        """What happens to it, to its end; `after`: the number of the last event that is known."""
+        return self._loop.each(self._job.events(after))
+
+    def result(self, number: int = 0, monitor: Monitor | None = None) -> ServedEdit:
+        """Its result, or one of its variations, once it is done. See `AsyncJob.result`."""
+        return self._loop.run(self._job.result(number, monitor))
+
+    def results(self, monitor: Monitor | None = None) -> list[ServedEdit]:
+        """All its variations, once it is done. Raises as `result`."""
+        return self._loop.run(self._job.results(monitor))
+
+    def cancel(self) -> JobSnapshot:
+        """Stop it: at once where it waits, at its next step where it runs."""
+        return self._loop.run(self._job.cancel())
+
+    def retry(self) -> JobSnapshot:
+        """Let it wait again, once it has failed or was cancelled. ConflictError otherwise."""
+        return self._loop.run(self._job.retry())
+
+    def move(self, place: int) -> JobSnapshot:
+        """Put it at a place among one's own waiting jobs, 0 for the first. ConflictError where it does not wait."""
+        return self._loop.run(self._job.move(place))
+
+    def delete(self) -> None:
+        """Have the server forget it, once it has ended. ConflictError otherwise."""
+        self._loop.run(self._job.delete())
+
+
+class Client:
+    """A server's pictures, masks and edits, with the calls of `Studio`. Thread-safe; `AsyncClient` describes them.
+
+    with Client("http://127.0.0.1:7860") as client:
+        client.remove("photo.jpg", mask).save("photo.clean.jpg")
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        key_file: str | os.PathLike[str] | None = None,
+        limits: WaitLimits | None = None,
+        verify: ssl.SSLContext | bool = True,
+    ) -> None:
+        """Nothing is sent yet. Arguments and errors as of `AsyncClient`."""
+        self._client = AsyncClient(url, key, key_file=key_file, limits=limits, verify=verify)
+        self.address = self._client.address
+        self._loop = LoopThread()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.address.url}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections. Jobs go on; the client can be used again afterwards."""
+        self._loop.run(self._client.close())
+        self._loop.close()
+
+    # ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def health(self) -> ServerHealth:
+        """That the server answers, and its version. Needs no key."""
+        return self._loop.run(self._client.health())
+
+    def state(self) -> ServerLoad:
+        """What the server does for this client now."""
+        return self._loop.run(self._client.state())
+
+    def engines(self) -> list[dict[str, Any]]:
+        """The server's engines, what each accepts, and its own options."""
+        return self._loop.run(self._client.engines())
+
+    def models(self) -> list[dict[str, Any]]:
+        """The checkpoints and networks on the server."""
+        return self._loop.run(self._client.models())
+
+    def intents(self) -> list[dict[str, Any]]:
+        """The purposes of edits, and the settings that follow from each."""
+        return self._loop.run(self._client.intents())
+
+    def samplers(self) -> SamplerNames:
+        """The samplers and schedulers of engines that denoise."""
+        return self._loop.run(self._client.samplers())
+
+    # ── pictures and masks ────────────────────────────────────────────────────────────────────────────────────────
+
+    def upload(self, picture: Pictured) -> UploadedPicture:
+        """Have the server keep a picture. It is sent only where the server does not have it yet."""
+        return self._loop.run(self._client.upload(picture))
+
+    def picture(self, id: str) -> UploadedPicture:
+        """What the server knows of a picture. NotFoundError where it has no such."""
+        return self._loop.run(self._client.picture(id))
+
+    def pictures(self, limit: int = 100) -> list[UploadedPicture]:
+        """One's own pictures on the server, the newest first."""
+        return self._loop.run(self._client.pictures(limit))
+
+    def download(self, id: str) -> bytes:
+        """The file of a picture or a mask, byte by byte. NotFoundError where the server has no such."""
+        return self._loop.run(self._client.download(id))
+
+    def open(self, id: str) -> Picture:
+        """A picture of the server. NotFoundError where it has no such."""
+        return self._loop.run(self._client.open(id))
+
+    def open_mask(self, id: str) -> Mask:
+        """A mask of the server. NotFoundError where it has no such."""
+        return self._loop.run(self._client.open_mask(id))
+
+    def thumbnail(self, id: str, side: int = 256) -> bytes:
+        """A WebP of at most `side` pixels across."""
+        return self._loop.run(self._client.thumbnail(id, side))
+
+    def overlay(self, picture: str, mask: str, *, opacity: float = 0.6, side: int = 1024) -> bytes:
+        """A WebP of at most `side` pixels across: a picture with a mask laid over it, both by their ids."""
+        return self._loop.run(self._client.overlay(picture, mask, opacity=opacity, side=side))
+
+    def delete_picture(self, id: str) -> None:
+        """Remove a picture from the server. Jobs that wait for it fail."""
+        self._loop.run(self._client.delete_picture(id))
+
+    def make_mask(
+        self,
+        picture: Pictured | UploadedPicture,
+        spec: MaskSpec | None = None,
+        *,
+        marks: dict[str, Any] | None = None,
+        fill_holes: bool = False,
+        remove_specks: float = 0.0,
+        grow: float = 0.0,
+        feather: float = 0.0,
+        threshold: float | None = None,
+    ) -> UploadedMask:
+        """Have the server draw a mask for a picture. See `AsyncClient.make_mask`."""
+        made = self._client.make_mask(
+            picture,
+            spec,
+            marks=marks,
+            fill_holes=fill_holes,
+            remove_specks=remove_specks,
+            grow=grow,
+            feather=feather,
+            threshold=threshold,
+        )
+        return self._loop.run(made)
+
+    # ── edits ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def submit(
+        self,
+        picture: Pictured,
+        request: EditRequest | None = None,
+        *,
+        count: int = 1,
+        idempotency_key: str | None = None,
+        **given: Unpack[EditArguments],
+    ) -> RemoteJob:
+        """Ask for an edit, and do not wait for it. See `AsyncClient.submit`."""
+        asked = self._client.submit(picture, request, count=count, idempotency_key=idempotency_key, **given)
+        return RemoteJob(self._loop.run(asked), self._loop)
+
+    def jobs(self, state: str | None = None, limit: int = 100) -> list[RemoteJob]:
+        """One's own jobs, the newest first, all or those in a state."""
+        return [RemoteJob(one, self._loop) for one in self._loop.run(self._client.jobs(state, limit))]
+
+    def job(self, id: str) -> RemoteJob:
+        """A job by its id, also one that another program asked for. NotFoundError where there is no such."""
+        return RemoteJob(self._loop.run(self._client.job(id)), self._loop)
+
+    def edit(
+        self,
+        picture: Pictured,
+        request: EditRequest | None = None,
+        *,
+        monitor: Monitor | None = None,
+        **given: Unpack[EditArguments],
+    ) -> ServedEdit:
+        """Repaint the masked part of a picture on the server. Where this call is interrupted, the job is cancelled."""
+        return self._loop.run(self._client.edit(picture, request, monitor=monitor, **given))
+
+    def remove(self, picture: Pictured, mask: MaskLike, **settings: Any) -> ServedEdit:
+        """Remove the masked object from the picture. See `overpaint.remove`."""
+        return self.edit(picture, **removal(mask, settings))
+
+    def recolor(self, picture: Pictured, mask: MaskLike, to: str, **settings: Any) -> ServedEdit:
+        """Give the masked object another colour. See `overpaint.recolor`."""
+        return self.edit(picture, **recolouring(mask, to, settings))
+
+    def expand(
+        self, picture: Pictured, *, left: int = 0, top: int = 0, right: int = 0, bottom: int = 0, **settings: Any
+    ) -> ServedEdit:
+        """Extend the picture beyond its borders. See `overpaint.expand`."""
+        return self.edit(picture, **extension((left, top, right, bottom), settings))
+
+    def variations(
+        self,
+        picture: Pictured,
+        request: EditRequest | None = None,
+        *,
+        count: int,
+        monitor: Monitor | None = None,
+        **given: Unpack[EditArguments],
+    ) -> Iterator[ServedEdit]:
+        """One edit with `count` seeds, one after another. See `Studio.variations`."""
+        return self._loop.each(self._client.variations(picture, request, count=count, monitor=monitor, **given))
+
+    def edit_many(
+        self,
+        edits: Iterable[Edit | tuple[Pictured, MaskLike] | Pictured],
+        request: EditRequest | None = None,
+        *,
+        ahead: int = 16,
+        **given: Unpack[EditArguments],
+    ) -> Iterator[ServedEdit | EditFailure]:
+        """Make many edits, in their order; one that fails gives an EditFailure. See `Studio.edit_many`.
+
+        Args:
+            edits, request, **given: As of `Studio.edit_many`.
+            ahead: How many the server has at once.
+        """
+        return many(self.edit, edits, request, ahead, given)
