@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from overpaint import Mask
+from overpaint import Mask, Session
 from overpaint.geometry import Size
 from servers import running
 from test_untouched import picture_of
@@ -71,7 +71,7 @@ def test_the_readme_leads_to_every_page():
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("jq") is None, reason="needs curl and jq")
 def test_the_server_page_runs_against_a_server(folder, tmp_path):
     page = (ROOT / "docs" / "server.md").read_text()
-    (script,) = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    script = "\n".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
     blocks = _blocks(ROOT / "docs" / "server.md")
     with running(tmp_path / "server") as server:
         told = subprocess.run(
@@ -91,3 +91,9 @@ def test_the_server_page_runs_against_a_server(folder, tmp_path):
     with Image.open("clean.jpg") as clean:
         assert clean.size == (400, 300)
     assert names["clean"][:2] == b"\xff\xd8"
+    assert (names["late"].status_code, names["same"].status_code) == (412, 304)
+    assert len(names["again"]["steps"]) == 2
+    with Image.open("harbour.jpg") as exported, Image.open("part.png") as part, Image.open("harbour.psd") as layers:
+        assert (exported.size, part.size, layers.size) == ((400, 300), (128, 128), (400, 300))
+    with Session.open("harbour.overpaint") as session:
+        assert session.branches == ("main", "bolder")

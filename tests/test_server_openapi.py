@@ -37,7 +37,7 @@ from overpaint.server.tasks import EditTask
 from overpaint.server.work import StudioWorker, TaskWorker
 from overpaint.studio import Studio
 from servers import Running, running
-from test_server_native import mask, photo, upload
+from test_server_native import ended, mask, photo, upload
 
 CHECKS = [
     not_a_server_error,
@@ -88,7 +88,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def there(server: Running) -> dict[str, list[str]]:
-    """The ids of pictures, and of jobs that have ended and that wait."""
+    """The ids of pictures, of jobs that have ended and that wait, and of a session with a step."""
     with server.client() as client:
         pictures = [upload(client, photo()), upload(client, mask()), upload(client, photo(1, (9, 7)))]
         task = {"picture": pictures[0], "request": {"intent": "remove", "engine": "telea"}}
@@ -97,14 +97,19 @@ def there(server: Running) -> dict[str, list[str]]:
         while client.get("/state").json()["jobs"]["queued"]:
             assert time.monotonic() < over
             time.sleep(0.05)
-    return {"pictures": pictures, "edits": jobs}
+        session = client.post("/sessions", json={"picture": pictures[0]}).json()["id"]
+        edit = {"request": task["request"], "marks": {"box": ["1,1,9,9"]}}
+        assert ended(client, client.post(f"/sessions/{session}/edits", json=edit).json()["id"])["state"] == "done"
+    return {"pictures": pictures, "edits": jobs, "sessions": [session]}
 
 
 def filled(case: schemathesis.Case, there: dict[str, list[str]], choose: Callable[[list[str]], str]) -> None:
     """Put ids that there are in the place of those that were made up."""
-    kind = "edits" if "/edits" in case.path else "pictures"
+    kind = next(name for name in ("sessions", "edits", "pictures", "") if name in case.path)
     if case.method == "DELETE":
         return
+    if isinstance(case.path_parameters, dict) and "step" in case.path_parameters:
+        case.path_parameters["step"] = 1
     if isinstance(case.path_parameters, dict) and "id" in case.path_parameters:
         case.path_parameters["id"] = choose(there[kind])
     if isinstance(case.query, dict) and "mask" in case.query:

@@ -40,7 +40,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {
         "model": ErrorReply,
         "description": "Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, "
-        "413 too large, 422 not valid, 429 too many jobs (see Retry-After)",
+        "412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After)",
     },
     "5XX": {"model": ErrorReply, "description": "Failed: 503 for now (memory, disk), 500 for a fault of the server"},
 }

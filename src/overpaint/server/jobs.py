@@ -26,7 +26,7 @@ from .replies import error_table
 from .settings import ServerSettings
 from .tasks import ServerTask
 from .turns import Turns
-from .work import TaskWorker
+from .work import JobWorker
 
 log = logging.getLogger("overpaint.server")
 
@@ -47,7 +47,7 @@ class EditQueue:
     def __init__(
         self,
         ledger: Ledger,
-        worker: TaskWorker,
+        worker: JobWorker,
         settings: ServerSettings,
         figures: ServerFigures | None = None,
         on_state: Callable[[EditJob], None] = lambda job: None,

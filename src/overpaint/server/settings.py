@@ -30,7 +30,7 @@ class ServerSettings:
         largest_body: Bytes of a request's body.
         all_bodies: Bytes of the bodies of all requests that are being answered.
         client_bytes: Bytes of the stored pictures of one client, beyond which it may upload no more; results are stored
-            all the same.
+            all the same. Its sessions have as much for themselves.
         most_pixels: Pixels of a picture; None for the library's limit.
         connections: Connections that are open at the same time.
         slowest_headers: Seconds in which the headers of a request must come.

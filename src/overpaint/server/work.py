@@ -49,7 +49,6 @@ class TaskWorker(Protocol):
         on_result: Callable[[dict[str, Any]], None],
         *,
         temporary: bool = False,
-        job: str = "",
     ) -> Results:
         """Do a task. Raises OverpaintError; Cancelled where the monitor was cancelled.
 
@@ -59,20 +58,42 @@ class TaskWorker(Protocol):
             monitor: Of the work.
             on_result: Called with each result once it is stored.
             temporary: Whether results are removed once the caller has them.
-            job: The id of the job, by which what was done before a crash is found.
         """
+        ...
+
+
+class JobWorker(Protocol):
+    """What does jobs, each by its task."""
+
+    def check(self, task: Any) -> tuple[str, ...]:
+        """See `TaskWorker`."""
+        ...
+
+    def do(
+        self,
+        owner: str,
+        task: Any,
+        monitor: Monitor,
+        on_result: Callable[[dict[str, Any]], None],
+        *,
+        temporary: bool = False,
+        job: str = "",
+    ) -> Results:
+        """See `TaskWorker`; `job` is the id of the job, by which what was done before a crash is found."""
         ...
 
 
 class StudioWorker:
     """Does tasks with a studio. Thread-safe."""
 
-    def __init__(self, studio: Studio, pictures: PictureStore, settings: ServerSettings, budget: MemoryBudget) -> None:
+    def __init__(
+        self, studio: Studio, pictures: PictureStore, settings: ServerSettings, budget: MemoryBudget | None = None
+    ) -> None:
         """The caller closes the studio; all jobs share the budget of memory."""
         self._studio = studio
         self._pictures = pictures
         self._settings = settings
-        self._budget = budget
+        self._budget = budget or memory_of_jobs()
 
     def check(self, task: EditTask) -> tuple[str, ...]:
         """See `TaskWorker`."""
@@ -88,7 +109,6 @@ class StudioWorker:
         on_result: Callable[[dict[str, Any]], None],
         *,
         temporary: bool = False,
-        job: str = "",
     ) -> Results:
         """See `TaskWorker`."""
         found: Results = []

@@ -105,6 +105,11 @@ IMAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
 }
 
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    **IMAGE,
+    304: {"description": "The caller has it already (If-None-Match)"},
+}
+
 
 @router.get("/pictures/{id}/file", response_class=Response, responses=IMAGE)
 async def file(request: Request, owner: Reader, id: Id) -> Response:

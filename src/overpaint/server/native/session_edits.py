@@ -70,7 +70,7 @@ async def edit(
 
 
 @router.get("/sessions/{id}/edits")
-async def listed(
+async def jobs_of(
     request: Request, owner: Reader, id: Id, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> list[JobStatus]:
     """The session's jobs, the newest first."""
@@ -113,7 +113,7 @@ async def rerun(
 
 
 @router.patch("/sessions/{id}/steps/{step}")
-async def change(
+async def change_step(
     request: Request, owner: Editor, id: Id, step: StepNumber, task: StepChange, response: Response, version: Version
 ) -> SessionStatus:
     """Show or hide a step, set its opacity, pick one of its takes, or move it in the stack: one of them."""

@@ -18,7 +18,7 @@ from overpaint.server.sessions import SessionStatus, exported, flattened
 from overpaint.server.tasks import OutputSettings
 
 from .callers import Editor, Reader, services_of
-from .pictures import IMAGE, MEDIA_TYPES, StoredPicture
+from .pictures import MEDIA_TYPES, StoredPicture, body_of
 from .sessions import Id, Name, status_of
 from .versions import KEEP, in_thread, tagged
 
@@ -26,12 +26,15 @@ router = APIRouter(tags=["sessions"])
 
 SESSION_TYPE = "application/vnd.overpaint-session"
 
-_FILE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
-}
-_BODY = {
-    "requestBody": {"required": True, "content": {SESSION_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
-}
+
+def _file_of(*media: str) -> dict[int | str, dict[str, Any]]:
+    """The description of a reply that is a file of one of these media types."""
+    schema = {"schema": {"type": "string", "format": "binary"}}
+    return {200: {"content": dict.fromkeys(media, schema)}}
+
+
+_PICTURE = _file_of("image/*", "application/octet-stream")
+_BODY = body_of("*/*")
 
 
 @router.post("/sessions/file", status_code=201, openapi_extra=_BODY)
@@ -66,7 +69,7 @@ async def upload(
     return tagged(response, status)
 
 
-@router.get("/sessions/{id}/file", response_class=FileResponse, responses=_FILE)
+@router.get("/sessions/{id}/file", response_class=FileResponse, responses=_file_of(SESSION_TYPE))
 async def file(request: Request, owner: Reader, id: Id) -> FileResponse:
     """The whole session as a `.overpaint` file, which any Overpaint opens."""
     pool = services_of(request).sessions
@@ -75,7 +78,9 @@ async def file(request: Request, owner: Reader, id: Id) -> FileResponse:
     return _sent(path, SESSION_TYPE, _named(status, "overpaint"))
 
 
-@router.get("/sessions/{id}/original", response_class=Response, responses=IMAGE)
+@router.get(
+    "/sessions/{id}/original", response_class=Response, responses=_file_of("image/*", "application/octet-stream")
+)
 async def original(request: Request, owner: Reader, id: Id) -> Response:
     """The file of the picture that the session began with, byte by byte."""
     pool = services_of(request).sessions
@@ -90,7 +95,9 @@ async def original(request: Request, owner: Reader, id: Id) -> Response:
     return Response(data, media_type=MEDIA_TYPES.get(format, "application/octet-stream"), headers=headers)
 
 
-@router.get("/sessions/{id}/export", response_class=FileResponse, responses=IMAGE)
+@router.get(
+    "/sessions/{id}/export", response_class=FileResponse, responses=_file_of("image/*", "application/octet-stream")
+)
 async def export(
     request: Request,
     owner: Reader,
@@ -150,7 +157,7 @@ async def flatten(
     return picture
 
 
-@router.get("/sessions/{id}/audit", response_class=FileResponse, responses=_FILE)
+@router.get("/sessions/{id}/audit", response_class=FileResponse, responses=_file_of("application/jsonl"))
 async def audit(request: Request, owner: Reader, id: Id) -> FileResponse:
     """The session's audit log: a line of JSON for each action, chained by hashes. 404 where it has none."""
     pool = services_of(request).sessions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request, Response
@@ -23,7 +23,7 @@ from overpaint.studio.masks import mask_of
 from overpaint.values import Value
 
 from .callers import Editor, Reader, services_of
-from .pictures import IMAGE
+from .pictures import UNCHANGED, body_of
 from .session_edits import StepNumber
 from .session_pictures import BoxText, Side
 from .sessions import Id, changed, status_of
@@ -33,12 +33,7 @@ router = APIRouter(tags=["sessions"])
 
 Take = Annotated[int | None, Query(ge=1, le=10_000, description="one of its takes; left out, the one that shows")]
 
-_PNG: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
-}
-_BODY = {
-    "requestBody": {"required": True, "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
-}
+_BODY = body_of("*/*")
 
 
 class MaskBrush(Value):
@@ -49,7 +44,7 @@ class MaskBrush(Value):
     show: bool = Field(default=False, description="let the step show again there, in place of what is below it")
 
 
-@router.get("/sessions/{id}/steps/{step}/mask", response_class=Response, responses=_PNG)
+@router.get("/sessions/{id}/steps/{step}/mask", response_class=Response, responses=UNCHANGED)
 async def mask(request: Request, owner: Reader, id: Id, step: StepNumber) -> Response:
     """Where a step shows: a PNG of the present picture's size, white = shown."""
     pool = services_of(request).sessions
@@ -116,7 +111,7 @@ async def paint_back(
     )
 
 
-@router.get("/sessions/{id}/steps/{step}/patch", response_class=Response, responses=IMAGE)
+@router.get("/sessions/{id}/steps/{step}/patch", response_class=Response, responses=UNCHANGED)
 async def patch(
     request: Request,
     owner: Reader,
@@ -150,7 +145,7 @@ async def patch(
     return reply
 
 
-@router.get("/sessions/{id}/steps/{step}/picture", response_class=Response, responses=IMAGE)
+@router.get("/sessions/{id}/steps/{step}/picture", response_class=Response, responses=UNCHANGED)
 async def picture_with(
     request: Request,
     owner: Reader,

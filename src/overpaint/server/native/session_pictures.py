@@ -12,7 +12,7 @@ from overpaint.server.sessions.screen import MEDIA, ScreenFormat
 from overpaint.session import Session
 
 from .callers import Reader, services_of
-from .pictures import IMAGE
+from .pictures import UNCHANGED
 from .sessions import Id, status_of
 from .versions import in_thread, shown
 
@@ -24,7 +24,7 @@ BoxText = Annotated[
 Side = Annotated[int, Query(ge=16, le=4096, description="the longest side of the result; nothing is enlarged")]
 
 
-@router.get("/sessions/{id}/picture", response_class=Response, responses=IMAGE)
+@router.get("/sessions/{id}/picture", response_class=Response, responses=UNCHANGED)
 async def picture(
     request: Request,
     owner: Reader,

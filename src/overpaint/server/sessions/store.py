@@ -24,7 +24,7 @@ from pathlib import Path
 
 from overpaint.errors import OutputError
 from overpaint.files import not_written, write_file
-from overpaint.server.errors import NotFoundError
+from overpaint.server.errors import NotFoundError, StorageFullError
 from overpaint.server.reading import bounded
 from overpaint.server.settings import ServerSettings
 from overpaint.session import Session
@@ -97,7 +97,9 @@ class SessionStore:
         Raises:
             PictureError: It can't be read.
             OutputError: The session can't be written.
+            StorageFullError: The owner's sessions are as large as they may be in all.
         """
+        self._check_room(owner, len(picture))
         original = self._originals.open(picture, hashlib.sha256(picture).hexdigest())
         id, folder = secrets.token_hex(16), self._made(owner)
         Session.create(original, folder / f"{id}.overpaint").close()
@@ -127,6 +129,7 @@ class SessionStore:
             InputError: Reading it took too long, or more memory than there is.
         """
         try:
+            self._check_room(owner, upload.stat().st_size)
             facts: SessionFacts = bounded(
                 self._settings, checked_session, str(upload), self._settings.most_pixels, check=check
             )
@@ -179,6 +182,21 @@ class SessionStore:
         for file in (*folder.glob(f"{id}*"), *folder.glob(f".{id}*")):
             with contextlib.suppress(OSError):  # the next start removes what is left
                 file.unlink()
+
+    def _check_room(self, owner: str, size: int) -> None:
+        """Raise StorageFullError where a session of this size does not fit beside the owner's others."""
+        folder = self._folder / owner_folder(owner)
+        most, stored = self._settings.client_bytes, 0
+        for file in folder.glob("*.overpaint"):
+            with contextlib.suppress(OSError):
+                stored += file.stat().st_size
+        if stored + size > most:
+            raise StorageFullError(
+                f"the session has {size:,} bytes, and your sessions have {stored:,} of {most:,}",
+                field="session",
+                value=size,
+                hint="delete sessions that are not needed any more, or make them smaller (compact)",
+            )
 
     def _add(self, owner: str, session: StoredSession) -> StoredSession:
         folder = owner_folder(owner)

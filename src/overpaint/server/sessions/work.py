@@ -18,7 +18,7 @@ from overpaint.request import EditRequest
 from overpaint.server.pictures import PictureStore
 from overpaint.server.settings import ServerSettings
 from overpaint.server.tasks import EditTask, ServerTask, SessionTask
-from overpaint.server.work import Results, TaskWorker
+from overpaint.server.work import JobWorker, Results, TaskWorker
 from overpaint.session import PaintedTake, Session, StepPlan
 from overpaint.studio import Studio
 
@@ -158,13 +158,13 @@ class SessionWorker:
 class TaskWorkers:
     """Gives each task to the worker of its kind."""
 
-    def __init__(self, edits: TaskWorker, sessions: TaskWorker) -> None:
+    def __init__(self, edits: TaskWorker, sessions: JobWorker) -> None:
         """The workers of edits and of sessions."""
         self._edits, self._sessions = edits, sessions
 
     def check(self, task: ServerTask) -> tuple[str, ...]:
         """See `TaskWorker`."""
-        return self._of(task).check(task)
+        return self._edits.check(task) if isinstance(task, EditTask) else self._sessions.check(task)
 
     def do(
         self,
@@ -177,10 +177,9 @@ class TaskWorkers:
         job: str = "",
     ) -> Results:
         """See `TaskWorker`."""
-        return self._of(task).do(owner, task, monitor, on_result, temporary=temporary, job=job)
-
-    def _of(self, task: ServerTask) -> TaskWorker:
-        return self._edits if isinstance(task, EditTask) else self._sessions
+        if isinstance(task, EditTask):
+            return self._edits.do(owner, task, monitor, on_result, temporary=temporary)
+        return self._sessions.do(owner, task, monitor, on_result, temporary=temporary, job=job)
 
 
 def _changed(own: EditRequest, task: SessionTask) -> EditRequest:
