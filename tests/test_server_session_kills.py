@@ -78,11 +78,11 @@ def test_an_edit_that_runs_when_the_server_is_killed_is_there_once_after_the_res
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_every_edit_is_there_once(tmp_path):
+def test_killed_at_any_moment_no_edit_is_there_twice_and_none_is_missing(tmp_path):
     chance = random.Random(7)
     jobs: list[str] = []
     id = ""
-    for round in range(5):
+    for round in range(3):
         with alone(tmp_path, 0.05) as (server, client):
             if not id:
                 id = client.post("/sessions", json={"picture": upload(client, photo())}).json()["id"]
@@ -94,18 +94,22 @@ def test_killed_at_any_moment_every_edit_is_there_once(tmp_path):
             server.send_signal(signal.SIGKILL)
     with alone(tmp_path) as (_, client):
         until(lambda: {state(client, job) for job in jobs} <= {"done", "failed"}, 120)
-        states = [state(client, job) for job in jobs]
-        assert states == ["done"] * len(jobs)
-        found = client.get(f"/sessions/{id}").json()
-        assert len(found["steps"]) == len(jobs)
-        boxes = [tuple(step["box"]) for step in found["steps"]]
+        found = {job: client.get(f"/edits/{job}").json() for job in jobs}
+        done = [one for one in found.values() if one["state"] == "done"]
+        # One that was begun three times, each time in a server that was killed, is given up.
+        given_up = [one["error"]["code"] for one in found.values() if one["state"] == "failed"]
+        assert set(given_up) <= {"worker-lost"}
+        steps = client.get(f"/sessions/{id}").json()["steps"]
+        boxes = [tuple(step["box"]) for step in steps]
         assert len(set(boxes)) == len(boxes)
+        assert len(done) <= len(steps) <= len(jobs)
+        assert {one["results"][0]["step"] for one in done} <= {step["number"] for step in steps}
         (file,) = (tmp_path / "data" / "sessions").glob("*/*.overpaint")
         copy = tmp_path / "copy.overpaint"
         copy.write_bytes(file.read_bytes())
     with Session.open(copy) as session:
         session.check()
-        assert len(session.steps) == len(jobs)
+        assert len(session.steps) == len(steps)
 
 
 def test_a_job_finds_what_it_has_written_and_nothing_else(tmp_path):
