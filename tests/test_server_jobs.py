@@ -21,7 +21,7 @@ from overpaint.server.errors import ConflictError, NotFoundError, TooManyJobsErr
 from overpaint.server.job import EditJob
 from overpaint.server.jobs import EditQueue
 from overpaint.server.settings import ServerSettings
-from overpaint.server.tasks import EditTask
+from overpaint.server.tasks import EditTask, SessionTask
 from overpaint.server.turns import Turns
 
 RESULT = {"picture": "f" * 64}
@@ -283,6 +283,43 @@ def test_waiting_jobs_can_be_moved_and_ended_ones_forgotten(tmp_path, worker):
             queue.job("ann", first.id)
     with queue_in(tmp_path, worker) as queue:
         assert len(queue.all("ann")) == 3
+
+
+def test_the_order_of_waiting_jobs_outlives_the_server(tmp_path, worker):
+    with queue_in(tmp_path, worker, started=False) as queue:
+        jobs = [queue.submit("ann", task(number)) for number in range(4)]
+        queue.submit("bob", task(9))
+        queue.move("ann", jobs[3].id, 0)
+        queue.move("ann", jobs[2].id, 1)
+        later = queue.submit("ann", task(5))
+    with queue_in(tmp_path, worker, lanes=1):
+        until(lambda: len(worker.done) == 6)
+    wanted = [jobs[number].task.picture for number in (3, 2, 0, 1)] + [later.task.picture]
+    assert [task.picture for owner, task in worker.done if owner == "ann"] == wanted
+
+
+def test_a_job_that_is_tried_again_goes_behind_the_others_after_a_restart_too(tmp_path, worker):
+    with queue_in(tmp_path, worker, started=False) as queue:
+        jobs = [queue.submit("ann", task(number)) for number in range(3)]
+        queue.cancel("ann", jobs[0].id)
+        queue.retry("ann", jobs[0].id)
+    with queue_in(tmp_path, worker, lanes=1):
+        until(lambda: len(worker.done) == 3)
+    assert [task.picture for _, task in worker.done] == [jobs[number].task.picture for number in (1, 2, 0)]
+
+
+def test_jobs_of_one_session_are_done_one_after_the_other_and_others_go_before(tmp_path, worker):
+    worker.go.clear()
+    session, request = "a" * 32, EditRequest(intent="remove")
+    with queue_in(tmp_path, worker, lanes=4) as queue:
+        for number in range(3):
+            queue.submit("ann", SessionTask(request=request, session=session, count=number + 1))
+        other = queue.submit("ann", task(1))
+        until(lambda: ("ann", other.task) in worker.begun)
+        assert [one.count for _, one in worker.begun if isinstance(one, SessionTask)] == [1]
+        worker.go.set()
+        until(lambda: len(worker.done) == 4)
+    assert [one.count for _, one in worker.done if isinstance(one, SessionTask)] == [1, 2, 3]
 
 
 def test_the_oldest_ended_jobs_are_forgotten(tmp_path, worker):
