@@ -191,6 +191,25 @@ def test_sessions_outlive_the_server_and_what_it_left_unfinished_does_not(tmp_pa
         assert [path.name for path in folder.iterdir() if path.name.startswith(("0000", "1111"))] == []
 
 
+def test_a_disk_that_is_full_loses_nothing_and_names_no_path(client, server, monkeypatch):
+    from overpaint.session import _store
+
+    id = begun(client)["id"]
+    before = edited(client, id)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_store, "_append", full)
+    found = client.patch(f"/sessions/{id}/steps/1", json={"opacity": 0.5})
+    assert found.status_code >= 400
+    assert "the disk is full" in found.text
+    assert str(server.server.settings.data) not in found.text
+    monkeypatch.undo()
+    assert client.get(f"/sessions/{id}").json() == before
+    assert client.patch(f"/sessions/{id}/steps/1", json={"opacity": 0.5}).json()["version"] == 2
+
+
 def test_a_client_s_sessions_have_a_limit(tmp_path):
     with running(tmp_path, client_bytes=30_000) as server, server.client() as client:
         picture = upload(client, photo())

@@ -269,11 +269,13 @@ class SessionPool:
                 entry.session = self._opened(owner, id)
             try:
                 yield entry, entry.session
-            except (InputError, ServerError):
-                raise
-            except BaseException:  # a full disk, say: what is in memory may not be what is on it
-                self._shut(entry)
-                entry.status = None
+            except BaseException as error:
+                if not isinstance(error, InputError | ServerError):
+                    # A full disk, say: what is in memory may not be what is on it.
+                    self._shut(entry)
+                    entry.status = None
+                if isinstance(error, OverpaintError):
+                    _leave_out(error, self.store.path(owner, id), id)
                 raise
         self._trim()
 
@@ -329,6 +331,14 @@ class SessionPool:
         with self._lock:
             for id in [id for id, entry in self._entries.items() if entry.idle and entry.session is None][:-_KNOWN]:
                 del self._entries[id]
+
+
+def _leave_out(error: OverpaintError, path: Path, id: str) -> None:
+    """Say the session's id in the place of its path: the server's paths are nothing to a client."""
+    error.message = error.message.replace(str(path), f"session {id}")
+    error.context = error.context.replace(str(path), f"session {id}")
+    if isinstance(error.value, str | Path) and str(path) in str(error.value):
+        error.value = id
 
 
 def _changed(present: int) -> ChangedError:
