@@ -139,6 +139,7 @@ class SessionWorker:
             avoid=avoid,
             sketch=task.sketch,
             insert=task.insert,
+            rasters=tuple(task.rasters),
             pixels=self._settings.most_pixels,
         )
         picture = replace(plan.picture, source=replace(plan.picture.source, data=None))
