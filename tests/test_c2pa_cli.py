@@ -256,6 +256,33 @@ class TestManyAndSessions:
         assert [one.read_bytes() for one in results] == before
         assert main(["replay", str(results[0]), "--json"]) == 0
 
+    def test_a_batch_without_a_certificate_does_not_replace_signed_results_in_silence(self, folder, capsys):
+        photos(folder / "in", 2)
+        batch = ["batch", "--images", "in", *EDIT, "-o", "out"]
+        assert main([*batch, *SIGNED]) == 0
+        signed = {one: one.read_bytes() for one in Path("out").glob("*.remove.png")}
+        photos(folder / "in", 3)  # one more
+        capsys.readouterr()
+        assert main([*batch, "--dry-run"]) == 1
+        assert "set c2pa_cert and c2pa_key to sign again, or overwrite to replace it" in capsys.readouterr().out
+        assert main(batch) == 1
+        told = capsys.readouterr().out
+        assert told.count("was signed by an earlier run, and this one would replace it") == 2
+        assert {one: one.read_bytes() for one in signed} == signed
+        results = sorted(Path("out").glob("*.remove.png"))
+        assert len(results) == 3, "the row that was not signed is done all the same"
+        assert main([*batch, *SIGNED]) == 0, "only that row is painted again"
+        assert {one: one.read_bytes() for one in signed} == signed
+        assert [report(one).state for one in results] == ["trusted"] * 3
+        capsys.readouterr()
+        assert main([*batch, "--overwrite"]) == 0
+        assert (
+            "the result of an earlier run was signed; the new one, which replaces it, is not" in capsys.readouterr().out
+        )
+        assert not any(holds_manifest(one.read_bytes(), "png") for one in results)
+        results[0].unlink()
+        assert main(batch) == 0, "what is not signed, or not there any more, is in nobody's way"
+
     def test_a_row_whose_key_is_gone_fails_and_the_run_says_why(self, folder, capsys, monkeypatch):
         from overpaint.record.c2pa import ManifestSeal
 

@@ -25,6 +25,9 @@ from .store import Place, aside_of
 from .task import Task, TaskResult
 from .worker import Worker
 
+_MARKS = ("provenance", "source_type", "signer")
+"""What the ledger keeps of a result's marks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
@@ -208,7 +211,7 @@ def _details(item: PlannedEdit, record: AuditRecord, base: str) -> dict[str, Any
         "size": list(edit.size),
         "reach": output.reach,
         "fidelity": output.fidelity,
-        **({} if edit.marks is None else {name: getattr(edit.marks, name) for name in ("provenance", "source_type")}),
+        **({} if edit.marks is None else {name: getattr(edit.marks, name) for name in _MARKS}),
         "changed": output.changed,
         "largest": output.largest,
         "prompt": edit.resolved.prompt,

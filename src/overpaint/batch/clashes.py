@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .plan import PlannedEdit, Rules
 
 
+_LOSES_SIGNATURE = "the result of an earlier run was signed; the new one, which replaces it, is not"
+
+
 @dataclass(frozen=True, slots=True)
 class OwnFiles:
     """Results of earlier runs, which may be written again.
@@ -25,10 +28,12 @@ class OwnFiles:
     Attributes:
         named: Those under their own names.
         aside: Those that were set aside for review.
+        signed: Those of either that have a signed manifest.
     """
 
     named: set[Place] = field(default_factory=set)
     aside: set[Place] = field(default_factory=set)
+    signed: set[Place] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[Place]:
         yield from self.named
@@ -70,7 +75,8 @@ def refuse_outputs_that_are_read(items: Iterable[PlannedEdit], base: Path) -> No
 def usable_outputs(items: Iterable[PlannedEdit], own: OwnFiles, rules: Rules) -> tuple[list[PlannedEdit], list[BadRow]]:
     """Rows whose output can be written, and the others: their output is an existing file that is not a result of this
     batch, a link leads it out of the folder, its name differs from that of an earlier row by case or by the form of
-    accents alone, so that many file systems take both for one, or a doubtful result would take another row's place.
+    accents alone, so that many file systems take both for one, a doubtful result would take another row's place, or a
+    result that is not signed that of a signed one.
     """
     ready: list[PlannedEdit] = []
     refused: list[BadRow] = []
@@ -86,9 +92,13 @@ def usable_outputs(items: Iterable[PlannedEdit], own: OwnFiles, rules: Rules) ->
             known = (mine if place is item.output else aside in own.aside) and not _is_link(place)
             if error is None and not known and not rules.overwrite and is_there(place):
                 error = _no_result(place)
+        signed = [place for place in (item.output, aside) if place in own.signed and rules.marking.seal is None]
+        if error is None and signed and not rules.overwrite and is_there(signed[0]):
+            error = _loses_signature(signed[0])
         if error is None:
             replaces, was_aside = mine or rules.overwrite, aside in own.aside
-            ready.append(replace(item, replaces=replaces, was_named=mine, was_aside=was_aside))
+            notes = (*item.notes, _LOSES_SIGNATURE) if signed else item.notes
+            ready.append(replace(item, replaces=replaces, was_named=mine, was_aside=was_aside, notes=notes))
         else:
             refused.append(BadRow(item.row.number, error, item.row.id, item.row.image))
     return ready, refused
@@ -101,6 +111,16 @@ def _no_result(place: Place) -> OutputError:
         field="output",
         value=str(place),
         hint="set overwrite to replace it",
+    )
+
+
+def _loses_signature(place: Place) -> OutputError:
+    return OutputError(
+        f"{place} was signed by an earlier run, and this one would replace it with a result that is not signed",
+        code="output-signed",
+        field="output",
+        value=str(place),
+        hint="set c2pa_cert and c2pa_key to sign again, or overwrite to replace it",
     )
 
 

@@ -27,6 +27,7 @@ def quality_of(edited: Edited, saved: Saved) -> dict[str, Any]:
         "fidelity": saved.fidelity,
         "provenance": saved.marks.provenance,
         "source_type": saved.marks.source_type,
+        "signer": saved.marks.signer,
         "warnings": list(_warnings(edited, shift, saved)),
     }
 

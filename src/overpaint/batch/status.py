@@ -48,7 +48,9 @@ def own_files(ledger: Ledger, out: Place) -> OwnFiles:
     entries = [entry for entry in ledger.entries() if entry.spec]
     named = {out / entry.spec for entry in entries if entry.result and entry.state != "needs-review"}
     aside = {aside_of(out, out / entry.spec) for entry in entries if details_in(entry).get("aside")}
-    return OwnFiles(named, aside)
+    sealed = [entry for entry in entries if details_in(entry).get("signer")]
+    places = {place for entry in sealed for place in (out / entry.spec, aside_of(out, out / entry.spec))}
+    return OwnFiles(named, aside, places & (named | aside))
 
 
 def details_in(entry: LedgerEntry | None) -> dict[str, Any]:
