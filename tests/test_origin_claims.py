@@ -187,6 +187,13 @@ class TestWhatIsNotKeptIsCarriedOver:
         assert declared_type(open_picture(rendered.data).metadata) is TRAINED
         assert rendered.marks.source_type == TRAINED
 
+    def test_it_is_carried_over_when_a_session_without_a_step_is_exported_in_another_format(self, tmp_path):
+        with Session.create(extended(photo("jpeg"), saying(TRAINED)), tmp_path / "s.overpaint") as session:
+            for format in ("png", "jpeg"):
+                rendered = session.flatten().render(format)
+                assert declared_type(open_picture(rendered.data).metadata) is TRAINED
+                assert rendered.marks.source_type == TRAINED
+
     def test_it_is_kept_where_the_rest_is_too_large_for_a_jpeg_file(self):
         large = with_property(packet(SYSTEM), DC, "title", "x" * 64_900, prefix="dc")
         source = open_picture(photo("png", xmp=large))

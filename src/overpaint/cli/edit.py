@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -245,6 +245,10 @@ def save(
         layers: Makes the layers.
     """
     how: dict[str, Any] = {"quality": out.quality, "record": out.record, "marking": outputs.marking_of(out)}
+    layers = cache(layers)
+    notes: tuple[str, ...] = ()
+    if target.layers is not None:
+        notes = tuple(f"{target.layers.name}: {note}" for note in _layers_notes(layers(), target.layers, out))
     with companions(target, out, compare=compare, layers=layers) as publish:
         if target.path is None:
             rendered = finished.render(target.format, **how)
@@ -252,7 +256,16 @@ def save(
             saved = rendered.saved(Path("-"))
         else:
             saved = finished.save(target.path, format=target.format, overwrite=out.overwrite, **how)
-        return saved, publish()
+        return replace(saved, notes=(*saved.notes, *notes)), publish()
+
+
+def _layers_notes(layered: LayeredPicture, path: Path, out: Out) -> Iterator[str]:
+    """What a layered file beside a result leaves out."""
+    from overpaint.layers import layered_format, layers_notes
+
+    yield from layers_notes(layered, layered_format(path))
+    if out.audited.audit is not None:
+        yield "it is not in the audit log, which names the flat result"
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from overpaint.errors import UnknownFormatError
 from overpaint.files import PreparedFile, prepare_file
 from overpaint.geometry import Size
 from overpaint.picture import Colour
+from overpaint.picture.c2pa_store import holds_manifest
 
 from . import _resources
 from ._openraster import check_openraster, write_openraster
@@ -77,5 +78,12 @@ def prepare_layers(layered: LayeredPicture, path: str | os.PathLike[str], *, ove
 
 def layers_notes(layered: LayeredPicture, format: str) -> tuple[str, ...]:
     """What a layered file of this format leaves out, in sentences."""
-    marked = layered.metadata(format)
-    return (*marked.notes, *(() if format == "ora" else _resources.left_out(marked.metadata)))
+    marked, marking, source = layered.metadata(format), layered.marking, layered.merged.source
+    notes: list[str] = list(marked.notes)
+    if marking.seal is not None:
+        notes.append("it is not signed: C2PA manifests are for flat pictures")
+    if source.data is not None and holds_manifest(source.data, source.format):
+        notes.append("the original's C2PA manifest is left out: it signs the original's pixels")
+    if marking.watermark is not None:
+        notes.append("neither its layers nor the merged picture have the watermark")
+    return (*notes, *(() if format == "ora" else _resources.left_out(marked.metadata)))

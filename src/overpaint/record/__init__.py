@@ -18,6 +18,7 @@ from .provenance import (
     Provenance,
     Seal,
     SealedFile,
+    in_one_packet,
     provenance_of,
     with_statement,
 )
@@ -49,6 +50,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "embed",
     "found_watermark",
     "generator_of",
+    "in_one_packet",
     "infotext",
     "joined_types",
     "parse_infotext",

@@ -220,21 +220,30 @@ def with_statement(metadata: Metadata, provenance: Provenance, marking: Marking,
     """
     declared = provenance.declared
     kept = declared is not None and _says_enough(declared, provenance.source_type)
-    readable = not metadata.xmp or is_extensible(metadata.xmp)
-    xmp = _carried(metadata, metadata.xmp) if metadata.further_xmp and readable else metadata.xmp
+    one = in_one_packet(metadata)
     if marking.mode == "none":
         notes = () if declared is None or kept else (_still_said(declared),)
-        return MarkedMetadata(replace(metadata, xmp=xmp, further_xmp=()), _text(declared), notes)
-    why = "" if readable else "can't be read"
-    if readable:
-        xmp = _stated(xmp, provenance, marking, change_type=not kept)
+        return MarkedMetadata(one, _text(declared), notes)
+    xmp, why = one.xmp, "can't be read"
+    if not xmp or is_extensible(xmp):
+        xmp, why = _stated(xmp, provenance, marking, change_type=not kept), ""
         if format == "jpeg" and _bare_length(xmp or b"") > _LONGEST_IN_JPEG:
             why = "is too large for a JPEG file"
     if why:  # a packet of our own takes its place
         xmp = _stated(_carried(metadata, None), provenance, marking, change_type=not kept)
         why = f"the original's XMP ({len(metadata.xmp or b''):,} bytes) {why}, and is left out"
     source_type = _text(declared if kept else provenance.source_type)
-    return MarkedMetadata(replace(metadata, xmp=xmp, further_xmp=()), source_type, (why,) if why else ())
+    return MarkedMetadata(replace(one, xmp=xmp), source_type, (why,) if why else ())
+
+
+def in_one_packet(metadata: Metadata) -> Metadata:
+    """The metadata without further packets of XMP; what these say of the origin is in the one that is written. One that
+    can't be read is left as it is.
+    """
+    xmp = metadata.xmp
+    if metadata.further_xmp and (not xmp or is_extensible(xmp)):
+        xmp = _carried(metadata, xmp)
+    return replace(metadata, xmp=xmp, further_xmp=())
 
 
 def _carried(metadata: Metadata, onto: bytes | None) -> bytes | None:

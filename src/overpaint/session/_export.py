@@ -14,7 +14,7 @@ import numpy as np
 from overpaint.errors import SessionError
 from overpaint.geometry import Box
 from overpaint.picture import Picture, encode, format_of_result, open_picture
-from overpaint.record import EditStatement, Marking, MarksRecord, Record, declared_type, strip
+from overpaint.record import EditStatement, Marking, MarksRecord, Record, declared_type, in_one_packet, strip
 from overpaint.studio import FinishedPicture, Rendered, Saved, pixel_digest
 from overpaint.studio.written import RecordMode, difference_of
 
@@ -133,7 +133,8 @@ class UneditedPicture(FinishedPicture):
             data, fidelity = source.data, "lossless"
             notes: tuple[str, ...] = ("no step shows: this is the original's file as it is",)
         else:
-            encoded = encode(replace(self.picture, metadata=metadata), written, quality=quality, touched=self.touched)
+            kept = replace(self.picture, metadata=in_one_packet(metadata))
+            encoded = encode(kept, written, quality=quality, touched=self.touched)
             data, fidelity = encoded.data, encoded.fidelity
             notes = ("no step shows: this is the original", *encoded.notes)
         found = open_picture(data)
