@@ -33,6 +33,7 @@ from overpaint.record import (
     stated_origin,
     type_of_record,
 )
+from overpaint.server.compat.a1111.pictures import ready_inputs
 from overpaint.session import Session
 from test_provenance import LEARNED, WEIGHTS, classical, learned, packet, saying
 from test_untouched import picture_of
@@ -255,6 +256,15 @@ class TestThePicturePutIn:
             assert session.flatten().render("png").marks.source_type == "compositeSynthetic"
             session.rerun(1, insert=(np.full((20, 20, 3), 200, np.uint8), Mask.box(Size(20, 20), Box(5, 5, 15, 15))))
             assert session.flatten().render("png").marks.source_type == "composite", "another picture is put in"
+
+
+@pytest.mark.parametrize("data", AI_INPUTS.values(), ids=AI_INPUTS)
+def test_a_picture_that_the_server_resizes_before_the_edit_keeps_its_claim(data):
+    """As A1111's img2img does where width and height are other ones than the picture's."""
+    resized = ready_inputs(data, None, None, Size(48, 32), 0, None).picture  # type: ignore[arg-type]
+    assert resized is not None
+    expected = joined_types(said_types(open_picture(data)))
+    assert joined_types(said_types(open_picture(resized))) is expected
 
 
 def test_show_says_in_words_where_generative_ai_is_named(tmp_path, capsys):

@@ -246,6 +246,17 @@ def in_one_packet(metadata: Metadata) -> Metadata:
     return replace(metadata, xmp=xmp, further_xmp=())
 
 
+def declaring(picture: Picture) -> Picture:
+    """The picture with all that its file says of generative AI in its XMP, for a file that is made of it before it is
+    edited: manifest and further packets are not in that.
+    """
+    metadata, said = in_one_packet(picture.metadata), joined_types(said_types(picture))
+    if said is not None and said.generative and declared_type(metadata) is not said:
+        xmp = with_properties(metadata.xmp, IPTC_EXTENSION, {TYPE[1]: said.uri}, prefix="Iptc4xmpExt", nested=False)
+        metadata = replace(metadata, xmp=xmp)
+    return replace(picture, metadata=metadata)
+
+
 def _carried(metadata: Metadata, onto: bytes | None) -> bytes | None:
     """A packet with what the original's packets say of its origin, those that are not kept too."""
     said, there = stated_origin(metadata), stated_origin(Metadata(xmp=onto))

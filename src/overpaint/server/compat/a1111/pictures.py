@@ -221,6 +221,9 @@ def _resized(picture: Picture, to: Size, mode: int, *, nearest: bool = False) ->
     """The picture in another size, in its own depth. Transparent pixels lend no colour to others."""
     import numpy as np
 
+    from overpaint.record import declaring
+
+    picture = declaring(picture)
     top, kind = np.float32(picture.maximum), picture.samples.dtype
 
     def plane(values: Any) -> Any:
