@@ -18,6 +18,7 @@ from credentials import DAY, Root
 from overpaint.cli import main
 from overpaint.picture import format_of, open_picture
 from overpaint.picture.c2pa_store import holds_manifest
+from overpaint.record import declared_type
 from overpaint.record.c2pa import ManifestReport, anchors_of, read_manifest
 
 SIGNED = ("--c2pa-cert", "c/chain.pem", "--c2pa-key", "c/key.pem")
@@ -128,6 +129,18 @@ class TestEdits:
         (edited,) = (one for one in found.actions if one.action == "c2pa.edited")
         assert edited.source_type == "humanEdits"
         assert open_picture(name).size == open_picture("photo.png").size
+
+    @pytest.mark.parametrize("claim", ["Extended XMP", "AUTOMATIC1111, PNG", "GIF"])
+    def test_the_manifest_says_what_the_original_claims_of_generative_ai(self, claim):
+        from test_origin_claims import AI_INPUTS
+
+        Path("in").write_bytes(AI_INPUTS[claim])
+        assert main(["remove", "in", *EDIT, *SIGNED, "-o", "out.png"]) == 0
+        opened, edited, *_ = report("out.png").actions
+        assert (opened.action, edited.action, edited.source_type) == ("c2pa.opened", "c2pa.edited", "humanEdits")
+        assert opened.source_type == declared_type(open_picture("out.png").metadata)
+        assert main(["remove", "photo.png", *EDIT, *SIGNED, "-o", "plain.png"]) == 0
+        assert report("plain.png").actions[0].source_type == ""
 
     def test_the_box_of_a_jpeg_has_all_blocks_that_were_coded_again(self):
         pytest.importorskip("jpeglib")

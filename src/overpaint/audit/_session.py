@@ -95,7 +95,7 @@ class SessionAudit:
                 edit=record,
                 input=InputFile(sha256=original.source.sha256, pixels_sha256=pixel_digest(original)),
                 output=output_file(saved, folder),
-                models=_models((*(record.earlier or ()), record)),
+                models=_models(record.edits),
                 who=Operator.here(),
                 hidden=hidden,
                 session=_place(session, last, folder),

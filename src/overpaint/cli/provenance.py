@@ -156,7 +156,7 @@ def _edit(record: Record) -> dict[str, Any]:
 
 
 def _edits(record: Record | None) -> tuple[Record, ...]:
-    return () if record is None else (*(record.earlier or ()), record)
+    return () if record is None else record.edits
 
 
 def _manifest(picture: Picture) -> tuple[str, dict[str, Any] | None]:

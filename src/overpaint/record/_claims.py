@@ -7,7 +7,6 @@ stand, and the strongest counts: two of one file that contradict each other give
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from overpaint.picture import Metadata, Picture
@@ -88,7 +87,7 @@ def said_types(picture: Picture) -> tuple[SourceType, ...]:
         terms = (source_type_named(one[1].decode("ascii")) for one in _TYPE_URI.finditer(data))
         found += [term for term in terms if term is not None]
     if (record := own_record(picture.metadata)) is not None:
-        found += [type_of_record(one) for one in all_edits(record)]
+        found += [type_of_record(one) for one in record.edits]
     if _names_a_system(picture.metadata) or generator_of(picture.metadata) is not None:
         found.append(_LEAST)
     return tuple(dict.fromkeys(found))
@@ -104,18 +103,13 @@ def type_of_record(record: Record) -> SourceType:
     return joined_types([named or SourceType.HUMAN_EDITS, *([_LEAST] if learned else [])]) or _LEAST
 
 
-def all_edits(record: Record) -> Iterator[Record]:
-    """A record's edits in their order: those before it, and itself."""
-    for one in record.earlier or ():
-        yield from all_edits(one)
-    yield record
-
-
 def _packets(metadata: Metadata) -> tuple[bytes, ...]:
+    """All packets of XMP, the one that is kept first."""
     return (*((metadata.xmp,) if metadata.xmp else ()), *metadata.further_xmp)
 
 
 def _types(packet: bytes) -> list[str]:
+    """The source types of a packet as it has them."""
     texts = [text for text in read_values(packet, TYPE)[0] if text]
     if texts or is_extensible(packet):
         return texts
@@ -123,6 +117,7 @@ def _types(packet: bytes) -> list[str]:
 
 
 def _names_a_system(metadata: Metadata) -> bool:
+    """Whether XMP names an AI system or a prompt for one, with a source type or without."""
     for packet in _packets(metadata):
         if any(text.strip() for texts in read_values(packet, *TEXTS, _PROMPT_WRITER) for text in texts):
             return True

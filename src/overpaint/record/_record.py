@@ -143,6 +143,11 @@ class Record(StoredRecord):
     marks: MarksRecord | None = None
     earlier: Listed[tuple[Record, ...]] | None = None
 
+    @property
+    def edits(self) -> tuple[Record, ...]:
+        """The records of all edits in their order: those before this one, and itself."""
+        return (*(edit for one in self.earlier or () for edit in one.edits), self)
+
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON values. A raster that is inline in the request is written only once."""
         mapping = super().to_mapping()

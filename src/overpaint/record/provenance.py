@@ -89,11 +89,11 @@ class EditStatement:
         """Everything that a statement on these edits can have."""
         return tuple(cls.of(type_of_record(one), one.resolved, one.regions, one.overpaint) for one in records)
 
-    def told(self, marking: Marking) -> EditStatement:
-        """What of it a file may tell."""
+    def published(self, marking: Marking) -> EditStatement:
+        """The part of it that a file may have."""
         models = () if marking.private else self.models
-        tells = marking.mode == "prompt" and not marking.private
-        return replace(self, models=models, prompt=self.prompt if tells else "")
+        has_prompt = marking.mode == "prompt" and not marking.private
+        return replace(self, models=models, prompt=self.prompt if has_prompt else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ class Provenance:
         original: The file that was edited.
         private: Whether it must say nothing of prompts, models and names of files.
         watermark: The watermark that was put into its pixels; None for none.
+        claimed: All that the original's file says of its origin together; None where it says nothing.
     """
 
     edits: tuple[EditStatement, ...]
@@ -117,6 +118,7 @@ class Provenance:
     original: Source
     private: bool = False
     watermark: WatermarkChoice | None = None
+    claimed: SourceType | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +199,19 @@ def provenance_of(edits: Iterable[EditStatement], picture: Picture, marking: Mar
         picture: The result, with source and metadata of the original.
         marking: How much may be published.
     """
-    edits = tuple(one.told(marking) for one in edits)
-    joined = joined_types((*said_types(picture), *(one.source_type for one in edits)))
+    edits = tuple(one.published(marking) for one in edits)
+    claimed = said_types(picture)
+    joined = joined_types((*claimed, *(one.source_type for one in edits)))
     assert joined is not None
     return Provenance(
-        edits, joined, declared_type(picture.metadata), picture.size, picture.source, marking.private, marking.watermark
+        edits=edits,
+        source_type=joined,
+        declared=declared_type(picture.metadata),
+        size=picture.size,
+        original=picture.source,
+        private=marking.private,
+        watermark=marking.watermark,
+        claimed=joined_types(claimed),
     )
 
 

@@ -31,7 +31,11 @@ def definition(provenance: Provenance, format: str, redacted: Sequence[str] = ()
         redacted: The assertions of earlier manifests that are left out, by their URI.
     """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    actions: list[dict[str, Any]] = [{"action": "c2pa.opened", "parameters": {"ingredientIds": [PARENT]}}]
+    opened: dict[str, Any] = {"action": "c2pa.opened", "parameters": {"ingredientIds": [PARENT]}}
+    if provenance.claimed is not None and provenance.claimed.generative:
+        # its own manifest, where it has one, may not say so, and readers of C2PA do not look into XMP
+        opened |= {"digitalSourceType": provenance.claimed.uri, "description": "as the original's metadata say"}
+    actions: list[dict[str, Any]] = [opened]
     actions += [{"action": "c2pa.redacted", "reason": PREVIEW, "parameters": {"redacted": uri}} for uri in redacted]
     actions += [_edited(one, private=provenance.private) for one in provenance.edits]
     if mark := provenance.watermark:
