@@ -310,6 +310,46 @@ class TestStale:
         assert session.picture.size == Size(116, 64)
 
 
+class TestRegionsOfTheRecord:
+    """The regions of every edit are in pixels of the picture that has the record, and so are those of the manifest."""
+
+    def boxes(self, session: Session) -> list[tuple[Box, ...]]:
+        finished = session.flatten()
+        found = read_record(finished.render("png").data)
+        assert found is not None
+        made = found.record
+        assert made is not None
+        records = [*(made.earlier or ()), made]
+        stated = [tuple(Box(*region.box) for region in one.regions) for one in records]
+        assert stated == [edit.boxes for edit in finished.edits]
+        everything = np.zeros(session.size.shape, bool)
+        for box in (box for boxes in stated for box in boxes):
+            assert session.size.box.union(box) == session.size.box
+            everything[box.slices] = True
+        assert not (finished.touched & ~everything).any()
+        return stated
+
+    def test_a_later_expand_moves_those_of_the_steps_before(self, session):
+        paint(session, LEFT)
+        ((before,),) = self.boxes(session)
+        session.edit(intent="expand", engine="stand-in", margins=(20, 5, 0, 0), seed=1)
+        (first,), (second,) = self.boxes(session)
+        assert first == before.shift(20, 5)
+        assert second.left == second.top == 0
+
+    def test_without_the_expand_they_are_those_of_the_smaller_picture(self, session):
+        session.edit(intent="expand", engine="stand-in", margins=(20, 5, 0, 0), seed=1)
+        paint(session, LEFT.shift(20, 5))
+        paint(session, Box(2, 20, 8, 40))  # in the margin alone
+        session.hide(1)
+        (first,), second = self.boxes(session)
+        assert first.left <= LEFT.left < LEFT.right <= first.right
+        assert first.top <= LEFT.top < LEFT.bottom <= first.bottom
+        assert second == ()
+        session.hide(3)
+        assert self.boxes(session) == [(first,)]
+
+
 ACTIONS = ("edit", "edit", "edit", "undo", "undo", "redo", "hide", "show", "move", "opacity", "mask")
 
 

@@ -20,6 +20,7 @@ from overpaint.studio.written import RecordMode, difference_of
 
 from ._history import StepState
 from ._paint import Composite, PaintedStep, ReadArray, extended, marks, weight_of
+from ._values import Take
 
 SUFFIX = "edited"
 """Of a file's name: NAME.edited.EXT."""
@@ -36,20 +37,16 @@ def finished(original: Picture, composite: Composite, steps: Sequence[PaintedSte
     canvas = composite.canvas
     touched = np.zeros(canvas.size.shape, bool)
     marked = np.zeros(canvas.size.shape, bool)
-    places: list[tuple[Box, ...]] = []
     for state, take in steps:
         marks(take, canvas, marked, read)
-        boxes = []
         for patch in take.patches:
             box = Box(*patch.box)
             here = box.intersect(canvas)
             if not here.empty:
                 inner = here.shift(-box.left, -box.top).slices
-                boxes.append(here.shift(-canvas.left, -canvas.top))
-                touched[boxes[-1].slices] |= weight_of(patch, state, read)[inner] > 0
-        places.append(tuple(boxes))
+                touched[here.shift(-canvas.left, -canvas.top).slices] |= weight_of(patch, state, read)[inner] > 0
     digest = cache(partial(pixel_digest, composite.picture))
-    record = record_of(composite.picture, steps, digest)
+    record = record_of(composite, steps, digest)
     return FinishedPicture(
         picture=composite.picture,
         base=extended(original, canvas),
@@ -59,10 +56,7 @@ def finished(original: Picture, composite: Composite, steps: Sequence[PaintedSte
         reach=max(take.record.reach for _, take in steps),
         suffix=SUFFIX,
         record=lambda: record,
-        edits=tuple(
-            replace(one, boxes=boxes)
-            for one, boxes in zip(EditStatement.of_records([take.record for _, take in steps]), places, strict=True)
-        ),
+        edits=EditStatement.of_records([*(record.earlier or ()), record]),
         pixels_sha256=digest,
     )
 
@@ -162,12 +156,28 @@ def _no_record() -> NoReturn:
     raise SessionError(message, code="session-empty", hint="make an edit, or show a step")
 
 
-def record_of(picture: Picture, steps: Sequence[PaintedStep], digest: Callable[[], str]) -> Record:
+def record_of(shown: Composite, steps: Sequence[PaintedStep], digest: Callable[[], str]) -> Record:
     """The record of a picture with these steps, of which there is one at least; `digest` is that of its pixels."""
-    records = [take.record for _, take in steps]
-    if len(steps) == 1 and steps[0][0].untouched:
-        return records[0]
-    return _joined(records, picture, [state for state, _ in steps], digest())
+    state, take = steps[0]
+    if len(steps) == 1 and state.untouched and Box(*take.canvas) == shown.canvas:
+        return take.record
+    records = [_placed(take, shown.canvas) for _, take in steps]
+    return _joined(records, shown.picture, [state for state, _ in steps], digest())
+
+
+def _placed(take: Take, canvas: Box) -> Record:
+    """A take's record with its regions in pixels of a picture that lies there; without those beyond that picture."""
+    own = Box(*take.canvas)
+    if own == canvas:
+        return take.record
+    x, y = own.left - canvas.left, own.top - canvas.top
+    places = [(region, Box(*region.box).shift(x, y).intersect(canvas.size.box)) for region in take.record.regions]
+    regions = tuple(
+        region.model_copy(update={"box": tuple(box), "frame": tuple(Box(*region.frame).shift(x, y))})
+        for region, box in places
+        if not box.empty
+    )
+    return take.record.model_copy(update={"regions": regions})
 
 
 def _joined(records: Sequence[Record], picture: Picture, states: Sequence[StepState], digest: str) -> Record:

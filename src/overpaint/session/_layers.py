@@ -83,7 +83,7 @@ def layered(
         if step.shows:
             stage.paste(step, here)
     steps = [(step.state, step.picked) for step in stack if step.shows]
-    made = record_of(shown.picture, steps, partial(pixel_digest, shown.picture)) if embedded and steps else None
+    made = record_of(shown, steps, partial(pixel_digest, shown.picture)) if embedded and steps else None
     # hidden layers are in the file too, and a retoucher may show them
     edits = EditStatement.of_records([take.record for step in stack for take in step.takes.values()])
     base = _base(original, shown.canvas, steps, read)
