@@ -217,6 +217,33 @@ def test_a_branch_has_a_name_that_can_be_read(capsys):
         assert "one line of text" in capsys.readouterr().err
 
 
+def test_the_log_says_in_which_branch_that_is_which_is_not_here(capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    run("branch", "bold")
+    run("edit", "remove", *SECOND, *BLUR)
+    run("branch", "later")
+    run("branch", "main")
+    run("hide", "1")
+    run("undo")
+    capsys.readouterr()
+    run("log", "--json")
+    events = {one["number"]: one for one in json.loads(capsys.readouterr().out)}
+    assert [(n, events[n]["holds"], events[n]["elsewhere"]) for n in (1, 3, 6)] == [
+        (1, True, ["bold", "later"]),
+        (3, False, ["bold", "later"]),
+        (6, False, []),
+    ]
+    run("log")
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[3].endswith("in branches bold, later")
+    assert rows[6].endswith("undone")
+    assert sum("undone" in row for row in rows) == 1
+    run("compact", "--drop-branches")
+    capsys.readouterr()
+    run("log")
+    assert capsys.readouterr().out.splitlines()[3].endswith("in branch bold, which was dropped")
+
+
 def test_undo_says_what_and_a_change_to_a_hidden_step_says_that_it_does_not_show(capsys):
     run("edit", "remove", *FIRST, *BLUR)
     run("edit", "remove", *SECOND, *BLUR)

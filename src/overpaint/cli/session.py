@@ -93,7 +93,7 @@ def new(
 
 @app.command(sort_key=2)
 def log(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
-    """Everything that was done, also what was undone since.
+    """Everything that was done, also what was undone since, or is in another branch.
 
     [dim]$[/] overpaint session log photo.overpaint
     """
@@ -109,7 +109,7 @@ def log(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
                     visible(one.time[:19].replace("T", " ")),
                     visible(one.branch),
                     visible(one.text),
-                    "" if one.holds else "undone",
+                    visible(one.fate),
                 )
                 for one in events
             ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from overpaint.geometry import Box
 
-from ._history import History, SessionState
+from ._history import History
 from ._journal import SessionAction
 from ._paint import LowerStep, PaintedStep, grown_by, painted_on, seen
 from ._values import DropPaint, NewBranch, Redo, SwitchBranch, Take, Undo
@@ -62,6 +62,8 @@ class SessionEvent:
         branch: The branch that it was done on.
         text: What was done.
         holds: Whether the present picture follows from it: false for what was undone, or is on another branch.
+        elsewhere: The other branches whose picture follows from it; none for what leads to no other branch.
+        dropped: Whether the branch that it was done on was dropped since.
     """
 
     number: int
@@ -69,6 +71,18 @@ class SessionEvent:
     branch: str
     text: str
     holds: bool
+    elsewhere: tuple[str, ...] = ()
+    dropped: bool = False
+
+    @property
+    def fate(self) -> str:
+        """What became of it, in words; "" where the present picture follows from it."""
+        if self.holds:
+            return ""
+        if self.elsewhere:
+            several = "branch" if len(self.elsewhere) == 1 else "branches"
+            return f"in {several} {', '.join(self.elsewhere)}"
+        return f"in branch {self.branch}, which was dropped" if self.dropped else "undone"
 
 
 def steps_of(stack: Iterable[PaintedStep], original: Box) -> tuple[Step, ...]:
@@ -124,11 +138,8 @@ def events_of(
         history: What they have made.
         take_of: The take of a digest.
     """
-    holding = set()
-    state: SessionState | None = history.state
-    while state is not None:
-        holding.add(id(state.action))
-        state = None if state.parent is None else history.states[state.parent]
+    leading = {name: set(_leading_to(branch.at, history)) for name, branch in history.branches.items()}
+    holding = leading.pop(history.current)
     events = []
     for done in actions:
         moves = isinstance(done.action, Undo | Redo | NewBranch | SwitchBranch | DropPaint)
@@ -137,8 +148,19 @@ def events_of(
             kept = next((one for one in done.takes if one not in history.dropped), None)
             text += ": dropped" if kept is None else f": {_painted(take_of(kept))}"
         holds = moves or id(done.action) in holding
-        events.append(SessionEvent(done.number, done.time, done.branch, text, holds))
+        elsewhere = () if moves else tuple(name for name, known in leading.items() if id(done.action) in known)
+        dropped = done.branch not in history.branches
+        events.append(SessionEvent(done.number, done.time, done.branch, text, holds, elsewhere, dropped))
     return tuple(events)
+
+
+def _leading_to(number: int, history: History) -> Iterator[int]:
+    """The identities of the actions that a state follows from."""
+    at: int | None = number
+    while at is not None:
+        state = history.states[at]
+        yield id(state.action)
+        at = state.parent
 
 
 def _painted(take: Take) -> str:

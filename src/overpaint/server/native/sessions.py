@@ -95,6 +95,8 @@ class HistoryEntry(BaseModel):
     branch: str
     text: str
     holds: bool = Field(description="whether the present picture follows from it; not what was undone")
+    elsewhere: list[str] = Field(description="the other branches whose picture follows from it")
+    dropped: bool = Field(description="whether the branch that it was done on was dropped since")
 
 
 def with_jobs(request: Request, status: SessionStatus) -> SessionStatus:
