@@ -94,14 +94,19 @@ def composed_ora(data: bytes) -> tuple[np.ndarray, np.ndarray]:
         box = layer.size.box.shift(int(node.get("x")), int(node.get("y")))
         own = np.ones(layer.size.shape) if layer.alpha is None else layer.alpha / layer.maximum
         own = own * float(node.get("opacity"))
-        below, here = alpha[box.slices], colour[box.slices]
+        inside = box.intersect(Box(0, 0, width, height))
+        if inside.empty:
+            return
+        part = inside.shift(-box.left, -box.top).slices
+        samples, own = layer.samples[part], own[part]
+        below, here = alpha[inside.slices], colour[inside.slices]
         if node.get("composite-op") == "svg:dst-out":
             below *= 1 - own
             return
         assert node.get("composite-op") == "svg:src-over"
         over = own + below * (1 - own)
-        part = np.divide(own, over, out=np.zeros_like(own), where=over > 0)[..., None]
-        here[...] = layer.samples / layer.maximum * part + here * (1 - part)
+        share = np.divide(own, over, out=np.zeros_like(own), where=over > 0)[..., None]
+        here[...] = samples / layer.maximum * share + here * (1 - share)
         below[...] = over
 
     paint(image.find("stack"))

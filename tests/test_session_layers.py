@@ -116,6 +116,36 @@ class TestSteps:
             assert not np.array_equal(before.mask, after.mask)
 
 
+@pytest.mark.parametrize("mode", ["rgb", "rgb+alpha"])
+def test_paint_beyond_the_picture_is_in_the_layers_too(studio, tmp_path, mode):
+    """Of a step that extends it and is hidden, and of one over its border: it shows once the canvas is larger."""
+    with new(tmp_path, studio, mode) as session:
+        session.edit(intent="expand", engine="stand-in", prompt="x", margins=(13, 0, 0, 7), seed=1)
+        paint(session, Box(3, 20, 20, 52), seed=2)
+        paint(session, Box(1, 2, 6, 9), seed=3, grow=0, feather=0)  # in the margin alone
+        wide = session.picture
+        session.hide(1)
+        layered = session.layered()
+        first, second, third = layers_of(layered.layers)
+        assert first.box.intersect(Box(-13, 0, 72, 55)) == first.box
+        assert first.box.left == -13
+        assert first.box.bottom == 55
+        assert second.box.left < 0
+        assert second.box.bottom > 48
+        assert third.box.right <= 0
+        own = third.read()
+        assert np.array_equal(own.samples[own.mask == 1], wide.samples[third.box.shift(13, 0).slices][own.mask == 1])
+        assert largest_difference(composed_ora(layered.encode("ora")), session.picture) <= 6.5
+        data = layered.encode("psd")
+        assert largest_difference(composed_psd(data), session.picture) <= 6.5
+        found = [one for one in PSDImage.open(io.BytesIO(data)).descendants() if one.name[:1] in "123"]
+        assert [one.bbox for one in found] == [tuple(one.box) for one in (first, second, third)]
+        assert [(one.mask.left, one.mask.top) for one in found] == [tuple(one.box)[:2] for one in (first, second, third)]
+        assert np.array_equal(np.asarray(found[0].topil().convert("RGB")), first.read().samples)
+        places = [(int(one.get("x")), int(one.get("y"))) for one in parts_of_ora(layered.encode("ora"))[1].iter("layer")]
+        assert tuple(first.box)[:2] in places
+
+
 ACTIONS = ("custom", "custom", "add", "variations", "cut", "expand", "hide", "move", "opacity", "mask")
 
 

@@ -54,7 +54,7 @@ class Layer:
 
     Attributes:
         name: For people, in any script.
-        box: Where, inside the picture.
+        box: Where, in pixels of the picture; it may go beyond its border.
         read: Gives the pixels, over `box`. Called for each file that is written, so that they need not be in memory.
         opacity: Of the whole layer, 0 to 1.
         visible: Whether it shows.

@@ -170,14 +170,13 @@ def _node(step: StepTakes, stage: _Stage, canvas: Box, prompts: bool) -> LayerNo
 
 
 def _take(take: Take, state: StepState, stage: _Stage, canvas: Box, name: str, *, visible: bool) -> LayerNode | None:
-    """One take: a layer, or a group of its regions; None where nothing of it lies on the canvas."""
+    """One take: a layer, or a group of its regions; None where it has none."""
     several = len(take.patches) > 1
     rule = take.record.resolved.alpha
     layers = []
     for number, patch in enumerate(take.patches, start=1):
-        if not _places(patch, canvas)[0].empty:
-            named = f"Region {number}" if several else name
-            layers.append(_layer(patch, state, stage, canvas, rule, named, visible=visible or several))
+        named = f"Region {number}" if several else name
+        layers.append(_layer(patch, state, stage, canvas, rule, named, visible=visible or several))
     if not layers:
         return None
     return LayerGroup(name, tuple(layers), visible) if several else layers[0]
@@ -186,19 +185,35 @@ def _take(take: Take, state: StepState, stage: _Stage, canvas: Box, name: str, *
 def _layer(
     stored: StoredPatch, state: StepState, stage: _Stage, canvas: Box, rule: AlphaRule, name: str, *, visible: bool
 ) -> Layer:
-    """One region. Where the alpha below it makes its share of the colour depend on the opacity, its mask has both."""
-    here, inner = _places(stored, canvas)
-    alpha = stage.alpha_at(here)
+    """One region, with all its paint: what lies beyond the picture, as that of a step that extends it and is hidden, is
+    there for whoever makes the picture larger. Where the alpha below it makes its share of the colour depend on the
+    opacity, its mask has both.
+
+    Args:
+        stored: The region.
+        state: Its step.
+        stage: The whole picture.
+        canvas: Where the picture lies on which it is laid. What steps above add to that does not show its paint.
+        rule: What it does to alpha.
+        name: For people.
+        visible: Whether it shows.
+    """
+    box, shown, arrays = Box(*stored.box), stage.canvas, stage.read
+    (here, inner), (_, of_shown) = _places(stored, canvas), _places(stored, shown)
+    alpha = None if here.empty else stage.alpha_at(here)
     mixed = alpha is not None and rule == "cover"
-    original, arrays = stage.original, stage.read
 
     def read() -> LayerPixels:
-        weight = weight_of(stored, state, arrays, opacity=state.opacity if mixed else 1.0)[inner]
-        mask: NDArray[np.float32] = weight if alpha is None else share_of(weight, alpha, rule)
-        return LayerPixels(samples_of(stored, original, arrays)[inner], mask)
+        weight = weight_of(stored, state, arrays, opacity=state.opacity if mixed else 1.0)
+        laid = weight[inner] if alpha is None else share_of(weight[inner], alpha, rule)
+        mask: NDArray[np.float32] = laid
+        if here != box:
+            mask = weight.copy()
+            mask[of_shown] = 0
+            mask[inner] = laid
+        return LayerPixels(samples_of(stored, stage.original, arrays), mask)
 
-    box = here.shift(-stage.canvas.left, -stage.canvas.top)
-    return Layer(name, box, read, 1.0 if mixed else state.opacity, visible)
+    return Layer(name, box.shift(-shown.left, -shown.top), read, 1.0 if mixed else state.opacity, visible)
 
 
 def _places(patch: StoredPatch, canvas: Box) -> tuple[Box, tuple[slice, slice]]:
