@@ -377,6 +377,61 @@ def test_mask_files_are_named_and_compared(capsys):
     assert "its mask m.png was replaced since" in str(faults(inputs=True))
 
 
+def test_the_original_is_named_and_compared(audited, studio):
+    assert actions()[0]["input"]["place"] == "photo.png"
+    assert verify(LOG, inputs=True).whole
+    Path("photo.png").write_bytes(encode(picture_of(SIZE, "rgb", 8, 5), "png").data)
+    assert faults() == []
+    assert "its original photo.png was replaced since" in str(faults(inputs=True))
+    Path("photo.png").unlink()
+    assert "line 1: its original photo.png is not where it was" in verify(LOG, inputs=True).notes
+
+
+def test_an_original_without_a_place_is_a_note(studio):
+    data = Path("photo.png").read_bytes()
+    with Session.create(data, "s.overpaint", studio=studio, recorder=recorder()):
+        pass
+    assert "place" not in actions()[0]["input"] or actions()[0]["input"]["place"] is None
+    assert verify(LOG).notes == ()
+    said = "line 1: where the original of the session s.overpaint was is not recorded"
+    assert verify(LOG, inputs=True).notes == (said,)
+
+
+def test_recorded_late_the_original_is_the_file_beside_it_if_that_is_the_one(studio):
+    for same in (True, False):
+        Path("s.overpaint").unlink(missing_ok=True)
+        with Session.create("photo.png", "s.overpaint", studio=studio):
+            pass
+        if not same:
+            Path("photo.png").write_bytes(b"other")
+        with opened(studio):
+            pass
+        assert actions()[-1]["input"].get("place") == ("photo.png" if same else None)
+
+
+def test_replay_compares_with_a_log_that_knows_the_session(capsys):
+    """And not with any that lies there; where none knows it, it says so and what to do."""
+    for name, log in (("photo", "private.jsonl"), ("other", str(LOG))):
+        run("session", "new", "photo.png", "-o", f"{name}.overpaint", "--audit", log, "-q")
+        run("session", "edit", f"{name}.overpaint", "remove", *FIRST, "--audit", log, "-q")
+    capsys.readouterr()
+    run("replay", "photo.overpaint")
+    said = capsys.readouterr().out
+    assert "the same came out, every sample equal" in said
+    assert "compared with itself alone: audit.jsonl has no record of photo.overpaint: name the log that has" in said
+    run("replay", "photo.overpaint", "--audit", "private.jsonl")
+    assert "itself alone" not in capsys.readouterr().out
+    run("replay", "photo.overpaint", "--audit", str(LOG), status=3)
+    said = capsys.readouterr().out
+    assert "NOT COMPARED: audit.jsonl does not have it" in said
+    assert "name another log by --audit; or any verb on photo.overpaint with --audit audit.jsonl records the rest" in said
+    run("audit", "show", "photo.overpaint", status=2)
+    assert "audit.jsonl has no record of photo.overpaint" in capsys.readouterr().err
+    Path(LOG).unlink()
+    run("replay", "photo.overpaint")
+    assert "compared with itself alone: there is no audit.jsonl beside it or here" in capsys.readouterr().out
+
+
 def test_a_log_that_can_not_be_written_is_said_before_anything_is_done(capsys):
     run("session", "new", "photo.png", "-q")
     before = Path("photo.overpaint").read_bytes()

@@ -33,12 +33,14 @@ class NamedFiles:
         outputs: What was written.
         inputs: Pictures and masks that were read.
         sessions: Sessions by their places: each action with its line, and whether it was recorded late.
+        unplaced: The sessions whose original has no recorded place, each with its line.
         pruned: What a batch has removed since it was written: the line that says so, and the file's digest.
     """
 
     outputs: dict[str, tuple[int, Mapping[str, str]]] = field(default_factory=dict)
     inputs: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     sessions: dict[str, list[tuple[int, SessionPlace, bool]]] = field(default_factory=dict)
+    unplaced: dict[str, int] = field(default_factory=dict)
     pruned: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def take(self, line: int, record: Mapping[str, Any]) -> None:
@@ -62,6 +64,11 @@ class NamedFiles:
         self.sessions.setdefault(place.place, []).append((line, place, bool(record.get("late"))))
         for mask in record.get("masks", ()):
             self.inputs[str(mask["place"])] = (line, "mask", str(mask["sha256"]))
+        begun = record.get("input") if record.get("kind") == "session" else None
+        if begun is not None and begun.get("place") is not None:
+            self.inputs[str(begun["place"])] = (line, "original", str(begun["sha256"]))
+        elif begun is not None:
+            self.unplaced[place.place] = line
 
     def prune(self, line: int, files: Sequence[Mapping[str, str]]) -> None:
         """Take the files that a note says were removed. KeyError, TypeError: it is no such note."""
@@ -113,6 +120,8 @@ def compare_outputs(folder: Path, named: NamedFiles, found: FileFindings) -> Non
 def compare_inputs(folder: Path, named: NamedFiles, found: FileFindings) -> None:
     """Compare each picture and mask that was read with its last record; not those that an edit has overwritten, or that
     were pruned."""
+    for session, line in named.unplaced.items():
+        found.notes.append(f"line {line}: where the original of the session {session} was is not recorded")
     written = {*named.outputs, *named.pruned}
     inputs = {place: one for place, one in named.inputs.items() if place not in written}
     digests = _digests(folder, inputs)

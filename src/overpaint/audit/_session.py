@@ -8,7 +8,7 @@ from pathlib import Path
 from overpaint.bounded import call_in_time
 from overpaint.engines import card
 from overpaint.errors import OverpaintError, SessionError
-from overpaint.files import READING
+from overpaint.files import READING, digest_in_time, is_file
 from overpaint.record import Record
 from overpaint.session import Session, SessionAction, Take
 from overpaint.studio import FinishedPicture, Saved, pixel_digest
@@ -121,7 +121,11 @@ class SessionAudit:
             time=session.head.created,
             branch="main",
             action={"do": "new", "name": session.head.original.name},
-            input=InputFile(sha256=original.source.sha256, pixels_sha256=pixel_digest(original)),
+            input=InputFile(
+                place=_place_of_original(session, self.log.path.parent),
+                sha256=original.source.sha256,
+                pixels_sha256=pixel_digest(original),
+            ),
             result=pixel_digest(original),
             who=Operator.here(),
             late=late,
@@ -253,6 +257,20 @@ def _place(session: Session, number: int, folder: Path) -> SessionPlace:
     return SessionPlace(
         place=place_of(session.path, folder), id=session.id, number=number, entry=_digests(session)[number]
     )
+
+
+def _place_of_original(session: Session, folder: Path) -> str | None:
+    """Where the file is that a session was made of; None where that is not known. Of one that was made earlier, the
+    file of its name beside it, if that is the one.
+    """
+    original, path = session.head.original, session.begun_from
+    if path is None and original.name:
+        path = session.path.with_name(original.name)
+    try:
+        same = path is not None and is_file(path) and digest_in_time(path) == original.sha256
+    except OSError:
+        return None
+    return place_of(path, folder) if same and path is not None else None
 
 
 def _models(records: Sequence[Record]) -> tuple[ModelUsed, ...]:

@@ -23,6 +23,7 @@ class ReplayedTake:
         outcome: Whether the same came out, in full depth.
         reason: Why not, or why it was not compared.
         notes: What has changed since (versions, device, engine).
+        unlogged: Whether it was not compared because the log does not have it.
     """
 
     action: int
@@ -31,6 +32,7 @@ class ReplayedTake:
     outcome: Comparison
     reason: str = ""
     notes: tuple[str, ...] = ()
+    unlogged: bool = False
 
 
 def replay_session(
@@ -39,6 +41,7 @@ def replay_session(
     wanted: Callable[[SessionAction], bool] = lambda action: True,
     takes: frozenset[str] | None = None,
     logged: Mapping[str, str] | None = None,
+    log: str = "",
     monitor: Monitor | None = None,
 ) -> Iterator[ReplayedTake]:
     """Paint takes of a session once more, each on what was below it then.
@@ -48,6 +51,7 @@ def replay_session(
         wanted: Whether what an action painted is wanted.
         takes: The digests of those that are wanted; None for all.
         logged: Digests of paint by those of takes, as a log has them, to compare with; None for no log.
+        log: The name of that log, for reasons.
         monitor: Progress and cancellation.
 
     Raises:
@@ -61,7 +65,7 @@ def replay_session(
         try:
             for digest, again in zip(action.takes, session.paint_again(action, monitor=monitor), strict=False):
                 if takes is None or digest in takes:
-                    yield _compared(action, digest, again, logged)
+                    yield _compared(action, digest, again, logged, log or "the log")
         except SessionError as error:
             if error.code != "session-step":
                 raise
@@ -69,17 +73,17 @@ def replay_session(
 
 
 def _compared(
-    action: SessionAction, digest: str, again: PaintedAgain, logged: Mapping[str, str] | None
+    action: SessionAction, digest: str, again: PaintedAgain, logged: Mapping[str, str] | None, log: str
 ) -> ReplayedTake:
     notes = tuple(changes_since(again.take.record, again.edited))
     outcome: Comparison = "same" if again.equal else "different"
-    reason = ""
+    reason, unlogged = "", False
     if not again.equal:
         same_size = again.before.size == again.edited.picture.size
         found = difference(again.before, again.edited.picture) if same_size else None
         reason = "it differs below what 8 or 16 bits show" if found is None else str(found)
     elif logged is not None and digest not in logged:
-        outcome, reason = "not compared", "the log does not have it"
+        outcome, reason, unlogged = "not compared", f"{log} does not have it", True
     elif logged is not None and logged[digest] != paint_digest(again.take):
-        outcome, reason = "different", "the log has another paint of it"
-    return ReplayedTake(action.number, again.step, again.number, outcome, reason, notes)
+        outcome, reason = "different", f"{log} has another paint of it"
+    return ReplayedTake(action.number, again.step, again.number, outcome, reason, notes, unlogged)

@@ -13,7 +13,7 @@ from overpaint.errors import CredentialsError, RecordError, RequestError
 from overpaint.files import is_file
 
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Overwrite, Printed, argument, verb_group
-from .session_evidence import action_rows, show_session
+from .session_evidence import action_rows, knows_session, show_session
 from .streams import STDIO, write_output
 from .texts import counted, print_json, print_line, print_rows, visible
 
@@ -298,7 +298,12 @@ def _was(prompt: str, edit: Record, hashed: str | None, log: Path) -> bool:
 
 
 def session_log(session: Path, audit: str | None) -> Path:
-    """The log of a session: the named one, or that in its folder, or here. RecordError."""
+    """The log of a session: the named one; or of those in its folder and here the first that has a record of it.
+
+    Raises:
+        RecordError: There is none.
+        SessionError: The session can't be read.
+    """
     from overpaint.audit import log_at
 
     if audit is not None:
@@ -306,7 +311,10 @@ def session_log(session: Path, audit: str | None) -> Path:
     logs = [*logs_with(session), *([log] if (log := Path("audit.jsonl")).is_file() else [])]
     if not logs:
         raise RecordError("there is no audit.jsonl beside it or here: name it by --audit")
-    return logs[0]
+    known = next((log for log in dict.fromkeys(logs) if knows_session(log, session)), None)
+    if known is None:
+        raise RecordError(f"{logs[0]} has no record of {session}: name the log that has by --audit")
+    return known
 
 
 def mapping(verdict: Verdict) -> dict[str, Any]:

@@ -135,8 +135,14 @@ def _of_session(what: str, audit: str | None, device: Device, written: Written) 
 
     path = Path(what)
     if is_session(path):
-        log = session_log(path, audit) if audit is not None or logs_with(path) else None
-        return replay_of_session(path, log, None, device=device, written=written)
+        log, unlogged = None, ""
+        try:
+            log = session_log(path, audit)
+        except RecordError as error:
+            if audit is not None:
+                raise
+            unlogged = str(error)
+        return replay_of_session(path, log, None, device=device, written=written, unlogged=unlogged)
     try:
         found = entry(what, audit)
     except RecordError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from overpaint.errors import RecordError
+from overpaint.errors import InputError, RecordError
 
 from .messages import DONE, FAILED, UNCOMPARED
 from .progress import bar
@@ -74,8 +75,28 @@ def show_session(path: Path, log: Path, *, json: bool) -> int:
     return DONE if all(one.whole for one in found) else FAILED
 
 
-def replay_of_session(path: Path, log: Path | None, number: int | None, *, device: Device, written: Written) -> int:
-    """Paint what a session has painted once more, all of it or what one action has, and say whether it is the same."""
+def knows_session(log: Path, session: Path) -> bool:
+    """Whether a log has a whole record of a session. Raises SessionError where the session can't be read."""
+    from overpaint.audit import logged_actions
+    from overpaint.session import Session
+
+    with Session.open(session, read_only=True) as found, contextlib.suppress(InputError):
+        return any(True for _ in logged_actions(log, found.id))
+    return False
+
+
+def replay_of_session(
+    path: Path, log: Path | None, number: int | None, *, device: Device, written: Written, unlogged: str = ""
+) -> int:
+    """Paint what a session has painted once more, all of it or what one action has, and say whether it is the same.
+
+    Args:
+        path: The session.
+        log: The log to compare with too.
+        number: The action; None for all.
+        device, written: As for every replay.
+        unlogged: Why there is no log.
+    """
     from overpaint.audit import logged_paints, replay_session
 
     with bar(quiet=written.quiet) as shown, _opened(path, device) as session:
@@ -86,6 +107,7 @@ def replay_of_session(path: Path, log: Path | None, number: int | None, *, devic
                 session,
                 wanted=lambda action: number in (None, action.number),
                 logged=logged,
+                log="" if log is None else str(log),
                 monitor=shown.monitor(),
             )
         )
@@ -94,7 +116,9 @@ def replay_of_session(path: Path, log: Path | None, number: int | None, *, devic
     elif not written.quiet:
         _say(str(path), done)
         if log is None:
-            print("note: no log has it, and it was compared with itself alone")
+            print(visible(f"note: it was compared with itself alone: {unlogged}"))
+        elif any(one.outcome == "not compared" and one.unlogged for one in done):
+            print(visible(f"note: name another log by --audit; or any verb on {path} with --audit {log} records the rest"))
     return _status(one.outcome for one in done)
 
 
@@ -115,7 +139,7 @@ def replay_of_export(what: str, entry: LogEntry, made: Path | None, *, device: D
         state = session.actions[place.number - 1].after
         takes = frozenset(step.take for step in state.visible)
         logged = logged_paints(entry.log, session.id)
-        done = list(replay_session(session, takes=takes, logged=logged, monitor=shown.monitor()))
+        done = list(replay_session(session, takes=takes, logged=logged, log=str(entry.log), monitor=shown.monitor()))
         finished = session.flatten(state)
         marks = record.edit.marks
         if marks is not None and marks.watermark is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,13 @@ def original_of(picture: Pictured) -> tuple[OriginalFile, bytes]:
     name = "" if named is None else "".join(c if c.isprintable() and c not in "/\\" else "_" for c in named.name)
     size = opened.size
     return OriginalFile(sha256=digest, size=len(data), name=name, width=size.width, height=size.height), data
+
+
+def begun_from(picture: Pictured) -> Path | None:
+    """The file that a picture was read from; None for pixels and bytes."""
+    if isinstance(picture, str | os.PathLike):
+        return Path(picture)
+    return picture.source.path if isinstance(picture, Picture) else None
 
 
 class SessionContents:

@@ -19,7 +19,7 @@ from overpaint.studio.inserts import Pictured
 
 from ._again import PaintedAgain, painted_again
 from ._compact import Compacted, blobs_left, what_to_drop
-from ._contents import OpenOriginal, opened, original_of
+from ._contents import OpenOriginal, begun_from, opened, original_of
 from ._journal import JOURNAL_LIMIT, SessionAction
 from ._paint import Composite, masked
 from ._plan import PaintedTake, StepPlan
@@ -66,6 +66,8 @@ class Session(SessionView):
         """Use `Session.create` or `Session.open`."""
         super().__init__(store, path, opener)
         self.recorder = recorder
+        self.begun_from: Path | None = None
+        """The file that it was made of just now; None where it was opened, or has not come from a file."""
         self._studio, self._own_studio = studio, studio is None
 
     @classmethod
@@ -97,7 +99,7 @@ class Session(SessionView):
         target = Path(path)
         create_store(target, [(HEAD, head.to_bytes()), (blob_name(original.sha256), data)], folder=folder)
         made = cls.open(target, studio=studio)
-        made.recorder = recorder
+        made.recorder, made.begun_from = recorder, begun_from(picture)
         try:
             made._record(late=False)
         except BaseException:
