@@ -424,7 +424,7 @@ def test_replay_compares_with_a_log_that_knows_the_session(capsys):
     run("replay", "photo.overpaint", "--audit", str(LOG), status=3)
     said = capsys.readouterr().out
     assert "NOT COMPARED: audit.jsonl does not have it" in said
-    assert "name another log by --audit; or any verb on photo.overpaint with --audit audit.jsonl records the rest" in said
+    assert "note: name another log by --audit; or a verb on photo.overpaint with --audit audit.jsonl" in said
     run("audit", "show", "photo.overpaint", status=2)
     assert "audit.jsonl has no record of photo.overpaint" in capsys.readouterr().err
     Path(LOG).unlink()

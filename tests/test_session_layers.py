@@ -139,11 +139,12 @@ def test_paint_beyond_the_picture_is_in_the_layers_too(studio, tmp_path, mode):
         data = layered.encode("psd")
         assert largest_difference(composed_psd(data), session.picture) <= 6.5
         found = [one for one in PSDImage.open(io.BytesIO(data)).descendants() if one.name[:1] in "123"]
-        assert [one.bbox for one in found] == [tuple(one.box) for one in (first, second, third)]
-        assert [(one.mask.left, one.mask.top) for one in found] == [tuple(one.box)[:2] for one in (first, second, third)]
+        boxes = [tuple(one.box) for one in (first, second, third)]
+        assert [one.bbox for one in found] == boxes
+        assert [(one.mask.left, one.mask.top) for one in found] == [box[:2] for box in boxes]
         assert np.array_equal(np.asarray(found[0].topil().convert("RGB")), first.read().samples)
-        places = [(int(one.get("x")), int(one.get("y"))) for one in parts_of_ora(layered.encode("ora"))[1].iter("layer")]
-        assert tuple(first.box)[:2] in places
+        lines = parts_of_ora(layered.encode("ora"))[1].iter("layer")
+        assert boxes[0][:2] in [(int(one.get("x")), int(one.get("y"))) for one in lines]
 
 
 ACTIONS = ("custom", "custom", "add", "variations", "cut", "expand", "hide", "move", "opacity", "mask")

@@ -118,7 +118,8 @@ def replay_of_session(
         if log is None:
             print(visible(f"note: it was compared with itself alone: {unlogged}"))
         elif any(one.outcome == "not compared" and one.unlogged for one in done):
-            print(visible(f"note: name another log by --audit; or any verb on {path} with --audit {log} records the rest"))
+            rest = f"a verb on {path} with --audit {log} records the rest"
+            print(visible(f"note: name another log by --audit; or {rest}"))
     return _status(one.outcome for one in done)
 
 
