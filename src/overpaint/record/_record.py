@@ -118,7 +118,8 @@ class Record(StoredRecord):
         source_type: What the edit makes of a photograph, a term of `SourceType`; "" in records of older versions.
         marks: The marks of the file that has this record; None where none was written.
         earlier: The records of the edits before this one, of a picture that was made by several; None otherwise. What
-            is said of the input is then said of the file that the first of them began with.
+            is said of the input is then said of the file that the first of them began with, and the regions of all are
+            in pixels of this picture.
     """
 
     title = "record"

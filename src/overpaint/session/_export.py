@@ -56,7 +56,7 @@ def finished(original: Picture, composite: Composite, steps: Sequence[PaintedSte
         reach=max(take.record.reach for _, take in steps),
         suffix=SUFFIX,
         record=lambda: record,
-        edits=EditStatement.of_records([*(record.earlier or ()), record]),
+        edits=EditStatement.of_records(record.edits),
         pixels_sha256=digest,
     )
 
