@@ -378,3 +378,28 @@ def test_hints_of_other_verbs_stay_theirs(capsys):
     assert "give --to COLOUR" in capsys.readouterr().err
     assert main(["session", "photo.overpaint"]) == 2
     assert "for example: overpaint session show photo.overpaint" in capsys.readouterr().err
+
+
+def test_a_step_is_painted_again_without_the_margins_that_it_was_painted_beside(capsys):
+    """An expand below is hidden: the mask of a step keeps its place in the original."""
+    run("edit", "expand", "--left", "30", "--top", "10", "--engine", "telea")
+    run("edit", "remove", "--box", "50,30,80,60", "--engine", "telea")  # 20,20,50,50 in pixels of the original
+    run("edit", "remove", "--box", "2,12,20,30", "--engine", "telea")  # in the margin
+    run("hide", "1")
+    capsys.readouterr()
+    run("rerun", "--stale")
+    said = capsys.readouterr()
+    assert "painted again: 2\n" in said.out
+    assert "the mask keeps its place in the picture, which has 120x90 now and had 150x100" in said.err
+    assert "step 3 lies beyond the picture now" in said.out
+    assert "stale" not in said.out
+    assert main(["remove", "photo.png", "--box", "20,20,50,50", "--engine", "telea", "-o", "verb.png"]) == 0
+    run("export", "-o", "again.png")
+    assert np.array_equal(np.asarray(Image.open("again.png")), np.asarray(Image.open("verb.png")))
+    run("rerun", "3", status=2)
+    assert "and its mask lies beyond it; show the steps that made it larger, or give --mask" in capsys.readouterr().err
+    run("hide", "1", "--show")
+    run("rerun", "2")
+    run("pick", "2", "1")
+    with Session.open("photo.overpaint") as session:
+        assert [step.stale for step in session.steps] == [False, False, False]

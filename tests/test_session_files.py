@@ -303,6 +303,16 @@ def _patch(**values: Any) -> Callable[[Files], Files]:
     return lambda files: _take(files, change)
 
 
+def _original(files: Files, **changed: Any) -> Files:
+    """The files, of which the session's first one says something else of its original."""
+    return _with(files, original={**json.loads(files["session.json"])["original"], **changed})
+
+
+def _relinked(files: Files) -> Files:
+    """The files with a journal that follows from the session's first one."""
+    return _take(files, lambda take: None)
+
+
 HOSTILE: dict[str, Callable[[Files], Files]] = {
     "a path above": lambda files: {**files, "../evil": b"x"},
     "a path above, deeper": lambda files: {**files, "blobs/../../evil": b"x"},
@@ -345,6 +355,38 @@ HOSTILE: dict[str, Callable[[Files], Files]] = {
     "weights that are no numbers": _bad_weight(float("nan")),
     "weights beyond 1": _bad_weight(7.0),
     "weights below 0": _bad_weight(-1.0),
+    "paint beyond its canvas": _patch(box=[55, 5, 76, 26]),
+    "paint of another shape": lambda files: _take(
+        files, lambda take: take["patches"][0]["samples"].update(shape=[1 << 20, 1 << 20, 3])
+    ),
+    "paint with seven channels": lambda files: _take(
+        files, lambda take: take["patches"][0]["samples"].update(shape=[*take["patches"][0]["samples"]["shape"][:2], 7])
+    ),
+    "a weight of another shape": lambda files: _take(
+        files, lambda take: take["patches"][0]["weight"].update(shape=[1 << 20])
+    ),
+    "more exact paint than there are pixels": lambda files: _take(
+        files, lambda take: take["patches"][0]["exact"].update(shape=[1 << 20, 3])
+    ),
+    "the same paint a thousand times": lambda files: _take(
+        files, lambda take: take.update(patches=take["patches"] * 1000)
+    ),
+    "a place to repaint without an area": lambda files: _take(
+        files, lambda take: take["marked"].update(box=[9, 9, 9, 9])
+    ),
+    "another size than its record's": lambda files: _take(files, lambda take: take["record"].update(size=[640, 480])),
+    "a canvas that this session never had": lambda files: _take(
+        files, lambda take: (take.update(canvas=[0, 0, 14_000, 14_000]), take["record"].update(size=[14_000, 14_000]))
+    ),
+    "margins that leave no picture": lambda files: _take(
+        files, lambda take: take["record"]["resolved"].update(intent="expand", margins=[64, 0, 0, 0])
+    ),
+    "an original of another size": lambda files: _relinked(_original(files, width=SIZE.width + 1)),
+    "an original with fewer bytes": lambda files: _relinked(_original(files, size=10)),
+    "an original with more bytes": lambda files: _relinked(_original(files, size=1 << 29)),
+    "an original of more pixels than any picture": lambda files: _relinked(
+        _original(files, width=1 << 20, height=1 << 20)
+    ),
     "an absurd canvas": lambda files: _take(
         files,
         lambda take: (
@@ -356,6 +398,14 @@ HOSTILE: dict[str, Callable[[Files], Files]] = {
 
 
 class TestHostile:
+    @pytest.mark.parametrize("what", [name for name in HOSTILE if name not in ("another original", "a large mask")])
+    def test_it_is_seen_when_the_session_is_opened(self, what, made, tmp_path):
+        """Before a picture is put together, and before anything of its size is allocated."""
+        if what.startswith("weights"):
+            pytest.skip("what an array holds is seen when it is read")
+        with pytest.raises(SessionError):
+            Session.open(written(tmp_path / "s", HOSTILE[what](files_of(made))), read_only=True)
+
     @pytest.mark.parametrize("what", HOSTILE)
     @pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])
     def test_it_is_refused_in_one_clear_error(self, what, folder, made, tmp_path):

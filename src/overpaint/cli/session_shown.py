@@ -19,7 +19,7 @@ from .edit import studio_of
 from .messages import note_line
 from .options import AUDITED_UNSET, Audited, Printed, Run, argument
 from .streams import STDIO
-from .texts import print_json, visible
+from .texts import print_json, print_line, visible
 
 if TYPE_CHECKING:
     from overpaint.session import Session, Step
@@ -73,13 +73,22 @@ def print_session(session: Session, printed: Printed, line: str, *steps: Step) -
         return
     if printed.quiet:
         return
-    print(visible(line))
+    print_line(line)
     for note in dict.fromkeys(note for step in steps for note in (*step.notes, step.doubt) if note):
         print(note_line(note), file=sys.stderr)
-    if stale := [str(number) for number in sorted(one.number for one in session.steps if one.stale and one.visible)]:
-        about = f"step {stale[0]} is" if len(stale) == 1 else f"steps {', '.join(stale)} are"
+    canvas, shown = session.canvas, [one for one in session.steps if one.visible]
+    beyond = [one.number for one in shown if one.box.intersect(canvas).empty]
+    if beyond:
+        print_line(f"note: {_about(beyond, 'lies', 'lie')} beyond the picture now, and waits for its margins to show")
+    if stale := [one.number for one in shown if one.stale and one.number not in beyond]:
         again = f"overpaint session rerun {shlex.quote(str(session.path))} --stale"
-        print(visible(f"note: {about} stale, as what was seen below has changed: '{again}'"))
+        print_line(f"note: {_about(stale, 'is', 'are')} stale, as what was seen below has changed: '{again}'")
+
+
+def _about(steps: list[int], one: str, several: str) -> str:
+    """ "step 2 is", "steps 2, 5 are": in the order of their numbers."""
+    numbers = ", ".join(map(str, sorted(steps)))
+    return f"step {numbers} {one}" if len(steps) == 1 else f"steps {numbers} {several}"
 
 
 def session_mapping(session: Session) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from overpaint.picture import Colour, Picture, current_limits, encode, open_pict
 from overpaint.request import EditRequest, raster_tables
 from overpaint.studio.inserts import Pictured, picture_of
 
-from ._store import Store, blob_name, damaged
+from ._store import HEAD, Store, blob_name, damaged
 from ._values import OriginalFile, StoredArray, Take
 
 _TAKE_LIMIT = 8 << 20  # bytes of one take without its arrays
@@ -65,8 +65,9 @@ class SessionContents:
             SessionError: Its file is missing or another.
             PictureError: It can't be decoded.
         """
-        data = self.original_file(stored)
-        picture = self._opener(data, stored.sha256)
+        picture = self._opener(self.original_file(stored), stored.sha256)
+        if picture.size != stored.box.size:
+            raise damaged(HEAD, f"it says {stored.box.size} of an original that has {picture.size}")
         return replace(picture, source=replace(picture.source, path=path))
 
     def original_file(self, stored: OriginalFile) -> bytes:

@@ -158,7 +158,7 @@ def _of_alpha(spec: MaskSpec | None) -> bool:
 def painted_on(take: Take) -> Box:
     """The canvas that a take was painted on, before it made that larger."""
     left, top, right, bottom = take.record.resolved.margins or (0, 0, 0, 0)
-    return Box(*take.canvas).pad(Margins(-left, -top, -right, -bottom))
+    return take.place.pad(Margins(-left, -top, -right, -bottom))
 
 
 def composite(original: Picture, steps: Iterable[PaintedStep], read: ReadArray) -> Composite:
@@ -186,7 +186,7 @@ def grown_by(canvas: Box, take: Take) -> Box:
     """The canvas with a step on it that may make it larger. Raises SessionError where it would be absurdly large."""
     if not take.grows:
         return canvas
-    grown = canvas.union(Box(*take.canvas))
+    grown = canvas.union(take.place)
     check_size_of(grown)
     return grown
 
@@ -197,6 +197,15 @@ def padded(samples: Samples, alpha: Samples | None, canvas: Box, grown: Box) -> 
     widths = ((top, bottom), (left, right))
     wide = np.pad(samples, (*widths, (0, 0)), mode="edge")
     return wide, None if alpha is None else np.pad(alpha, widths)
+
+
+def cropped(values: NDArray[np.uint8], box: Box, canvas: Box) -> NDArray[np.uint8]:
+    """(H, W) values over a canvas, of which a box is known; 0 elsewhere."""
+    found = np.zeros(canvas.size.shape, np.uint8)
+    here = box.intersect(canvas)
+    if not here.empty:
+        found[here.shift(-canvas.left, -canvas.top).slices] = values[here.shift(-box.left, -box.top).slices]
+    return found
 
 
 def extended(picture: Picture, canvas: Box) -> Picture:
@@ -313,12 +322,8 @@ def masked(
 def marks(take: Take, canvas: Box, into: NDArray[np.bool_], read: ReadArray) -> None:
     """Mark, in (H, W) bool over the canvas, what a take was to repaint."""
     box = Box(*take.marked.box)
-    check_size_of(box)
-    _check(take.marked.values, "uint8", box.size.shape)
-    here = box.intersect(canvas)
-    if not here.empty:
-        values = read(take.marked.values)[here.shift(-box.left, -box.top).slices]
-        into[here.shift(-canvas.left, -canvas.top).slices] |= values > 0
+    if not box.intersect(canvas).empty:
+        into |= cropped(read(take.marked.values), box, canvas) > 0
 
 
 def without_file(picture: Picture) -> Picture:
@@ -344,7 +349,7 @@ def check_size_of(box: Box) -> None:
     try:
         current_limits().check_pixels(*box.size)
     except PictureError as error:
-        raise SessionError(f"a step does not fit the picture: {error}", code="session-damaged") from None
+        raise SessionError(f"the session is damaged: {error}", code="session-damaged") from None
 
 
 def _misfit(what: str) -> SessionError:

@@ -21,7 +21,7 @@ from ._again import PaintedAgain, painted_again
 from ._compact import Compacted, blobs_left, what_to_drop
 from ._contents import OpenOriginal, begun_from, opened, original_of
 from ._journal import JOURNAL_LIMIT, SessionAction
-from ._paint import Composite, masked
+from ._paint import Composite, masked, painted_on
 from ._plan import PaintedTake, StepPlan
 from ._recorder import ActionRecorder
 from ._steps import Step
@@ -136,7 +136,9 @@ class Session(SessionView):
             session = cls(store, found, studio, recorder, opener)
         except BaseException as error:
             store.close()
-            if isinstance(error, OverpaintError) and not isinstance(error, SessionError):
+            if isinstance(error, SessionError):
+                raise error.within(str(found)) from None
+            if isinstance(error, OverpaintError):
                 raise SessionError(f"{found}: {error}", value=str(found)) from None
             raise
         try:
@@ -214,7 +216,8 @@ class Session(SessionView):
             variations, notes, monitor: As for `edit`.
 
         Raises:
-            SessionError: There is no such step, or its mask was for a picture of another size than the one below it.
+            SessionError: There is no such step, or it lies beyond the picture as it is below it now, or was given
+                what to avoid, a sketch or controls for a picture of another size.
             OverpaintError: As for `edit`.
         """
         plan = self.plan_rerun(step)
@@ -222,9 +225,16 @@ class Session(SessionView):
         return self._painted_by(plan, painted)
 
     def rerun_stale(self, *, monitor: Monitor | None = None) -> tuple[Step, ...]:
-        """Paint every step that shows and is stale again, from below to above. Returns these steps."""
+        """Paint every step that shows and is stale again, from below to above. Returns these steps.
+
+        A step that lies beyond the picture, since the one that extended it is hidden, is left as it is.
+
+        Raises:
+            OverpaintError: As for `rerun`; steps that were painted before stay so.
+        """
         numbers = [step.number for step in self.steps if step.visible]
-        return tuple(self.rerun(number, monitor=monitor) for number in numbers if self.step(number).stale)
+        there = (one for one in map(self.step, numbers) if one.stale and not one.box.intersect(self.canvas).empty)
+        return tuple(self.rerun(one.number, monitor=monitor) for one in there)
 
     def plan_edit(self) -> StepPlan:
         """What an edit of the present picture is painted on, for a caller that paints without the session."""
@@ -234,8 +244,10 @@ class Session(SessionView):
         """What a step is painted on again. Raises SessionError where there is no such step."""
         take = self._contents.take(self._state.step(step).take)
         lower = tuple(self._painted(self._under(step)))
-        request = self.request(step)
-        return StepPlan(self.branch, step, self._below(lower), lower, request, self._contents.rasters(request), take)
+        request, below = self.request(step), self._below(lower)
+        marked = None if below.canvas == painted_on(take) else self._contents.array(take.marked.values)
+        rasters = self._contents.rasters(request)
+        return StepPlan(self.branch, step, below, lower, request, rasters, take, marked)
 
     def keep(self, painted: PaintedTake) -> None:
         """Keep what was painted by a plan, before `land` makes a step of it. Raises OutputError."""

@@ -6,17 +6,20 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from overpaint.errors import RequestError
-from overpaint.geometry import Box
+from overpaint.geometry import Box, Size
 from overpaint.record import Record, StoredRecord, version
 from overpaint.record._record import BoxValues, Digest
 from overpaint.values import Listed, Value
+
+MOST_COVERS = 8
+"""So many times the area of a picture the regions of one edit have together at most: they are painted in 8 groups."""
 
 Number = Annotated[int, Field(ge=1, le=1_000_000)]
 Text = Annotated[str, Field(max_length=255)]
@@ -58,6 +61,11 @@ class StoredMask(Value):
     box: BoxValues
     values: StoredArray
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        _check_array(self.values, "uint8", _shape(self.box))
+        return self
+
 
 class StoredPatch(Value):
     """One painted region of a take.
@@ -76,6 +84,35 @@ class StoredPatch(Value):
     exact: StoredArray | None = None
     weight: StoredArray
     opacity: StoredArray | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        height, width = _shape(self.box)
+        channels = self.samples.shape[-1]
+        if channels not in (1, 3, 4) or self.samples.dtype == "float32":
+            raise RequestError("its paint is of no kind that a picture has")
+        _check_array(self.samples, self.samples.dtype, (height, width, channels))
+        _check_array(self.weight, "float32", (height, width))
+        if self.opacity is not None:
+            _check_array(self.opacity, "float32", (height, width))
+        if self.exact is not None:
+            count = self.exact.shape[0]
+            _check_array(self.exact, "float32", (min(count, height * width), channels))
+        return self
+
+
+def _shape(box: tuple[int, ...]) -> tuple[int, int]:
+    """(height, width) of a box, which has an area."""
+    left, top, right, bottom = box
+    if right <= left or bottom <= top:
+        raise RequestError(f"the box {left},{top},{right},{bottom} has no area")
+    return bottom - top, right - left
+
+
+def _check_array(stored: StoredArray, dtype: str, shape: tuple[int, ...]) -> None:
+    """Raise RequestError unless an array has this type and shape."""
+    if (stored.dtype, tuple(stored.shape)) != (dtype, shape):
+        raise RequestError(f"an array of {stored.dtype} {tuple(stored.shape)} is in the place of {dtype} {shape}")
 
 
 class SeenStep(Value):
@@ -112,6 +149,22 @@ class Take(SessionFile):
     marked: StoredMask
     patches: Annotated[Listed[tuple[StoredPatch, ...]], Field(min_length=1, max_length=1000)]
 
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        height, width = _shape(self.canvas)
+        canvas = Box(*self.canvas)
+        if tuple(self.record.size) != (width, height):
+            raise RequestError(f"its canvas is {canvas.size}, and its record says {Size(*self.record.size)}")
+        margins = self.record.resolved.margins or (0, 0, 0, 0)
+        if min(margins) < 0 or margins[0] + margins[2] >= width or margins[1] + margins[3] >= height:
+            raise RequestError(f"its canvas of {canvas.size} has no room for its margins")
+        for box in (self.marked.box, *(patch.box for patch in self.patches)):
+            if not canvas.contains(Box(*box)):
+                raise RequestError(f"the box {','.join(map(str, box))} lies beyond its canvas")
+        if sum(Box(*patch.box).area for patch in self.patches) > MOST_COVERS * canvas.area:
+            raise RequestError("its patches cover its canvas more often than an edit can paint it")
+        return self
+
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {**super().to_mapping(), "record": self.record.to_mapping()}
@@ -125,6 +178,11 @@ class Take(SessionFile):
     def grows(self) -> bool:
         """Whether it makes the picture larger."""
         return bool(self.record.resolved.margins)
+
+    @property
+    def place(self) -> Box:
+        """Its canvas."""
+        return Box(*self.canvas)
 
     @property
     def box(self) -> Box:

@@ -28,6 +28,7 @@ from ._journal import SessionAction, entry_text, read_journal
 from ._layers import StepTakes, layered
 from ._paint import Composite, PaintedStep, composite, grown_by, shown
 from ._paint_layer import PaintLayer, layer_of
+from ._sizes import check_sizes
 from ._steps import SessionEvent, Step, events_of, steps_of
 from ._store import HEAD, Store
 from ._values import DropPaint, SessionHead, Take
@@ -45,6 +46,7 @@ class SessionView:
         self.id = hashlib.sha256(data).hexdigest()
         self._actions, self._history = read_journal(store, self.id)
         self._contents = SessionContents(store, opener)
+        check_sizes(self.head.original, self._actions, self._history.dropped, self._contents)
         self._cached: tuple[tuple[str, ...], Composite] | None = None
 
     @property
@@ -62,10 +64,7 @@ class SessionView:
     @property
     def size(self) -> Size:
         """The size of the present picture, which is not put together for it."""
-        canvas = self.head.original.box
-        for _, take in self._painted(self._state.visible):
-            canvas = grown_by(canvas, take)
-        return canvas.size
+        return self.canvas.size
 
     @property
     def original(self) -> Picture:
