@@ -327,6 +327,39 @@ def reorder(
     return 0
 
 
+@app.command(sort_key=15)
+def repair(
+    session: SessionPath,
+    /,
+    *,
+    output: Annotated[str | None, Parameter(alias="-o", group=OUT, metavar="OUT")] = None,
+    folder: Annotated[bool, Parameter(group=OUT, negative=())] = False,
+    printed: Printed = PRINTED_UNSET,
+) -> int:
+    """Put all that is whole in a damaged session into a new one, and say what was lost. The damaged one stays.
+
+    [dim]$[/] overpaint session repair photo.overpaint
+
+    Args:
+        output: The new session. Left out: NAME.repaired.overpaint beside the damaged one.
+        folder: Keep it as a folder, in place of one file.
+    """
+    from overpaint.session import repair
+
+    path = Path(session)
+    target = path.with_name(f"{path.stem}.repaired.overpaint") if output is None else Path(output)
+    with concerning("output"):
+        done = repair(path, target, folder=folder)
+    if printed.json:
+        print_json({"session": session, "output": str(target), "actions": done.actions, "lost": list(done.lost)})
+    elif not printed.quiet:
+        said = f"{counted(done.actions, 'action')} kept, {counted(len(done.lost), 'thing')} lost"
+        print_line(f"{target}: {said if done.lost else 'nothing is lost'}")
+        for one in done.lost:
+            print_line(f"lost: {one}")
+    return 0
+
+
 @app.command(sort_key=14)
 def compact(
     session: SessionPath,

@@ -19,7 +19,7 @@ from .edit import studio_of
 from .messages import note_line
 from .options import AUDITED_UNSET, Audited, Printed, Run, argument
 from .streams import STDIO
-from .texts import print_json, print_line, visible
+from .texts import print_json, print_line
 
 if TYPE_CHECKING:
     from overpaint.session import Session, Step
@@ -56,14 +56,20 @@ def opened_session(
     try:
         with Session.open(path, read_only=read_only, studio=studio, recorder=recorder) as session:
             if session.torn:
-                message = (
-                    f"note: the end of {path} was missing, and what was written last may be lost; the rest is whole"
-                )
-                print(visible(message), file=sys.stderr)
+                print_line(f"note: the end of {path} was missing, and {_last_whole(session)}", error=True)
             yield session
     finally:
         if studio is not None:
             studio.close()
+
+
+def _last_whole(session: Session) -> str:
+    """Which action is the last that is left, in words."""
+    if not session.actions:
+        return "no action is left"
+    last = session.actions[-1]
+    at = last.time[:19].replace("T", " ")
+    return f"what was done after action {last.number}, '{last.text}' of {at} UTC, is lost; the rest is whole"
 
 
 def print_session(session: Session, printed: Printed, line: str, *steps: Step) -> None:

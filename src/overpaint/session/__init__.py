@@ -7,6 +7,7 @@ from ._journal import SessionAction, action_text
 from ._paint_layer import PaintLayer
 from ._plan import PaintedTake, StepPlan
 from ._recorder import ActionRecorder
+from ._repair import Repaired, repair
 from ._session import Session
 from ._steps import SessionEvent, Step
 from ._store import is_session
@@ -19,6 +20,7 @@ __all__ = [
     "PaintLayer",
     "PaintedAgain",
     "PaintedTake",
+    "Repaired",
     "Session",
     "SessionAction",
     "SessionEvent",
@@ -27,4 +29,5 @@ __all__ = [
     "Take",
     "action_text",
     "is_session",
+    "repair",
 ]

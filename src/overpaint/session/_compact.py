@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from overpaint.request import raster_tables
-
 from ._contents import SessionContents
 from ._history import History
 from ._store import blob_name
-from ._values import DropPaint, StoredArray
+from ._values import DropPaint
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +59,7 @@ def blobs_left(history: History, dropped: DropPaint, contents: SessionContents, 
     for state in left.reachable():
         names.update(blob_name(step.mask.values.sha256) for step in state.stack if step.mask is not None)
     for digest in _needed(left, picked=False) - gone:
-        names.add(blob_name(digest))
-        take = contents.take(digest)
-        arrays: list[StoredArray | None] = [take.marked.values]
-        for patch in take.patches:
-            arrays += [patch.samples, patch.exact, patch.weight, patch.opacity]
-        names.update(blob_name(one.sha256) for one in arrays if one is not None)
-        tables = raster_tables(take.record.request.to_mapping())
-        rasters = (blob_name(table["sha256"]) for table in tables if table.get("data") is None)
-        names.update(name for name in rasters if contents.has(name))
+        names.update(contents.blobs_of(digest), contents.rasters_of(digest))
     return names
 
 

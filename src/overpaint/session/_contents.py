@@ -98,13 +98,27 @@ class SessionContents:
             raise damaged(blob_name(stored.sha256), f"it has {len(data):,} bytes, not {stored.nbytes:,}")
         return stored.array(data)
 
-    def has(self, name: str) -> bool:
-        """Whether there is a blob of this name."""
-        return self._store.has(name)
+    def blobs_of(self, digest: str) -> list[str]:
+        """The names of the files that a take needs, itself the last. SessionError where it is missing or damaged."""
+        take = self.take(digest)
+        arrays: list[StoredArray | None] = [take.marked.values]
+        for patch in take.patches:
+            arrays += [patch.samples, patch.exact, patch.weight, patch.opacity]
+        return [*(blob_name(one.sha256) for one in arrays if one is not None), blob_name(digest)]
+
+    def rasters_of(self, digest: str) -> list[str]:
+        """The names of the rasters that the request of a take names by digest, and that are here. Errors likewise."""
+        tables = raster_tables(self.take(digest).record.request.to_mapping())
+        names = (blob_name(table["sha256"]) for table in tables if table.get("data") is None)
+        return [name for name in names if self._store.has(name)]
+
+    def blob(self, name: str) -> bytes:
+        """A blob's bytes by its name. Raises SessionError where it is missing or damaged."""
+        return self._blob(name.removeprefix("blobs/"), current_limits().bytes)
 
     def check(self, name: str) -> None:
         """Read a blob. Raises SessionError where it is missing or damaged."""
-        self._blob(name.removeprefix("blobs/"), current_limits().bytes)
+        self.blob(name)
 
     def rasters(self, request: EditRequest) -> dict[str, NDArray[Any]]:
         """The rasters that a request names by digest and that are here."""

@@ -20,6 +20,7 @@ from ._values import (
     AddTakes,
     DropPaint,
     JournalEntry,
+    LostAction,
     MoveStep,
     NewBranch,
     PickTake,
@@ -128,6 +129,8 @@ def entry_text(action: Action) -> str:
             return f"went on in branch {action.name}"
         case DropPaint():
             return "compacted"
+        case LostAction():
+            return "lost with a part of the session"
     return action.do
 
 

@@ -11,7 +11,7 @@ from ._contents import SessionContents
 from ._journal import SessionAction
 from ._paint import check_size_of, painted_on
 from ._store import HEAD, blob_name, damaged
-from ._values import OriginalFile
+from ._values import LostAction, OriginalFile
 
 
 def check_sizes(
@@ -20,7 +20,8 @@ def check_sizes(
     """Compare the sizes of the original and of all takes with one another.
 
     The original has the size that its file's header says, where that says one. A take was painted on the original, or
-    on what takes before it made of it; its patches lie within, as every take is checked for by itself.
+    on what takes before it made of it, of which some may be lost in a session that was repaired; its patches lie
+    within, as every take is checked for by itself.
 
     Args:
         original: What is said of it.
@@ -32,16 +33,19 @@ def check_sizes(
         SessionError: Something is missing, damaged, larger than any picture may be, or does not fit.
     """
     _check_original(original, contents)
+    actions = tuple(actions)
     box = original.box
     edges = tuple({edge} for edge in box)
+    complete = not any(isinstance(one.action, LostAction) for one in actions)
     for digest in (one for action in actions for one in action.takes if one not in dropped):
         take = contents.take(digest)
         below = painted_on(take)
-        if not below.contains(box) or any(edge not in known for edge, known in zip(below, edges, strict=True)):
+        check_size_of(take.place)
+        known_edges = all(edge in known for edge, known in zip(below, edges, strict=True))
+        if not below.contains(box) or (complete and not known_edges):
             reason = f"it was painted on a picture of {below.size}, which this session never had"
             raise damaged(blob_name(digest), reason)
         if take.grows:
-            check_size_of(take.place)
             for edge, known in zip(take.place, edges, strict=True):
                 known.add(edge)
 

@@ -1,4 +1,5 @@
-"""A zip file whose end was cut off while it was written: its whole entries are found, and get a directory again.
+"""A zip file that has no directory, as its end was cut off or overwritten: its whole entries are found, also those
+behind a damaged part, and get a directory again.
 
 Structures as in APPNOTE.TXT 6.3.10 (PKWARE), sections 4.3.7, 4.3.12, 4.3.14, 4.3.15 and 4.3.16.
 """
@@ -26,6 +27,8 @@ _END64_FORM, _LOCATOR_FORM = struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL"
 _REGULAR = 0o100644 << 16
 _LONGEST = 0xFFFFFFFF  # of lengths and offsets without the zip64 form
 _INFLATED = 4 << 30  # bytes that are inflated to compare checksums; later ones are compared when they are read
+_SEARCHED = 64 << 20  # bytes, beside the file's own, that are read of what turns out to be no whole entry
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +65,25 @@ def directory_size(file: BinaryIO) -> int | None:
 
 
 def mended(file: BinaryIO, known: Callable[[str], object], needed: str) -> bool:
-    """Cut the file off behind its last whole entry, and write its directory there.
+    """Cut the file off behind its last whole entry, and write its directory there. Damaged parts before it stay.
 
     Args:
         file: Open for reading and writing.
-        known: Whether an entry may have this name; a file with any other is left as it is.
+        known: Whether an entry may have this name; a file whose first entry has another is left as it is.
         needed: A name that must be there, or the file is left as it is.
 
     Returns:
         Whether that was done.
     """
     entries: list[_Entry] = []
+    names: set[bytes] = set()
     for entry in _whole_entries(file):
-        if not known(entry.name.decode("utf-8", "replace")):
+        here = known(entry.name.decode("utf-8", "replace"))
+        if not here and not entries:
             return False
-        entries.append(entry)
+        if here and entry.name not in names:
+            entries.append(entry)
+            names.add(entry.name)
     if all(entry.name != needed.encode() for entry in entries):
         return False
     start = entries[-1].end
@@ -91,27 +98,51 @@ def mended(file: BinaryIO, known: Callable[[str], object], needed: str) -> bool:
 
 
 def _whole_entries(file: BinaryIO) -> Iterator[_Entry]:
-    """The entries from the front, up to the first that is not whole."""
-    length, at, inflated = file.seek(0, os.SEEK_END), 0, 0
+    """The entries from the front. Behind one that is not whole, the next one that is."""
+    length = file.seek(0, os.SEEK_END)
+    at: int | None = 0
+    inflated, searched = 0, -length
+    if _header_at(file, 0, length) is None:
+        return
+    while at is not None and searched < _SEARCHED:
+        entry = _header_at(file, at, length)
+        if entry is not None and (inflated >= _INFLATED or _is_whole(file, entry)):
+            inflated += entry.fields[7]
+            yield entry
+            at = entry.end
+            continue
+        searched += _CHUNK + (0 if entry is None else entry.end - entry.start)
+        at = _next_header(file, at + 1)
+
+
+def _header_at(file: BinaryIO, at: int, length: int) -> _Entry | None:
+    """The entry whose header is at a place of a file of this length; None where there is none."""
+    file.seek(at)
+    head = file.read(_LOCAL_FORM.size)
+    if len(head) < _LOCAL_FORM.size:
+        return None
+    signature, *fields = _LOCAL_FORM.unpack(head)
+    _, flags, method, _, _, _, packed, size, name_length, extra_length = fields
+    data = at + _LOCAL_FORM.size + name_length + extra_length
+    # A header that was written before its data has lengths of 0 until these are known.
+    if signature != _LOCAL or flags & ~0x800 or method not in (0, 8) or not 0 < size < _LONGEST:
+        return None
+    if packed == _LONGEST or data + packed > length or 4 * name_length > 1000:
+        return None
+    return _Entry(tuple(fields), file.read(name_length), at, data, data + packed)
+
+
+def _next_header(file: BinaryIO, at: int) -> int | None:
+    """Where a header begins, from this place on; None for nowhere."""
     while True:
         file.seek(at)
-        head = file.read(_LOCAL_FORM.size)
-        if len(head) < _LOCAL_FORM.size:
-            return
-        signature, *fields = _LOCAL_FORM.unpack(head)
-        _, flags, method, _, _, _, packed, size, name_length, extra_length = fields
-        data = at + _LOCAL_FORM.size + name_length + extra_length
-        # A header that was written before its data has lengths of 0 until these are known.
-        if signature != _LOCAL or flags & ~0x800 or method not in (0, 8) or not 0 < size < _LONGEST:
-            return
-        if packed == _LONGEST or data + packed > length or 4 * name_length > 1000:
-            return
-        entry = _Entry(tuple(fields), file.read(name_length), at, data, data + packed)
-        if inflated < _INFLATED and not _is_whole(file, entry):
-            return
-        inflated += size
-        yield entry
-        at = entry.end
+        part = file.read(_CHUNK)
+        found = part.find(_LOCAL)
+        if found >= 0:
+            return at + found
+        if len(part) < _CHUNK:
+            return None
+        at += len(part) - len(_LOCAL) + 1
 
 
 def _is_whole(file: BinaryIO, entry: _Entry) -> bool:

@@ -342,6 +342,17 @@ class DropPaint(Value):
     undo: bool = False
 
 
+class LostAction(Value):
+    """In place of an action that was lost with a part of the session's files; what it did is not known.
+
+    Attributes:
+        step: The highest number that a step has had, where steps were lost; None otherwise.
+    """
+
+    do: Literal["lost"] = "lost"
+    step: Number | None = None
+
+
 Action = (
     AddStep
     | AddTakes
@@ -355,6 +366,7 @@ Action = (
     | NewBranch
     | SwitchBranch
     | DropPaint
+    | LostAction
 )
 """What is done to a session. The journal has all of them, and its state follows from them."""
 
