@@ -303,7 +303,7 @@ class TestStale:
         session.hide(1)
         assert self.stale(session) == [2]
         assert session.picture.size == SIZE
-        with pytest.raises(SessionError, match="116x64, and what is below it now is 96x64"):
+        with pytest.raises(SessionError, match=r"116x64, what is below it now is 96x64, and its mask lies beyond it"):
             session.rerun(2)
         session.show(1)
         assert self.stale(session) == []
@@ -534,9 +534,14 @@ class TestExport:
         assert equal(layered.merged, session.picture)
         assert equal(layered.base, session.original)
 
-    def test_without_a_step_that_shows_there_is_nothing_to_record(self, session):
-        with pytest.raises(SessionError, match="no step shows"):
-            session.flatten()
+    def test_without_a_step_that_shows_it_is_the_original_with_nothing_to_record(self, session, photo, tmp_path):
+        flat = session.flatten()
+        assert flat.render().data == photo.read_bytes()
+        assert flat.save(tmp_path / "out.png", record="sidecar").sidecar is None
+        assert equal(open_picture(flat.render("tiff").data), session.original)
+        with pytest.raises(SessionError, match="no step shows") as caught:
+            flat.record()
+        assert caught.value.code == "session-empty"
 
 
 class TestOriginal:

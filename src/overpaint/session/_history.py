@@ -226,8 +226,10 @@ class History:
         """Go on as planned; the plan was made from this history."""
         if plan.state is not None:
             self.states.append(plan.state)
-            if isinstance(plan.state.action, AddStep | LostAction):
-                self.last_step = plan.state.action.step or self.last_step
+            if isinstance(plan.state.action, AddStep):
+                self.last_step = plan.state.action.step
+            elif isinstance(plan.state.action, LostAction):
+                self.last_step = plan.state.action.last_step or self.last_step
         self.dropped, self.roots = self.dropped | plan.dropped, self.roots | plan.roots
         self.branches, self.current = MappingProxyType(dict(plan.branches)), plan.current
 
@@ -261,8 +263,8 @@ class History:
             case MoveStep():
                 return self._reordered(action)
             case LostAction():
-                if action.step is not None and action.step <= self.last_step:
-                    raise SessionError(f"step {action.step} can't be lost: there is one of this number")
+                if action.last_step is not None and action.last_step <= self.last_step:
+                    raise SessionError(f"step {action.last_step} can't be lost: there is one of this number")
                 return self.state.stack
             case AddTakes():
                 step = self.state.step(action.step)

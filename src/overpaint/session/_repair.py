@@ -232,7 +232,7 @@ class _Salvage:
             self.lost.append(f"{about}{what}")
         for number in range(gone):
             last = (following or 0) - 1 if number == gone - 1 else 0
-            self._added(LostAction(step=last if last > self.history.last_step else None), time, [])
+            self._added(LostAction(last_step=last if last > self.history.last_step else None), time, [])
 
     def _step_of(self, digest: str) -> int | None:
         """The step that a take without a name is of: one that was to repaint the same."""
@@ -264,7 +264,7 @@ class _Salvage:
             self.shows_dropped |= isinstance(action, DropPaint)
             self.lost.append(f"action {entry.number}, '{entry_text(entry.action)}', which is about what was lost")
         if isinstance(entry.action, AddStep) and entry.action.step > self.history.last_step:
-            self._added(LostAction(step=entry.action.step), entry.time, [])
+            self._added(LostAction(last_step=entry.action.step), entry.time, [])
         else:
             self._added(LostAction(), entry.time, [])
 

@@ -346,11 +346,11 @@ class LostAction(Value):
     """In place of an action that was lost with a part of the session's files; what it did is not known.
 
     Attributes:
-        step: The highest number that a step has had, where steps were lost; None otherwise.
+        last_step: The highest number that a step has had, where steps were lost; None otherwise.
     """
 
     do: Literal["lost"] = "lost"
-    step: Number | None = None
+    last_step: Number | None = None
 
 
 Action = (
