@@ -246,7 +246,8 @@ def _unread(path: Path, place: str, line: int, error: OverpaintError | OSError, 
     elif code == "session-in-use":
         found.notes.append(f"the session {place} is in use, and was not compared")
     else:
-        found.faults.append(Fault(line, f"the session {place} can't be read: {error}"))
+        why = str(error).removeprefix(f"{path}: ")
+        found.faults.append(Fault(line, f"the session {place} can't be read: {why}"))
 
 
 def _digests(session: Session) -> dict[int, str]:
