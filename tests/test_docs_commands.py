@@ -44,6 +44,7 @@ ELSEWHERE = {
     r"overpaint serve": "does not end",
     r"models get": "needs a network",
     r"--ray": "needs a cluster",
+    r"--server": "needs a server",
     r"s3://": "needs an object store",
     r"--model (some|sd15)-inpainting": "needs published weights",
     r"models remove": "needs a model that was downloaded",

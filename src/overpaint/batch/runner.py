@@ -15,7 +15,15 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from overpaint.errors import Cancelled, ClusterError, InputError, OutputError, OverpaintError, WorkerLostError
+from overpaint.errors import (
+    Cancelled,
+    ClusterError,
+    InputError,
+    OutputError,
+    OverpaintError,
+    ServerUnreachableError,
+    WorkerLostError,
+)
 from overpaint.ledger import LeaseLostError, LedgerEntry
 
 from .events import Decided, Done, Doubted, Event, Failed, Unchanged
@@ -253,7 +261,7 @@ class Runner:
         return "" if entry is None else entry.result or ""
 
     def _fail(self, item: PlannedEdit, lease: LedgerEntry, error: OverpaintError) -> None:
-        if disk_is_full(error) or isinstance(error, ClusterError):
+        if disk_is_full(error) or isinstance(error, ClusterError | ServerUnreachableError):
             self._ledger.release(lease)
             self.tally.stopped = str(error)
             return

@@ -17,6 +17,7 @@ from .batch_review import review
 from .batch_setup import check_options, executor_of, listeners, options_of, read_rows, reader_of
 from .options import WHERE_UNSET, Where, argument, switch
 from .outputs import check_least
+from .served import studio_for
 from .texts import counted, help_text, print_json, print_line, visible
 
 if TYPE_CHECKING:
@@ -64,13 +65,12 @@ def batch(
         edits: The list, a row for each edit: .jsonl, .json, .csv or .yaml; - reads JSON lines from standard input.
     """
     from overpaint import batch as batches
-    from overpaint.studio import Studio
 
     from .batch_shown import shown
 
     read, options = read_rows(edits, rows, place, how, machine, which, results)
     with (
-        Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio,
+        studio_for(machine) as studio,
         shown(json=results.json, quiet=results.quiet) as display,
     ):
         if which.dry_run:
@@ -105,10 +105,9 @@ def adopt(
         edits: The list.
     """
     from overpaint import batch as batches
-    from overpaint.studio import Studio
 
     read, options = read_rows(edits, rows, place, how, machine, which, results)
-    with Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio:
+    with studio_for(machine) as studio:
         found = batches.adopt(read, options, studio)
     if results.json:
         print_json(asdict(found))
@@ -146,14 +145,13 @@ def prune(
         edits: The list.
     """
     from overpaint import batch as batches
-    from overpaint.studio import Studio
 
     from .batch_pruned import show_pruned
 
     if yes and which.dry_run:
         raise RequestError("{field} removes files, and --dry-run does not: give one of them", field="yes", value=True)
     read, options = read_rows(edits, rows, place, how, machine, which, results)
-    with Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio:
+    with studio_for(machine) as studio:
         pruned = batches.prune(read, options, studio, dry_run=not yes)
     if results.json:
         print_json(asdict(pruned))
@@ -181,7 +179,6 @@ def watch(
     """
     from overpaint import batch as batches
     from overpaint.batch.store import is_address
-    from overpaint.studio import Studio
 
     from .batch_shown import shown
 
@@ -201,7 +198,7 @@ def watch(
     )
     reader = reader_of(rows, place, how, machine, results)
     with (
-        Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio,
+        studio_for(machine) as studio,
         shown(json=results.json, quiet=results.quiet) as display,
         executor_of(machine) as executor,
     ):

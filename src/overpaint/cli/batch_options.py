@@ -22,6 +22,7 @@ from .options import (
     AuditKeyFile,
     Debug,
     DeviceName,
+    KeyFile,
     MaxPixels,
     Option,
     Overwrite,
@@ -29,6 +30,7 @@ from .options import (
     Quality,
     Quiet,
     RecordPlace,
+    Server,
     Signing,
     Threads,
     WatermarkName,
@@ -37,6 +39,7 @@ from .options import (
     argument,
     flattened,
 )
+from .served import server_url
 
 if TYPE_CHECKING:
     from overpaint.batch import BatchFolders
@@ -101,6 +104,8 @@ class Machine:
     ] = None
     option: Option = ()
     seed: Annotated[int, Parameter(metavar="N")] = 0
+    server: Server = None
+    key_file: KeyFile = None
     device: DeviceName = "auto"
     threads: Threads = None
     allow_pickle: AllowPickle = False
@@ -118,13 +123,21 @@ class Machine:
     stall: Annotated[float, Parameter(metavar="SECONDS")] = 600.0
     keep_workers: Annotated[float, Parameter(metavar="SECONDS", show_default="they end with it")] = 0.0
     ahead: Annotated[
-        int,
+        int | None,
         Parameter(
             help="How many rows are on their way at once: read, painted, written; with --ray, on each worker. Results "
             "don't depend on it.",
             metavar="N",
+            show_default="6; 16 with --server",
         ),
-    ] = 6
+    ] = None
+
+    @property
+    def rows_ahead(self) -> int:
+        """How many rows are on their way at once. A server paints several, and each takes a while to get there."""
+        if self.ahead is not None:
+            return self.ahead
+        return 6 if server_url(self.server) is None else 16
 
 
 @flattened(WHICH)

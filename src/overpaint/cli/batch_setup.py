@@ -21,6 +21,7 @@ from .audit import key_of
 from .batch_options import Machine, Results, Rows, WatchedRows, Which, folders_of
 from .options import Where
 from .outputs import check_least, check_marks, check_quality, marking_of
+from .served import server_url
 from .streams import STDIO
 from .texts import visible
 
@@ -97,6 +98,14 @@ def executor_of(machine: Machine) -> Iterator[Executor | None]:
     if machine.ray is None:
         yield None
         return
+    if server_url(machine.server) is not None:
+        raise RequestError(
+            "{field} paints on a cluster, and a server is named too",
+            code="server-decides",
+            field="ray",
+            value=machine.ray,
+            hint="leave out one of the two",
+        )
     from overpaint.batch.cluster import ClusterOptions, RayExecutor
     from overpaint.batch.connect import connected
     from overpaint.studio import Studio
@@ -104,7 +113,7 @@ def executor_of(machine: Machine) -> Iterator[Executor | None]:
     threads = machine.threads or 1
     make = partial(Studio, device=machine.device, threads=threads, allow_pickle=machine.allow_pickle)
     terms = ClusterOptions(
-        ahead=machine.ahead,
+        ahead=machine.rows_ahead,
         cpus=threads,
         gpus=machine.device in ("auto", "cuda"),
         stall=machine.stall,
@@ -221,7 +230,7 @@ def options_of(
         where=None if which.where is None else Filter.of(which.where),
         fail_fast=which.fail_fast,
         gate_retries=which.gate_retries,
-        ahead=machine.ahead,
+        ahead=machine.rows_ahead,
         report=results.report,
         report_form=FORMS[results.report_csv],
         thumbnails=results.thumbnails,

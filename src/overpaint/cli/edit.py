@@ -22,6 +22,7 @@ from .audited import log_of, mask_files, secret_of
 from .messages import check_words, failed, in_json, note_line
 from .options import NO_INSERT, Bounds, NoInsert, Out, Run, Where
 from .progress import bar
+from .served import studio_for
 from .streams import STDIO, as_written, check_one_reader, load, opened, paths, write_bytes
 from .texts import print_json, visible
 
@@ -211,8 +212,6 @@ def _variations(studio: Studio, inputs: EditInputs, run: Run, monitor: Monitor) 
 
 def studio_of(run: Run) -> Studio:
     """The studio that the options of a run ask for."""
-    from overpaint.studio import Studio
-
     outputs.check_least("threads", run.threads, 1)
     if run.device in ("cuda", "mps"):
         import torch
@@ -224,7 +223,7 @@ def studio_of(run: Run) -> Studio:
                 field="device",
                 value=run.device,
             )
-    return Studio(device=run.device, threads=run.threads, allow_pickle=run.allow_pickle)
+    return studio_for(run)
 
 
 def save(

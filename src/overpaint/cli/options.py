@@ -139,6 +139,8 @@ MaxPixels = Annotated[
 ]
 DeviceName = Annotated[Device, argument("--device", "Where engines with weights compute.", RUN, "NAME")]
 Threads = Annotated[int | None, argument("--threads", "How many processor threads to use.", RUN, "N")]
+Server = Annotated[str | None, argument("--server", "Paint on this server (or that of OVERPAINT_SERVER).", RUN, "URL")]
+KeyFile = Annotated[str | None, argument("--key-file", "Its key, in a file that only you can read.", RUN, "FILE")]
 AllowPickle = Annotated[
     bool,
     switch("--allow-pickle", "Take a .ckpt checkpoint too: its weights alone are read, and no code in it is run.", RUN),
@@ -386,6 +388,8 @@ class Run:
     sketch: Annotated[str | None, Parameter(metavar="FILE", group=HOW)] = None
     option: Option = ()
     variations: Annotated[int, Parameter(alias="-n", metavar="N")] = 1
+    server: Server = None
+    key_file: KeyFile = None
     device: DeviceName = "auto"
     threads: Threads = None
     allow_pickle: AllowPickle = False

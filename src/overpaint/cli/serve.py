@@ -143,7 +143,11 @@ def serve(
             webbrowser.open(page)
 
     with Studio(
-        device=painting.device, threads=painting.threads, allow_pickle=painting.allow_pickle, model=painting.model
+        device=painting.device,
+        threads=painting.threads,
+        allow_pickle=painting.allow_pickle,
+        model=painting.model,
+        model_paths=False,
     ) as studio:
         if painting.preload:
             _load(studio)

@@ -6,8 +6,9 @@
 
 from ._address import OpenConnectionWarning, ServerAddress, address_of
 from ._async_client import AsyncClient, AsyncJob
-from ._client import Client, RemoteJob
+from ._client import Client, RemoteJob, studio_at
 from ._connection import WaitLimits
+from ._remote_studio import RemoteEngine, RemoteStudio
 from ._replies import FollowedEvent
 from ._served import ServedEdit
 from ._values import (
@@ -16,6 +17,7 @@ from ._values import (
     SamplerNames,
     ServerHealth,
     ServerLoad,
+    SessionTake,
     UploadedMask,
     UploadedPicture,
 )
@@ -27,15 +29,19 @@ __all__ = [
     "FollowedEvent",
     "JobSnapshot",
     "OpenConnectionWarning",
+    "RemoteEngine",
     "RemoteJob",
+    "RemoteStudio",
     "ResultFile",
     "SamplerNames",
     "ServedEdit",
     "ServerAddress",
     "ServerHealth",
     "ServerLoad",
+    "SessionTake",
     "UploadedMask",
     "UploadedPicture",
     "WaitLimits",
     "address_of",
+    "studio_at",
 ]

@@ -149,6 +149,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close its connections. Jobs go on."""
+        await self._calls.settle()
         await self._connection.close()
 
     # ── the server ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -65,26 +65,38 @@ class Calls:
         """`connection` is closed by its owner."""
         self.connection = connection
         self._known: set[str] = set()
-        self._sending: dict[str, asyncio.Future[UploadedPicture]] = {}
+        self._sending: dict[str, asyncio.Future[Any]] = {}
+        self._parting: set[asyncio.Future[Any]] = set()
 
     # ── pictures and masks ────────────────────────────────────────────────────────────────────────────────────────
 
     async def upload(self, body: FileBody) -> UploadedPicture:
         """Have the server keep a file. It is sent only where the server does not have it."""
+        found = UploadedPicture.of(await self.upload_to("/pictures", body), self._url)
+        self._known.add(found.id)
+        return found
+
+    async def upload_to(self, path: str, body: FileBody, *, ask: bool = True) -> Any:
+        """What the server says of a file that it keeps under a path. One that is being sent is not sent a second time.
+
+        Args:
+            path: Where files of that kind are.
+            body: The file.
+            ask: Whether to ask first if the server has it.
+        """
         id = await asyncio.to_thread(body.digest)
-        sending = self._sending.get(id)
+        name = f"{path}/{id}"
+        sending = self._sending.get(name)
         if sending is None:
-            sending = self._sending[id] = asyncio.ensure_future(self._kept(id, body))
-            sending.add_done_callback(lambda _: self._sending.pop(id, None))
+            sending = self._sending[name] = asyncio.ensure_future(self._kept(path, id, body, ask=ask))
+            sending.add_done_callback(lambda _: self._sending.pop(name, None))
         return await asyncio.shield(sending)
 
-    async def _kept(self, id: str, body: FileBody) -> UploadedPicture:
-        try:
-            found = await self.picture(id)
-        except NotFoundError:
-            found = UploadedPicture.of(await self.connection.ask("POST", "/pictures", body=body), self._url)
-        self._known.add(id)
-        return found
+    async def _kept(self, path: str, id: str, body: FileBody, *, ask: bool) -> Any:
+        with contextlib.suppress(NotFoundError):
+            if ask:
+                return await self.connection.ask("GET", f"{path}/{id}")
+        return await self.connection.ask("POST", path, body=body)
 
     async def upload_picture(self, picture: Pictured) -> UploadedPicture:
         """Have the server keep a picture."""
@@ -143,11 +155,11 @@ class Calls:
         task = {**asked.task, "count": count, "format": transport_format(asked.rasters.picture), "record": "embed"}
         name = key or secrets.token_hex(16)
         try:
-            snapshot = await self._asked_for(task, name)
+            snapshot = await self.asked_for("/edits", task, name)
         except NotFoundError:  # a file was removed meanwhile
             self._known.clear()
             await self._keep_all(asked)
-            snapshot = await self._asked_for(task, name)
+            snapshot = await self.asked_for("/edits", task, name)
         return AskedJob(snapshot, asked)
 
     async def _keep_all(self, asked: AskedEdit) -> None:
@@ -155,11 +167,9 @@ class Calls:
             if await asyncio.to_thread(body.digest) not in self._known:
                 await self.upload(body)
 
-    async def _asked_for(self, task: Mapping[str, Any], key: str) -> JobSnapshot:
+    async def asked_for(self, path: str, task: Mapping[str, Any], key: str) -> JobSnapshot:
         """The job of a task. Where the caller is stopped meanwhile, so is the job."""
-        sending = asyncio.ensure_future(
-            self.connection.ask("POST", "/edits", table=task, headers={"idempotency-key": key})
-        )
+        sending = asyncio.ensure_future(self.connection.ask("POST", path, table=task, headers={"idempotency-key": key}))
         try:
             return JobSnapshot.of(await asyncio.shield(sending), self._url)
         except asyncio.CancelledError:
@@ -198,8 +208,19 @@ class Calls:
 
     async def give_up(self, id: str) -> None:
         """Stop a job that nobody waits for any more, if the server can be reached at once."""
-        with contextlib.suppress(OverpaintError, TimeoutError):
-            await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(self.cancel(id))), _GIVING_UP)
+        await asyncio.wait({self.later(self.cancel(id))}, timeout=_GIVING_UP)
+
+    def later(self, call: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
+        """A call that goes on by itself, whose errors do not matter; `settle` waits for it."""
+        going = asyncio.ensure_future(_quietly(call))
+        self._parting.add(going)
+        going.add_done_callback(self._parting.discard)
+        return going
+
+    async def settle(self) -> None:
+        """Wait a while for calls that go on by themselves."""
+        if self._parting:
+            await asyncio.wait(set(self._parting), timeout=_GIVING_UP)
 
     def events(self, id: str, after: int = -1) -> AsyncIterator[FollowedEvent]:
         """What happens to a job, to its end."""
@@ -307,6 +328,11 @@ class Calls:
     @property
     def _url(self) -> str:
         return self.connection.address.url
+
+
+async def _quietly(call: Coroutine[Any, Any, Any]) -> None:
+    with contextlib.suppress(OverpaintError):
+        await call
 
 
 def _places(marks: Mapping[str, Any]) -> Places:

@@ -18,8 +18,10 @@ from overpaint.studio.inserts import Pictured
 from overpaint.studio.many import many
 
 from ._async_client import AsyncClient, AsyncJob
+from ._canvases import CanvasCalls
 from ._connection import WaitLimits
 from ._loop import LoopThread
+from ._remote_studio import RemoteStudio
 from ._replies import FollowedEvent
 from ._served import ServedEdit
 from ._values import JobSnapshot, SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture
@@ -116,6 +118,12 @@ class Client:
         """Close its connections. Jobs go on; the client can be used again afterwards."""
         self._loop.run(self._client.close())
         self._loop.close()
+
+    def studio(self) -> RemoteStudio:
+        """A studio on this machine whose engines are the server's: an edit's result has all its parts, layers too, and
+        only what the engine sees leaves this machine. Close it before the client.
+        """
+        return RemoteStudio(CanvasCalls(self._client._calls), self._loop)
 
     # ── the server ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -281,3 +289,11 @@ class Client:
             ahead: How many the server has at once.
         """
         return many(self.edit, edits, request, ahead, given)
+
+
+def studio_at(
+    url: str | None = None, key: str | None = None, *, key_file: str | os.PathLike[str] | None = None
+) -> RemoteStudio:
+    """A studio on this machine whose engines are those of a server; it closes its own client. See `Client.studio`."""
+    client = Client(url, key, key_file=key_file)
+    return RemoteStudio(CanvasCalls(client._client._calls), client._loop, client.close)

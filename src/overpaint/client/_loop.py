@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -41,6 +42,10 @@ class LoopThread:
                 future.cancel()
                 ended.wait(_ENDING)
             raise
+
+    def start(self, call: Coroutine[Any, Any, T]) -> Future[T]:
+        """A coroutine that goes on by itself, as a future; cancelling that cancels it."""
+        return asyncio.run_coroutine_threadsafe(call, self._running())
 
     def each(self, values: AsyncIterator[T]) -> Iterator[T]:
         """The values of an asynchronous iterator, which is closed when this one is."""

@@ -77,7 +77,9 @@ def refused(status: int, body: bytes, headers: Mapping[str, str], url: str) -> O
     if isinstance(found, TooManyJobsError):
         found.retry_after = round(waits_for(headers) or found.retry_after)
     if status == 401:
-        found = NotAllowedError(found.message, code=found.code, field="key", hint="set key, or key_file")
+        found = NotAllowedError(
+            found.message, code=found.code, field="key", hint="set key_file, or give the key itself"
+        )
         found.status = status
     return found
 

@@ -118,6 +118,30 @@ class ResultFile(_Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionTake(_Answer):
+    """A result of a job on a session: a take of one of its steps.
+
+    Attributes:
+        session: The session's id.
+        step, take: Their numbers.
+        version: The session's version once it was there.
+        seed: The seed that was used; None for an engine without one.
+        notes: For people.
+        doubt: Why the fill is doubtful; "" where nothing was found.
+        timings: Seconds by step.
+    """
+
+    session: str
+    step: int
+    take: int
+    version: int
+    seed: int | None = None
+    notes: tuple[str, ...] = ()
+    doubt: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot(_Answer):
     """Where a job stands, or stood when it was last asked for.
 
@@ -129,7 +153,10 @@ class JobSnapshot(_Answer):
         place: How many jobs go before it; None unless it waits.
         step, steps: The engine's progress; steps is 0 before the first.
         notes: What a person should know before it is painted.
-        results: Those that there are.
+        results: Those of an edit that there are.
+        takes: Those of a session that there are.
+        canvases: Ids of painted canvases that there are.
+        session: The session that it works on; None for none.
         error: Why it failed; None where it did not.
         task: What was asked for, without what was left open.
     """
@@ -144,6 +171,9 @@ class JobSnapshot(_Answer):
     steps: int = 0
     notes: tuple[str, ...] = ()
     results: tuple[ResultFile, ...] = ()
+    takes: tuple[SessionTake, ...] = ()
+    canvases: tuple[str, ...] = ()
+    session: str | None = None
     error: OverpaintError | None = None
     task: Mapping[str, Any] = field(default_factory=dict)
 
@@ -156,8 +186,14 @@ class JobSnapshot(_Answer):
     def _parts(cls, table: Any) -> dict[str, Any]:
         found = _plain(table)
         error = found.get("error")
-        results = tuple(ResultFile.of(one) for one in found.get("results", ()))
-        return {**found, "results": results, "error": None if error is None else error_from(error)}
+        given = found.get("results", ())
+        return {
+            **found,
+            "results": tuple(ResultFile.of(one) for one in given if "picture" in one),
+            "takes": tuple(SessionTake.of(one) for one in given if "session" in one),
+            "canvases": tuple(one["canvas"] for one in given if "canvas" in one),
+            "error": None if error is None else error_from(error),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

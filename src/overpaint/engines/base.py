@@ -1,7 +1,6 @@
 """The contract of an engine: canvases in, pixels out.
 
-An engine owns one worker thread and its device; only that thread calls the network or the algorithm. A simple engine
-derives from `ThreadedEngine` and writes `paint_one`; one that paints many canvases at a time writes `submit` itself.
+An engine owns a worker thread and its device. A simple one derives from `ThreadedEngine` and writes `paint_one`.
 """
 
 from __future__ import annotations
@@ -56,8 +55,7 @@ class EngineCard:
         context: The surroundings that it needs to see.
         colour_space: "encoded": the picture's own values; "srgb": sRGB, through the picture's profile.
         options: A strict pydantic model of the engine's own options.
-        variation_options: Options that variations of one edit have where the request leaves them open, for an engine
-            whose results would differ too little by the seed alone.
+        variation_options: Options of variations that a request leaves open, which the seed alone would hardly change.
         usual: The settings that it is usually used with, where a request leaves them open.
         words: The things that it paints recognisably, in singular or plural, and colours; None: too many to list.
         intents: What it does well enough to be used where nobody named it; None: everything.
@@ -296,6 +294,7 @@ class ModelSetup:
         threads: Threads that may be used on a CPU; None: the library's own choice.
         allow_pickle: Whether its file may be a pickle.
         weights: Where its networks are held, with those of other engines; None: in a store of its own.
+        paths: Whether models may be named by their paths; False for names that come from outside.
     """
 
     model: str
@@ -304,6 +303,7 @@ class ModelSetup:
     threads: int | None = None
     allow_pickle: bool = False
     weights: WeightStore | None = None
+    paths: bool = True
 
 
 class ModelEngineFactory(Protocol):

@@ -21,6 +21,8 @@ from overpaint.validation import raise_readable
 
 from . import compat, native
 from .browser import COOKIE, BrowserTokens
+from .canvas_work import CanvasWorker
+from .canvases import CanvasStore
 from .described import ERRORS, DescribedApi, allowed_methods, operation_id
 from .errors import TooManyJobsError
 from .figures import ServerFigures
@@ -58,6 +60,7 @@ class Services:
     settings: ServerSettings
     pictures: PictureStore
     sessions: SessionPool
+    canvases: CanvasStore
     queue: EditQueue
     studio: Studio
     tokens: BrowserTokens
@@ -112,14 +115,15 @@ class Server:
         data = self.settings.data
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
         with held(data), Ledger(data / "jobs.sqlite") as ledger:
-            studio = self._studio or Studio()
+            studio = self._studio or Studio(model_paths=False)
             try:
                 pictures = PictureStore(data / "pictures", self.settings)
                 sessions = self._sessions(studio)
-                worker = self._workers(studio, pictures, sessions)
+                canvases = CanvasStore(data / "canvases", self.settings)
+                worker = self._workers(studio, pictures, sessions, canvases)
                 queue = EditQueue(ledger, worker, self.settings, self.figures, sessions.job_changed)
                 app.state.services = Services(
-                    self.settings, pictures, sessions, queue, studio, self.tokens, self.figures
+                    self.settings, pictures, sessions, canvases, queue, studio, self.tokens, self.figures
                 )
                 queue.start()
                 try:
@@ -138,10 +142,16 @@ class Server:
         store = SessionStore(settings.data / "sessions", settings, originals)
         return SessionPool(store, originals, studio, settings.open_sessions, settings.session_memory // 2)
 
-    def _workers(self, studio: Studio, pictures: PictureStore, sessions: SessionPool) -> TaskWorkers:
+    def _workers(
+        self, studio: Studio, pictures: PictureStore, sessions: SessionPool, canvases: CanvasStore
+    ) -> TaskWorkers:
         budget = memory_of_jobs()
         edits = self._worker or StudioWorker(studio, pictures, self.settings, budget)
-        return TaskWorkers(edits, SessionWorker(studio, pictures, sessions, self.settings, budget))
+        return TaskWorkers(
+            edits,
+            SessionWorker(studio, pictures, sessions, self.settings, budget),
+            CanvasWorker(studio, canvases, self.settings, budget),
+        )
 
     async def _page(self, request: Request, token: str | None = None) -> Response:
         """The first page. A token of its address becomes a cookie, and leaves the address."""

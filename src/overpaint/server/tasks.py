@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from overpaint.doors.places import Places
 from overpaint.errors import RequestError
-from overpaint.request import EditRequest
+from overpaint.request import MOST_SEED, Control, EditRequest
 from overpaint.values import Listed, Value, digest_of
 
 if TYPE_CHECKING:
@@ -151,9 +151,37 @@ class EditTask(TaskRequest, OutputSettings):
         return _pictures_of(self) | {self.picture}
 
 
-ServerTask = EditTask | SessionTask
+class CanvasSettings(Value):
+    """How a canvas is painted: what the studio elsewhere has resolved."""
+
+    engine: Annotated[str, Field(max_length=200)]
+    model: Annotated[str, Field(max_length=1000)] | None = None
+    options: dict[str, JsonValue] = Field(default_factory=dict, description="the engine's own, as /painters gave them")
+    sampling: EditRequest | None = Field(
+        default=None, description="prompt, strength, steps and the like; None for an engine that takes none of them"
+    )
+    controls: Listed[tuple[Control, ...]] = Field(
+        default=(), max_length=16, description="of the canvas's control images, in their order"
+    )
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED)] = 0
+
+
+class CanvasTask(Value):
+    """A canvas that is to be painted for a studio elsewhere."""
+
+    canvas: PictureId
+    settings: CanvasSettings
+
+    @property
+    def digest(self) -> str:
+        """A digest of everything that is asked for."""
+        return digest_of(self.to_mapping())
+
+
+ServerTask = EditTask | SessionTask | CanvasTask
 
 
 def task_of(table: dict[str, Any]) -> ServerTask:
     """A task from its plain values. RequestError where they are none."""
-    return SessionTask(**table) if "session" in table else EditTask(**table)
+    kind = SessionTask if "session" in table else CanvasTask if "canvas" in table else EditTask
+    return kind(**table)

@@ -35,6 +35,7 @@ class Studio:
         allow_pickle: bool = False,
         model: str | None = None,
         weight_budget: int | None = None,
+        model_paths: bool = True,
     ) -> None:
         """Nothing is loaded yet.
 
@@ -46,6 +47,8 @@ class Studio:
                 names, else the embedded one, "pocket".
             weight_budget: Bytes that the weights of all models may take together; beyond it those used least recently
                 are released, and loaded again when they are needed. None: half of the machine's memory.
+            model_paths: Whether requests may name models by their paths. A server's may not; `model` may be a path even
+                so.
 
         Raises:
             RequestError: Threads below 1.
@@ -55,7 +58,14 @@ class Studio:
         self.device = device
         self.model = model or os.environ.get("OVERPAINT_MODEL") or (pocket.NAME if pocket.folder() else None)
         self.threads = threads
-        self._pool = EnginePool(device=device, threads=threads, allow_pickle=allow_pickle, weight_budget=weight_budget)
+        self._pool = EnginePool(
+            device=device,
+            threads=threads,
+            allow_pickle=allow_pickle,
+            weight_budget=weight_budget,
+            paths=model_paths,
+            own_model=self.model,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +139,7 @@ class Studio:
             RequestError, UnknownEngineError, ModelError: It can't be painted, whatever the picture.
         """
         rule = request.rule
-        painter = choose(request, rule, self._pool, self.model)
+        painter = self.painter(request)
         return _resolved(request, rule, painter, seed if request.seed in (None, -1) else draw_seed(request.seed))
 
     def notes_before(self, request: EditRequest) -> tuple[str, ...]:
@@ -140,11 +150,18 @@ class Studio:
         Raises:
             RequestError, UnknownEngineError, ModelError: It can't be painted, whatever the picture.
         """
-        return choose(request, request.rule, self._pool, self.model).notes
+        return self.painter(request).notes
 
     def card_for(self, request: EditRequest) -> EngineCard:
         """The card of the engine that would paint a request. Raises as `notes_before`."""
-        return choose(request, request.rule, self._pool, self.model).card
+        return self.painter(request).card
+
+    def painter(self, request: EditRequest) -> Painter:
+        """What would paint a request: engine, model and options, chosen once for an edit. Raises as `notes_before`.
+
+        A studio that paints elsewhere has another way to find it; everything else of an edit is the same.
+        """
+        return choose(request, request.rule, self._pool, self.model)
 
     def prepare(
         self,
@@ -167,7 +184,7 @@ class Studio:
         if request.strict and opened.source.faults:
             raise PictureError(opened.source.faults[0], code="picture-damaged", field="image")
         rule = request.rule
-        painter = choose(request, rule, self._pool, self.model)
+        painter = self.painter(request)
         if count > 1:
             request, painter = for_variations(request, painter)
         resolved = _resolved(request, rule, painter, draw_seed(request.seed))

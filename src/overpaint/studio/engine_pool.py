@@ -18,9 +18,17 @@ class EnginePool:
     """Engines by name, and by model where they run one. Thread-safe."""
 
     def __init__(
-        self, *, device: str, threads: int | None, allow_pickle: bool, weight_budget: int | None = None
+        self,
+        *,
+        device: str,
+        threads: int | None,
+        allow_pickle: bool,
+        weight_budget: int | None = None,
+        paths: bool = True,
+        own_model: str | None = None,
     ) -> None:
-        """Arguments as of `Studio`."""
+        """Arguments as of `Studio`; `own_model` is its own, which may be a path in any case."""
+        self._paths, self._own_model = paths, own_model
         weights = WeightStore(weight_budget)
         self._setup = partial(ModelSetup, device=device, threads=threads, allow_pickle=allow_pickle, weights=weights)
         self._threads = threads
@@ -76,8 +84,10 @@ class EnginePool:
         setup = None
         key = name
         if model is not None:
-            setup = self._setup(model, options)
-            key = json.dumps([name, model, [getattr(options, one) for one in loading_options(name)]])
+            loading = [getattr(options, one) for one in loading_options(name)]
+            own = model == self._own_model and not any(loading)  # options may name further models
+            setup = self._setup(model, options, paths=self._paths or own)
+            key = json.dumps([name, model, loading])
         with self._lock:
             opening = self._opening.setdefault(key, threading.Lock())
         with opening:

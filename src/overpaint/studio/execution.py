@@ -9,24 +9,28 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from overpaint.engines import Engine
-from overpaint.request import Execution, ResolvedRequest
+from overpaint.request import Execution
 
 _PACKAGES = ("overpaint", "numpy", "opencv-python-headless", "pillow", "scikit-image", "torch")
 
 
-def execution_of(resolved: ResolvedRequest, engine: Engine, threads: int | None) -> Execution:
+def execution_of(engine: Engine, threads: int | None, *, exact: bool) -> Execution:
     """The execution of an edit.
 
     Args:
-        resolved: The edit.
-        engine: What painted it. One with a device has attributes `device`, `dtype` and `threads`.
+        engine: What painted it. One with a device has attributes `device`, `dtype` and `threads`; one elsewhere has
+            the `execution` there.
         threads: The studio's limit.
+        exact: Whether exact mode was on.
     """
+    elsewhere: Execution | None = getattr(engine, "execution", None)
+    if elsewhere is not None:
+        return elsewhere.model_copy(update={"exact": exact})
     return Execution(
         device=str(getattr(engine, "device", "cpu")),
         dtype=str(getattr(engine, "dtype", "float32")).removeprefix("torch."),
         threads=getattr(engine, "threads", None) or threads or os.cpu_count() or 1,
-        exact=resolved.exact,
+        exact=exact,
         versions=dict(_versions()),
     )
 

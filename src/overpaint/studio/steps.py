@@ -162,7 +162,9 @@ def paint_edits(
         monitor.check()
         began = min((part.began for part in own if part.began is not None), default=submitted)
         timings = {"wait": round(began - submitted, 6), "paint": round(done - began, 6)}
-        yield PaintedCanvases(tuple(painted), execution_of(edit.resolved, edit.painter.engine, threads), timings)
+        yield PaintedCanvases(
+            tuple(painted), execution_of(edit.painter.engine, threads, exact=edit.resolved.exact), timings
+        )
 
 
 def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | None = None) -> Edited:

@@ -24,7 +24,7 @@ class DiffusionFactory:
             EngineError: The device does not exist.
         """
         given = setup.options.model_dump(include=set(LOADING), exclude_none=True)
-        ref = find(setup.model, allow_pickle=setup.allow_pickle, **given)
+        ref = find(setup.model, paths=setup.paths, allow_pickle=setup.allow_pickle, **given)
         with collector_paused():
             from .engine import DiffusionEngine  # loads torch
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from . import (
+    canvases,
     catalogue,
     jobs,
     masks,
@@ -29,5 +30,6 @@ for part in (
     session_pictures,
     catalogue,
     state,
+    canvases,
 ):
     router.include_router(part.router)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from overpaint.server.events import EventKind
 from overpaint.server.job import EditJob, JobState
 from overpaint.server.jobs import EditQueue
-from overpaint.server.tasks import EditTask
+from overpaint.server.tasks import CanvasTask, EditTask
 
 from .callers import Editor, Reader, services_of
 
@@ -54,6 +54,14 @@ class SessionResult(BaseModel):
     timings: dict[str, float] = Field(description="seconds by step")
 
 
+class CanvasResult(BaseModel):
+    """A painted canvas."""
+
+    canvas: str = Field(description="its id; its bytes are at canvases/ID/file")
+    bytes: int
+    timings: dict[str, float] = Field(description="seconds by step")
+
+
 class JobStatus(BaseModel):
     """Where a job stands."""
 
@@ -67,7 +75,7 @@ class JobStatus(BaseModel):
     steps: int = Field(description="0 before the first step")
     notes: list[str] = Field(description="what one should know before it is painted")
     session: str | None = Field(default=None, description="the session that it works on")
-    results: list[EditResult | SessionResult]
+    results: list[EditResult | SessionResult | CanvasResult]
     error: dict[str, Any] | None = Field(description="why it failed: code, message, field, value, hint")
     task: dict[str, Any] = Field(description="what was asked for, without what was left open")
 
@@ -85,10 +93,16 @@ class JobStatus(BaseModel):
             steps=job.steps,
             notes=list(job.notes),
             session=job.session,
-            results=[SessionResult(**one) if "session" in one else EditResult(**one) for one in job.results],
+            results=[_result(one) for one in job.results],
             error=job.error,
             task=job.task.to_mapping(),
         )
+
+
+def _result(table: dict[str, Any]) -> EditResult | SessionResult | CanvasResult:
+    if "session" in table:
+        return SessionResult(**table)
+    return CanvasResult(**table) if "canvas" in table else EditResult(**table)
 
 
 class NewPlace(BaseModel):
@@ -131,9 +145,9 @@ async def listed(
     state: Annotated[JobState | None, Query(description="only jobs in this state")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[JobStatus]:
-    """The caller's jobs, the newest first."""
+    """The caller's jobs, the newest first, without those that paint canvases."""
     queue = services_of(request).queue
-    found = [job for job in queue.all(owner) if state in (None, job.state)]
+    found = [job for job in queue.all(owner) if state in (None, job.state) and not isinstance(job.task, CanvasTask)]
     return [JobStatus.of(job, queue) for job in found[:limit]]
 
 

@@ -17,7 +17,7 @@ from overpaint.picture.limits import MEMORY_PER_PIXEL
 from overpaint.request import EditRequest
 from overpaint.server.pictures import PictureStore
 from overpaint.server.settings import ServerSettings
-from overpaint.server.tasks import EditTask, ServerTask, SessionTask
+from overpaint.server.tasks import CanvasTask, EditTask, ServerTask, SessionTask
 from overpaint.server.work import JobWorker, Results, TaskWorker
 from overpaint.session import PaintedTake, Session, StepPlan
 from overpaint.studio import Studio
@@ -159,13 +159,15 @@ class SessionWorker:
 class TaskWorkers:
     """Gives each task to the worker of its kind."""
 
-    def __init__(self, edits: TaskWorker, sessions: JobWorker) -> None:
-        """The workers of edits and of sessions."""
-        self._edits, self._sessions = edits, sessions
+    def __init__(self, edits: TaskWorker, sessions: JobWorker, canvases: TaskWorker) -> None:
+        """The workers of edits, of sessions, and of canvases for studios elsewhere."""
+        self._edits, self._sessions, self._canvases = edits, sessions, canvases
 
     def check(self, task: ServerTask) -> tuple[str, ...]:
         """See `TaskWorker`."""
-        return self._edits.check(task) if isinstance(task, EditTask) else self._sessions.check(task)
+        if isinstance(task, SessionTask):
+            return self._sessions.check(task)
+        return self._painter(task).check(task)
 
     def do(
         self,
@@ -178,9 +180,12 @@ class TaskWorkers:
         job: str = "",
     ) -> Results:
         """See `TaskWorker`."""
-        if isinstance(task, EditTask):
-            return self._edits.do(owner, task, monitor, on_result, temporary=temporary)
-        return self._sessions.do(owner, task, monitor, on_result, temporary=temporary, job=job)
+        if isinstance(task, SessionTask):
+            return self._sessions.do(owner, task, monitor, on_result, temporary=temporary, job=job)
+        return self._painter(task).do(owner, task, monitor, on_result, temporary=temporary)
+
+    def _painter(self, task: EditTask | CanvasTask) -> TaskWorker:
+        return self._edits if isinstance(task, EditTask) else self._canvases
 
 
 def _changed(own: EditRequest, task: SessionTask) -> EditRequest:

@@ -1,0 +1,81 @@
+"""Where verbs paint: with the engines of this machine, or those of a server."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Protocol
+
+from overpaint.errors import RequestError
+
+from .messages import note_line
+
+if TYPE_CHECKING:
+    from overpaint.studio import Studio
+
+    from .options import Device
+
+
+class PaintingPlace(Protocol):
+    """The options that say where canvases are painted."""
+
+    @property
+    def server(self) -> str | None:
+        """The URL of a server."""
+
+    @property
+    def key_file(self) -> str | None:
+        """The file of the key for it."""
+
+    @property
+    def device(self) -> Device:
+        """Where engines of this machine compute."""
+
+    @property
+    def threads(self) -> int | None:
+        """How many threads they may use."""
+
+    @property
+    def allow_pickle(self) -> bool:
+        """Whether their checkpoints may be pickles."""
+
+
+def server_url(given: str | None) -> str | None:
+    """The server that an option names, else the environment; None for none."""
+    return given or os.environ.get("OVERPAINT_SERVER") or None
+
+
+def studio_for(place: PaintingPlace) -> Studio:
+    """The studio that the options ask for.
+
+    Raises:
+        RequestError: An option has no meaning there, or the URL is none.
+        CredentialsError: The key can't be read.
+    """
+    url = server_url(place.server)
+    if url is None:
+        from overpaint.studio import Studio
+
+        if place.key_file is not None:
+            message = "{field} is the key for a server, and none is named"
+            raise RequestError(message, field="key_file", value=place.key_file, hint="set server")
+        return Studio(device=place.device, threads=place.threads, allow_pickle=place.allow_pickle)
+    from overpaint.client import OpenConnectionWarning, studio_at
+
+    for field, open_value in (("device", "auto"), ("threads", None), ("allow_pickle", False)):
+        if (value := getattr(place, field)) != open_value:
+            named = "" if place.server else " (OVERPAINT_SERVER names one)"
+            raise RequestError(
+                f"{{field}} is for the engines of this machine, and a server paints{named}",
+                code="server-decides",
+                field=field,
+                value=value,
+                hint="leave it out: the server has its own",
+            )
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", OpenConnectionWarning)
+        studio = studio_at(url, key_file=place.key_file)
+    for one in found:
+        print(note_line(str(one.message)), file=sys.stderr)
+    return studio
