@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from overpaint.server.job import EditJob
@@ -35,6 +36,15 @@ SOCKET = "x-socket-id"
 
 _LARGEST = 16 << 10
 """Bytes of a message; clients have nothing to say."""
+
+_PACKETS = b"1345"
+"""Kinds of packets that a client posts: close, pong, message, upgrade (Engine.IO protocol 4)."""
+
+_MOST_PACKETS = 16
+"""Packets of one request."""
+
+_SECONDS = 10.0
+"""For what a client posts; then it has said something that the protocol's end waits for in vain."""
 
 _MOST = 64
 """Sockets of one client of the server."""
@@ -85,8 +95,12 @@ class ProgressSockets:
         if refused:
             await _refuse(scope, receive, send, *refused)
             return
+        sent = scope["type"] == "http" and scope["method"] == "POST"
+        if sent:
+            receive = _replayed(await _message(receive))
         try:
-            await self._sockets.handle_request(scope, receive, _with_cookie(scope, query, send))
+            async with asyncio.timeout(_SECONDS if sent else None):
+                await self._sockets.handle_request(scope, receive, _with_cookie(scope, query, send))
         except Exception as error:  # a client that speaks otherwise
             log.warning("a connection of %s failed: %s", _caller(scope).name, type(error).__name__)
             with contextlib.suppress(Exception):
@@ -219,6 +233,30 @@ def _with_cookie(scope: Scope, query: Mapping[str, list[str]], send: Send) -> Se
         await send(message)
 
     return sending
+
+
+async def _message(receive: Receive) -> bytes:
+    """What a client posts. HTTPException where that is too large, or can be no message of the protocol."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False) and message["type"] == "http.request"
+        if len(body) > _LARGEST:
+            raise HTTPException(413, "the message is too large")
+    packets = body.split(b"\x1e")
+    if len(packets) > _MOST_PACKETS or not all(one[:1] and one[:1] in _PACKETS for one in packets):
+        raise HTTPException(400, "that is not Socket.IO")
+    return body
+
+
+def _replayed(body: bytes) -> Receive:
+    """The `receive` of a request whose body has been read."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
