@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -293,29 +293,25 @@ class TestConcurrency:
 
 
 class TestBatch:
-    @pytest.fixture
-    def folder(self, tmp_path: Path) -> Path:
-        (tmp_path / "in").mkdir()
-        (tmp_path / "in" / "a.png").write_bytes(file(PIXELS))
-        (tmp_path / "in" / "a.jpg").write_bytes(file(PIXELS, "JPEG"))
-        return tmp_path
-
-    def batch(self, *words: object) -> subprocess.CompletedProcess[str]:
-        start = [sys.executable, "-m", "overpaint", "batch"]
-        more = ["--intent", "remove", "--engine", "telea", "--box", "30,20,60,44"]
-        return subprocess.run([*start, *map(str, words), *more], capture_output=True, text=True, timeout=120)
-
-    def test_files_of_one_stem_take_each_others_place_and_a_broken_one_ends_the_run(self, folder):
-        (folder / "in" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
-        done = self.batch(folder / "in", "-o", folder / "out")
-        made = sorted(path.name for path in (folder / "out").iterdir() if path.suffix in (".png", ".jpg"))
-        assert made == ["a.jpg", "a.png"], done.stderr
+    def test_files_of_one_stem_take_each_others_place_and_a_broken_one_ends_the_run(self, tmp_path):
+        for name, data in {"a.png": file(PIXELS), "a.jpg": file(PIXELS, "JPEG"), "broken.png": b"\x89PNG no"}.items():
+            (tmp_path / name).write_bytes(data)
+        rows = [{"image": name, "box": "30,20,60,44", "engine": "telea"} for name in ("broken.png", "a.png", "a.jpg")]
+        (tmp_path / "edits.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        done = overpaint("batch", tmp_path / "edits.jsonl", "-o", tmp_path / "out")
+        made = [path for path in (tmp_path / "out").iterdir() if path.suffix in (".png", ".jpg")]
+        assert sorted(path.suffix for path in made) == [".jpg", ".png"], done.stderr
         assert done.returncode != 0
-        assert "broken.png" in done.stdout + done.stderr
+        assert "broken.png" in (tmp_path / "out" / "report.csv").read_text()
 
-    def test_an_output_with_the_name_of_a_picture_becomes_a_folder(self, folder):
-        output = folder / "x.png"
-        words = [sys.executable, "-m", "overpaint", "remove", str(folder / "in" / "a.png"), "--engine", "telea"]
-        done = subprocess.run([*words, "--box", "30,20,60,44", "-o", str(output)], capture_output=True, text=True)
+    def test_an_output_with_the_name_of_a_picture_becomes_a_folder(self, tmp_path):
+        (tmp_path / "a.png").write_bytes(file(PIXELS))
+        words = ["--engine", "telea", "--box", "30,20,60,44", "-o", tmp_path / "x.png"]
+        done = overpaint("remove", tmp_path / "a.png", *words)
         assert done.returncode == 0, done.stderr
-        assert output.is_file()
+        assert (tmp_path / "x.png").is_file()
+
+
+def overpaint(*words: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "overpaint", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
