@@ -227,3 +227,99 @@ def test_requests_of_real_clients_are_answered(client):
             if step["path"] == "/api/v1/inpaint":
                 after = np.asarray(Image.open(io.BytesIO(reply.content)))
                 assert np.array_equal(after[drawn == 0], sent[drawn == 0])
+
+
+SVG = "data:image/svg+xml;base64," + base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'/>").decode()
+EXTENDER = {"use_extender": True, "extender_x": 0, "extender_y": 0, "extender_width": 80, "extender_height": 60}
+CROPER = {"use_croper": True, "croper_x": 0, "croper_y": 0}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image": SVG},
+        {"mask": SVG},
+        {"image": "http://127.0.0.1:1/a.png"},
+        {"image": "file:///etc/passwd"},
+        {"image": "/etc/passwd"},
+        {"image": "data:image/png;base64,"},
+        {"image": ["a"]},
+        {"mask": {"a": 1}},
+        {**EXTENDER, "extender_width": 10**9},
+        {**EXTENDER, "extender_x": -(10**12)},
+        {**EXTENDER, "extender_width": -5},
+        {**EXTENDER, "extender_width": 20, "extender_height": 20},
+        {**CROPER, "croper_width": 0},
+        {"sd_seed": 10**30},
+        {"sd_steps": float("1e300")},
+        {"use_croper": "perhaps"},
+        {"cv2_flag": "INPAINT_ALL"},
+        {"sd_sampler": "x" * 100_000},
+    ],
+)
+def test_a_hostile_request_is_a_400_and_the_server_goes_on(client, change):
+    # A checkpoint reads all of these; what does not fit is refused before anything is painted.
+    client.post("/api/v1/model", json={"name": "pocket"})
+    body = {"image": url(encoded(Image.fromarray(pixels()))), "mask": url(mask()), **change}
+    reply = client.post("/api/v1/inpaint", json=body)
+    assert reply.status_code == 400, reply.text
+    assert len(reply.json()["errors"]) < 1000
+    assert client.get("/api/v1/model").status_code == 200
+
+
+def test_a_body_that_is_too_large_or_too_deep_is_refused(client):
+    def body() -> Iterator[bytes]:
+        yield b'{"image": "'
+
+    declared = client.post("/api/v1/inpaint", content=body(), headers={"content-length": str(1 << 40)})
+    assert declared.status_code == 413
+    deep = client.post("/api/v1/inpaint", content="[" * 100_000, headers={"content-type": "application/json"})
+    assert deep.status_code == 400
+    assert client.get("/api/v1/model").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("run_plugin_gen_mask", {"name": "InteractiveSeg", "clicks": []}, 400),
+        ("run_plugin_gen_mask", {"name": "InteractiveSeg", "clicks": [[1, 2]]}, 400),
+        ("run_plugin_gen_mask", {"name": "InteractiveSeg", "clicks": [[1, 2, 0, 0]]}, 400),
+        ("run_plugin_gen_mask", {"name": "InteractiveSeg", "clicks": [[1000, 2, 1, 0]]}, 400),
+        ("run_plugin_gen_mask", {"name": "InteractiveSeg", "clicks": [["a", 2, 1]]}, 400),
+        ("run_plugin_gen_mask", {"name": "RealESRGAN", "clicks": [[1, 1, 1]]}, 400),
+        ("run_plugin_gen_image", {"name": "RealESRGAN", "scale": 1e9}, 400),
+        ("run_plugin_gen_image", {"name": "RealESRGAN", "scale": 0}, 400),
+        ("run_plugin_gen_image", {"name": "RemoveBG"}, 404),
+        ("run_plugin_gen_image", {"name": "../GFPGAN"}, 404),
+        ("run_plugin_gen_image", {}, 400),
+        ("switch_plugin_model", {"plugin_name": "InteractiveSeg", "model_name": "sam2_1_tiny"}, 404),
+        ("switch_plugin_model", {"plugin_name": "RealESRGAN", "model_name": "lanczos"}, 200),
+        ("adjust_mask", {"mask": SVG}, 400),
+        ("adjust_mask", {"mask": url(mask()), "kernel_size": 10**9}, 400),
+        ("adjust_mask", {"mask": url(mask()), "operate": "explode"}, 400),
+    ],
+)
+def test_plug_ins_and_masks_refuse_in_words_what_they_can_not_do(client, path, body, status):
+    image = {"image": url(encoded(Image.fromarray(pixels())))}
+    reply = client.post(f"/api/v1/{path}", json={**image, **body})
+    assert reply.status_code == status, reply.text
+    assert status == 200 or reply.json()["errors"]
+
+
+def test_a_click_selects_a_plain_thing_and_not_what_surrounds_it(client):
+    image = np.full((60, 80, 3), (40, 90, 40), np.uint8)
+    image[20:40, 30:50] = (220, 40, 40)
+    body = {"name": "InteractiveSeg", "image": url(encoded(Image.fromarray(image))), "clicks": [[40, 30, 1, 0]]}
+    made = np.asarray(Image.open(io.BytesIO(client.post("/api/v1/run_plugin_gen_mask", json=body).content)))
+    marked = made[..., 3] > 0
+    assert marked[20:40, 30:50].all()
+    assert not marked[:14].any()
+    assert not marked[:, 58:].any()
+
+
+def test_enlarging_keeps_transparency(client):
+    values = np.dstack([pixels(), np.tile(np.arange(SIZE[0], dtype=np.uint8), (SIZE[1], 1))])
+    body = {"name": "RealESRGAN", "image": url(encoded(Image.fromarray(values))), "scale": 2}
+    made = Image.open(io.BytesIO(client.post("/api/v1/run_plugin_gen_image", json=body).content))
+    assert (made.mode, made.size) == ("RGBA", (128, 96))
+    assert np.abs(np.asarray(made)[20, ::2, 3].astype(int) - np.arange(SIZE[0])).max() <= 1

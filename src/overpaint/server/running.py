@@ -15,6 +15,9 @@ from .app import Server
 from .connections import limited
 from .keys import LOCAL
 
+_LARGEST_MESSAGE = 64 << 10
+"""Bytes of a message of a web socket: clients say little there."""
+
 
 def serve(
     server: Server,
@@ -41,7 +44,8 @@ def serve(
             access_log=False,
             server_header=False,
             http=limited(server.settings.connections, server.settings.slowest_headers),
-            ws="none",
+            ws_max_size=_LARGEST_MESSAGE,
+            ws_per_message_deflate=False,
             lifespan="on",
             timeout_keep_alive=30,
             # Followers of events stay connected: they are not waited for.
