@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
 from collections.abc import Iterator
@@ -268,11 +269,17 @@ def test_a_hostile_request_is_a_400_and_the_server_goes_on(client, change):
 
 
 def test_a_body_that_is_too_large_or_too_deep_is_refused(client):
-    def body() -> Iterator[bytes]:
-        yield b'{"image": "'
-
-    declared = client.post("/api/v1/inpaint", content=body(), headers={"content-length": str(1 << 40)})
-    assert declared.status_code == 413
+    host, _, port = str(client.base_url).removeprefix("http://").rstrip("/").partition(":")
+    declared = http.client.HTTPConnection(host, int(port), timeout=30)
+    declared.putrequest("POST", "/api/v1/inpaint")
+    declared.putheader("content-type", "application/json")
+    declared.putheader("content-length", str(1 << 40))
+    declared.endheaders()
+    declared.send(b'{"image": "')
+    reply = declared.getresponse()
+    assert reply.status == 413
+    assert json.loads(reply.read())["errors"]
+    declared.close()
     deep = client.post("/api/v1/inpaint", content="[" * 100_000, headers={"content-type": "application/json"})
     assert deep.status_code == 400
     assert client.get("/api/v1/model").status_code == 200
@@ -323,3 +330,12 @@ def test_enlarging_keeps_transparency(client):
     made = Image.open(io.BytesIO(client.post("/api/v1/run_plugin_gen_image", json=body).content))
     assert (made.mode, made.size) == ("RGBA", (128, 96))
     assert np.abs(np.asarray(made)[20, ::2, 3].astype(int) - np.arange(SIZE[0])).max() <= 1
+
+
+def test_a_page_that_is_allowed_can_read_the_seed(tmp_path):
+    page = {"origin": "https://paint.example"}
+    body = {"image": url(encoded(Image.fromarray(pixels()))), "mask": url(mask())}
+    with running(tmp_path, origins=("https://paint.example",)) as server:
+        reply = httpx2.post(f"{server.url}/api/v1/inpaint", json=body, headers=page, trust_env=False, timeout=60)
+    assert reply.headers["access-control-allow-origin"] == "https://paint.example"
+    assert "x-seed" in reply.headers["access-control-expose-headers"]

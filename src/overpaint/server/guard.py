@@ -49,6 +49,9 @@ _HEADERS = (
     ),
 )
 
+_READABLE = b"location, retry-after, x-height, x-overpaint-note, x-seed, x-width"
+"""Headers of replies that a page of another origin may read, where it may read replies at all."""
+
 Formed = Callable[[str, int, Mapping[str, Any]], tuple[int, Any]]
 
 BEARER = "Bearer"
@@ -172,6 +175,7 @@ class Guard:
         shared = [] if origin is None or origin.lower() not in self._origins else [
             (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-allow-credentials", b"true"),
+            (b"access-control-expose-headers", _READABLE),
             (b"vary", b"Origin"),
         ]  # fmt: skip
 
