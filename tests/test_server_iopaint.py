@@ -279,6 +279,7 @@ def test_a_body_that_is_too_large_or_too_deep_is_refused(client):
     reply = declared.getresponse()
     assert reply.status == 413
     assert json.loads(reply.read())["errors"]
+    reply.close()
     declared.close()
     deep = client.post("/api/v1/inpaint", content="[" * 100_000, headers={"content-type": "application/json"})
     assert deep.status_code == 400

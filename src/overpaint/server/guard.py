@@ -112,6 +112,9 @@ class Guard:
         caller = None if status else self._caller(scope, headers)
         if not status and caller is None:
             status, code, message = 401, "key-missing", "this server needs a key that it knows"
+        if not status and _declared(headers) > self._settings.largest_body:
+            # The application would refuse it as well, and in plain text.
+            status, code, message = 413, "body-too-large", "the body of the request is larger than the server takes"
         if status:
             log.warning("refused %s %r: %s", scope.get("method", "socket"), scope["path"][:200], code)
             status, body = self._formed(scope["path"], status, {"code": code, "message": message})
@@ -239,6 +242,12 @@ class _Headers:
     def one(self, name: str) -> str | None:
         """The value of a header; None where it is not there."""
         return self._values.get(name)
+
+
+def _declared(headers: _Headers) -> int:
+    """The bytes of a body as its header says; 0 where it does not."""
+    length = headers.one("content-length") or ""
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
 
 async def _reply(
