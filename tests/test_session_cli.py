@@ -15,6 +15,7 @@ from overpaint import Session
 from overpaint.cli import main
 from overpaint.geometry import Size
 from overpaint.picture import encode, open_picture
+from overpaint.record import read_record
 from test_untouched import picture_of
 
 SIZE = Size(120, 90)
@@ -257,6 +258,48 @@ def test_undo_says_what_and_a_change_to_a_hidden_step_says_that_it_does_not_show
     assert "done again: step 1 hidden; 2 steps now" in capsys.readouterr().out
     run("opacity", "2", "0.5")
     assert "itself" not in capsys.readouterr().out
+
+
+def test_an_opacity_may_be_a_percentage(capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    run("opacity", "1", "60%")
+    with Session.open("photo.overpaint", read_only=True) as session:
+        assert session.steps[0].opacity == 0.6
+    for text in ("60 per cent", "%", "x"):
+        run("opacity", "1", text, status=2)
+        assert "OPACITY takes a number from 0 to 1 or a percentage" in capsys.readouterr().err
+
+
+def test_a_step_that_is_painted_back_wholly_is_none_in_an_export(capsys):
+    """As one of opacity 0 is none: the picture is the original."""
+    run("edit", "remove", *FIRST, *BLUR)
+    run("mask", "1", "--box", "0,0,120,90")
+    capsys.readouterr()
+    run("export", "-o", "back.png")
+    assert "back.png: 0 steps of photo.overpaint; the original, every pixel unchanged" in capsys.readouterr().out
+    assert Path("back.png").read_bytes() == Path("photo.png").read_bytes()
+    run("edit", "remove", *SECOND, *BLUR)
+    run("export", "-o", "one.png")
+    assert "one.png: 1 step of" in capsys.readouterr().out
+    assert read_record("one.png").record.earlier is None
+    run("export", "-o", "l.psd", "--record", "sidecar")
+    assert "1 step of" in capsys.readouterr().out
+
+
+def test_show_has_the_box_of_each_step(capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    capsys.readouterr()
+    run("show")
+    with Session.open("photo.overpaint", read_only=True) as session:
+        assert ",".join(map(str, session.steps[0].box)) in capsys.readouterr().out
+
+
+def test_a_record_of_ours_is_no_text_that_is_left_out(capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    run("export", "-o", "first.png")
+    assert main(["remove", "first.png", *SECOND, *BLUR, "-o", "second.webp"]) == 0
+    assert "left out" not in capsys.readouterr().err
+    assert read_record("second.webp").record is not None
 
 
 def test_a_file_whose_end_is_missing_is_told_once(capsys):

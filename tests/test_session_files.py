@@ -239,7 +239,7 @@ class TestLock:
         code = f"from overpaint import Session; Session.open({str(path)!r})"
         with Session.create(made.with_name("photo.png"), path, folder=folder):
             other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-            assert "is in use: another process has this session open" in other.stderr
+            assert "is in use: the session is open already, here or in another process" in other.stderr
             with pytest.raises(SessionError, match="in use") as caught:
                 Session.open(path)
             assert caught.value.code == "session-in-use"

@@ -68,6 +68,15 @@ class TestSteps:
             assert not session.layered().layers[0].visible
             assert len({one.read().samples.tobytes() for one in layers_of((group,))}) == 3
 
+    def test_takes_of_several_engines_have_their_names(self, studio, tmp_path):
+        with new(tmp_path, studio) as session:
+            paint(session, LEFT, seed=5)
+            session.rerun(1, engine="telea", intent="remove")
+            assert [one.name for one in layers_of(session.layered().layers)] == [
+                "Take 1, stand-in, seed 5",
+                "Take 2, telea",
+            ]
+
     def test_regions_are_a_group(self, studio, tmp_path):
         wide = Size(300, 48)
         with Session.create(picture_of(wide, "rgb", 8), tmp_path / "s.overpaint", studio=studio) as session:

@@ -191,7 +191,7 @@ def _lines(name: str, picture: Picture, stated: StatedOrigin, found: FoundRecord
         ("original said", stated.original_type),
         ("AI system", stated.system),
         ("version", stated.version),
-        ("AI prompt", stated.prompt),
+        *(("AI prompt", one) for one in stated.prompt.splitlines()),
     )
     lines += [(name, text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...") for name, text in texts if text]
     lines.append(("record", "none" if found is None else f"{found.tool} ({found.place})"))

@@ -60,6 +60,8 @@ def _beyond(saved: Saved, again: bool) -> str:
         return f"reach {reach} px; every other pixel unchanged"
     if saved.fidelity == "blocks" and not saved.changed:
         return f"reach {reach} px, in whole JPEG blocks; every other pixel unchanged"
+    if not saved.changed and saved.fidelity == "watermarked" and saved.marks.watermark is not None:
+        return f"reach {reach} px; the watermark {saved.marks.watermark.name} changed no other pixel"
     if not saved.changed:
         return f"reach {reach} px; {saving}, and every other pixel came out unchanged"
     levels = "1 level" if saved.largest == 1 else f"{saved.largest} levels"

@@ -119,7 +119,7 @@ def log(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
 
 @app.command(sort_key=3)
 def show(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
-    """The steps as they are now, the uppermost first.
+    """The steps as they are now, the uppermost first, each with its box in pixels of the original.
 
     [dim]$[/] overpaint session show photo.overpaint
     """
@@ -134,8 +134,7 @@ def show(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
             several = f", one of {len(found.branches)}: {', '.join(found.branches)}" if len(found.branches) > 1 else ""
             what = f"{original.name or 'a picture'}, {size}; {counted(len(steps), 'step')}, branch {found.branch}"
             print_line(f"{session}: {what}{several}")
-            rows = [(f"step {one.number}", one.intent, visible(one.engine), _state(one)) for one in reversed(steps)]
-            print_rows(rows)
+            print_rows([_row(one) for one in reversed(steps)])
     return 0
 
 
@@ -200,7 +199,7 @@ def hide(
 def opacity(
     session: SessionPath,
     step: StepNumber,
-    value: Annotated[float, argument("OPACITY", "0 hides the step, 1 is as it was painted.", SESSION)],
+    value: Annotated[str, argument("OPACITY", "0 hides the step, 1 or 100% is as it was painted.", SESSION)],
     /,
     *,
     audited: Audited = AUDITED_UNSET,
@@ -210,9 +209,10 @@ def opacity(
 
     [dim]$[/] overpaint session opacity photo.overpaint 1 0.6
     """
+    share = _share(value)
     with opened_session(session, audited=audited) as found:
-        found.opacity(step, value)
-        print_session(found, printed, f"{session}: step {step} has an opacity of {value:.0%}{_unseen(found, step)}")
+        found.opacity(step, share)
+        print_session(found, printed, f"{session}: step {step} has an opacity of {share:.0%}{_unseen(found, step)}")
     return 0
 
 
@@ -417,6 +417,15 @@ def _repeated(
     return 0
 
 
+def _share(text: str) -> float:
+    """0.6 or 60%. Raises RequestError."""
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        message = f"OPACITY takes a number from 0 to 1 or a percentage, not {text!r}"
+        raise RequestError(message, field="opacity", value=text) from None
+
+
 def _told(text: str, act: Callable[[], None]) -> str:
     act()
     return text
@@ -429,6 +438,11 @@ def _unseen(session: Session, step: int) -> str:
 
 def _mask_of(name: str, how: Any, *, about: Any) -> Any:
     return mask_from(load(name), about.size, how, about=about)
+
+
+def _row(step: Step) -> tuple[str, ...]:
+    box = ",".join(map(str, step.box))
+    return f"step {step.number}", step.intent, visible(step.engine), box, _state(step)
 
 
 def _state(step: Step) -> str:

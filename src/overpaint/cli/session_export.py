@@ -102,12 +102,12 @@ def export(
         else:
             target = outputs.layered_target(picture, "edited", out, layered_as)
         check_writable_all(target.files, overwrite=overwrite)
-        table, line = (_flat if layered_as is None else _layered)(found, target, out)
+        table, line, count = (_flat if layered_as is None else _layered)(found, target, out)
         if printed.json:
             print_json({"session": session, **table})
         elif not printed.quiet:
             name = "standard output" if output == STDIO else str(target.path)
-            steps = counted(sum(step.visible for step in found.steps), "step")
+            steps = counted(count, "step")
             print(visible(f"{name}: {steps} of {session}; {line}"), file=sys.stderr if output == STDIO else sys.stdout)
             for note in table["notes"]:
                 print(note_line(note), file=sys.stderr)
@@ -132,8 +132,8 @@ def _is_same(one: Path, other: Path) -> bool:
         return False
 
 
-def _flat(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str]:
-    """Write the flattened picture. Returns a report for programs, and lines for people."""
+def _flat(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str, int]:
+    """Write the flattened picture. Returns a report for programs, a line for people, and how many steps show."""
     from overpaint.audit import SessionAudit
 
     finished = found.flatten()
@@ -159,12 +159,12 @@ def _flat(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str
         "notes": list(saved.notes),
     }
     if not finished.edits and saved.fidelity == "lossless":
-        return table, "the original, every pixel unchanged"
-    return table, report.rest(saved, found.picture.source.format == saved.format)
+        return table, "the original, every pixel unchanged", 0
+    return table, report.rest(saved, found.picture.source.format == saved.format), len(finished.edits)
 
 
-def _layered(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str]:
-    """Write the layers as the result. Returns a report for programs, and lines for people."""
+def _layered(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str, int]:
+    """Write the layers as the result. Returns a report for programs, a line for people, and how many steps show."""
     from overpaint.files import digest_of_path
     from overpaint.layers import layers_notes, layers_of, prepare_layers
     from overpaint.record import sidecar_path
@@ -172,10 +172,10 @@ def _layered(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], 
     layers = partial(found.layered, record=out.record, marking=outputs.marking_of(out))
     layered = layers()
     sidecar = sidecar_path(target.path) if target.sidecar and target.path is not None else None
-    steps = any(step.visible for step in found.steps)
-    sidecar = sidecar if steps else None
-    record = None if sidecar is None else found.flatten().record()
-    with companions(target, out, compare=lambda: found.flatten().comparison(), layers=layers) as publish:
+    finished = found.flatten()
+    sidecar = sidecar if finished.edits else None
+    record = None if sidecar is None else finished.record()
+    with companions(target, out, compare=finished.comparison, layers=layers) as publish:
         if target.path is None:
             data = layered.encode(target.format)
             write_bytes(data)
@@ -199,4 +199,4 @@ def _layered(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], 
         "bytes": size,
         "notes": list(layers_notes(layered, target.format)),
     }
-    return table, f"{counted(count, 'layer')} above the original"
+    return table, f"{counted(count, 'layer')} above the original", len(finished.edits)

@@ -12,6 +12,7 @@ Parameters that another tool wrote are replaced, as they describe the picture be
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,17 +54,14 @@ def embed(metadata: Metadata, record: Record, format: str) -> Metadata:
         metadata = strip(metadata)
     if format == "png":
         return _in_text(metadata, record)
+    metadata = replace(metadata, text=_without_ours(metadata.text))
     return _in_xmp(_in_comment(metadata, record, format), record, format)
 
 
 def strip(metadata: Metadata) -> Metadata:
     """The metadata without a record of ours; parameters of another tool that it replaced are put back."""
-    text = dict(metadata.text)
+    text = _without_ours(metadata.text)
     xmp, exif = metadata.xmp, metadata.exif
-    if text.pop(PNG_RECORD, None) is not None:
-        text.pop(PARAMETERS, None)
-        if (original := text.pop(ORIGINAL, None)) is not None:
-            text[PARAMETERS] = original
     in_comment = exif is not None and _is_ours(user_comment(exif))
     if in_comment or _property(xmp, "record") or _is_ours(_property(xmp, PARAMETERS)):
         original = _property(xmp, ORIGINAL)
@@ -73,6 +71,16 @@ def strip(metadata: Metadata) -> Metadata:
         if in_comment and exif is not None:
             exif = with_user_comment(exif, original) if original else without_user_comment(exif)
     return replace(metadata, text=text, xmp=xmp, exif=exif)
+
+
+def _without_ours(text: Mapping[str, str]) -> dict[str, str]:
+    """A PNG's texts without a record of ours; parameters of another tool that it replaced are put back."""
+    left = dict(text)
+    if left.pop(PNG_RECORD, None) is not None:
+        left.pop(PARAMETERS, None)
+        if (original := left.pop(ORIGINAL, None)) is not None:
+            left[PARAMETERS] = original
+    return left
 
 
 def sidecar_path(path: str | os.PathLike[str]) -> Path:

@@ -32,6 +32,7 @@ def finished(original: Picture, composite: Composite, steps: Sequence[PaintedSte
     Raises:
         SessionError: A step's files are missing or damaged.
     """
+    steps = showing(steps, read)
     if not steps:
         return UneditedPicture.of(original)
     canvas = composite.canvas
@@ -154,6 +155,15 @@ class UneditedPicture(FinishedPicture):
 def _no_record() -> NoReturn:
     message = "no step shows: the picture is the original, and there is no edit to record, sign or mark"
     raise SessionError(message, code="session-empty", hint="make an edit, or show a step")
+
+
+def showing(steps: Sequence[PaintedStep], read: ReadArray) -> list[PaintedStep]:
+    """The steps without those that are painted back wholly: nothing of the picture follows from them."""
+    return [(state, take) for state, take in steps if state.mask is None or take.grows or _shows(state, take, read)]
+
+
+def _shows(state: StepState, take: Take, read: ReadArray) -> bool:
+    return any(weight_of(patch, state, read).any() for patch in take.patches)
 
 
 def record_of(shown: Composite, steps: Sequence[PaintedStep], digest: Callable[[], str]) -> Record:

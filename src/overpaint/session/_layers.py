@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from overpaint.record import EditStatement, Marking
 from overpaint.studio import pixel_digest
 from overpaint.studio.written import RecordMode
 
-from ._export import record_of
+from ._export import record_of, showing
 from ._history import StepState
 from ._paint import (
     Composite,
@@ -83,7 +84,8 @@ def layered(
         if step.shows:
             stage.paste(step, here)
     steps = [(step.state, step.picked) for step in stack if step.shows]
-    made = record_of(shown, steps, partial(pixel_digest, shown.picture)) if embedded and steps else None
+    stated = showing(steps, read) if embedded else []
+    made = record_of(shown, stated, partial(pixel_digest, shown.picture)) if stated else None
     # hidden layers are in the file too, and a retoucher may show them
     edits = EditStatement.of_records([take.record for step in stack for take in step.takes.values()])
     base = _base(original, shown.canvas, steps, read)
@@ -161,9 +163,11 @@ def _node(step: StepTakes, stage: _Stage, canvas: Box, prompts: bool) -> LayerNo
     if len(step.takes) == 1:
         return _take(step.picked, state, stage, canvas, name, visible=state.visible)
     members = []
+    several = len({_painter(take) for take in step.takes.values()}) > 1
     for number, take in step.takes.items():
         seed = take.record.resolved.seed
-        named = f"Take {number}" if seed is None else f"Take {number}, seed {seed}"
+        named = f"Take {number}, {_painter(take)}" if several or seed is None else f"Take {number}"
+        named = named if seed is None else f"{named}, seed {seed}"
         node = _take(take, state, stage, canvas, named, visible=number == state.picked)
         members += [] if node is None else [node]
     return LayerGroup(name, tuple(members), state.visible) if members else None
@@ -221,6 +225,12 @@ def _places(patch: StoredPatch, canvas: Box) -> tuple[Box, tuple[slice, slice]]:
     box = Box(*patch.box)
     here = box.intersect(canvas)
     return here, here.shift(-box.left, -box.top).slices
+
+
+def _painter(take: Take) -> str:
+    """The model or the engine, without folders."""
+    resolved = take.record.resolved
+    return PurePath(resolved.model or resolved.engine).name
 
 
 def _title(take: Take, prompts: bool) -> str:

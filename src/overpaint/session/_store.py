@@ -159,7 +159,7 @@ def open_store(path: Path, *, read_only: bool = False) -> Store:
 def in_use(path: Path) -> SessionError:
     """The error of a session that is open elsewhere."""
     return SessionError(
-        f"{path} is in use: another process has this session open",
+        f"{path} is in use: the session is open already, here or in another process",
         code="session-in-use",
         value=str(path),
         hint="wait until it is done, or work on a copy",

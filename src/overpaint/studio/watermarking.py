@@ -17,7 +17,9 @@ def watermark_notes(written: Picture, choice: WatermarkChoice, changed: int, lar
         changed: Pixels that differ from the original though no edit touched them.
         largest: The largest such difference, in levels of the file.
     """
-    if choice.area == "whole":
+    if choice.area == "whole" and not changed:
+        yield f"the watermark {choice.name} may be in the whole picture; no pixel that the edit did not touch differs"
+    elif choice.area == "whole":
         levels = "1 level" if largest == 1 else f"{largest} levels"
         yield (
             f"the watermark {choice.name} is in the whole picture: {changed:,} pixels that the edit did not touch "
