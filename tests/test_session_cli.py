@@ -260,6 +260,11 @@ def test_undo_says_what_and_a_change_to_a_hidden_step_says_that_it_does_not_show
     assert "itself" not in capsys.readouterr().out
 
 
+def test_a_note_is_printed_once(capsys):
+    run("edit", "replace", *FIRST, "--prompt", "a zeppelin", "--model", "pocket", "--steps", "1")
+    assert capsys.readouterr().err.count("does not paint") == 1
+
+
 def test_an_opacity_may_be_a_percentage(capsys):
     run("edit", "remove", *FIRST, *BLUR)
     run("opacity", "1", "60%")

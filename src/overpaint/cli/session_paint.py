@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,14 +81,15 @@ def edit(
     with opened_session(session, run=run, audited=audited, masks=masks) as found, bar(quiet=printed.quiet) as shown:
         inputs = _inputs(found.picture, wanted, place, bounds, put_in, run)
         shown.say("painting")
+        said: set[str] = set()
         step = found.edit(
             inputs.request,
             **inputs.rest,
             variations=run.variations,
             notes=inputs.notes,
-            monitor=shown.monitor(partial(_say, printed)),
+            monitor=shown.monitor(partial(_say, printed, said)),
         )
-        print_session(found, printed, f"{session}: {_made(step)}", step)
+        print_session(found, printed, f"{session}: {_made(step)}", _without(said, step))
     return 0
 
 
@@ -122,13 +124,17 @@ def rerun(
     _check_readers(place, put_in, run)
     masks = paths((*place.files, *run.avoided.files))
     with opened_session(session, run=run, audited=audited, masks=masks) as found, bar(quiet=printed.quiet) as shown:
-        monitor = shown.monitor(partial(_say, printed))
+        said: set[str] = set()
+        monitor = shown.monitor(partial(_say, printed, said))
         shown.say("painting")
         if step is None:
             done = found.rerun_stale(monitor=monitor)
             about = ", ".join(str(one.number) for one in done)
             print_session(
-                found, printed, f"{session}: {f'painted again: {about}' if done else 'no step is stale'}", *done
+                found,
+                printed,
+                f"{session}: {f'painted again: {about}' if done else 'no step is stale'}",
+                *(_without(said, one) for one in done),
             )
             return 0
         wanted = request_of(None, fields.settings(how), run.option, found.request(step))
@@ -140,7 +146,7 @@ def rerun(
         painted = found.rerun(
             step, inputs.request, **inputs.rest, variations=run.variations, notes=inputs.notes, monitor=monitor
         )
-        print_session(found, printed, f"{session}: {_made(painted)}", painted)
+        print_session(found, printed, f"{session}: {_made(painted)}", _without(said, painted))
     return 0
 
 
@@ -180,9 +186,16 @@ def _inputs(
     )
 
 
-def _say(printed: Printed, note: str) -> None:
+def _say(printed: Printed, said: set[str], note: str) -> None:
+    """Print a note while it is painted; `said` gets it."""
+    said.add(note)
     if not (printed.json or printed.quiet):
         print(note_line(note), file=sys.stderr, flush=True)
+
+
+def _without(said: set[str], step: Step) -> Step:
+    """The step without the notes that were printed already."""
+    return replace(step, notes=tuple(note for note in step.notes if note not in said))
 
 
 def _made(step: Step) -> str:
