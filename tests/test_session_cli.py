@@ -260,6 +260,21 @@ def test_undo_says_what_and_a_change_to_a_hidden_step_says_that_it_does_not_show
     assert "itself" not in capsys.readouterr().out
 
 
+def test_a_stale_step_is_noted_by_the_verb_that_makes_it_so(capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    run("edit", "remove", *SECOND, *BLUR)
+    run("hide", "1")
+    assert "step 2 is stale" in capsys.readouterr().out
+    run("opacity", "2", "0.5")
+    assert "stale" not in capsys.readouterr().out
+    run("undo", "2")
+    assert "stale" not in capsys.readouterr().out
+    run("redo", "2")
+    assert "step 2 is stale" in capsys.readouterr().out
+    run("show")
+    assert "stale" in capsys.readouterr().out
+
+
 def test_a_note_is_printed_once(capsys):
     run("edit", "replace", *FIRST, "--prompt", "a zeppelin", "--model", "pocket", "--steps", "1")
     assert capsys.readouterr().err.count("does not paint") == 1

@@ -86,7 +86,7 @@ def print_session(session: Session, printed: Printed, line: str, *steps: Step) -
     beyond = [one.number for one in shown if one.box.intersect(canvas).empty]
     if beyond:
         print_line(f"note: {_about(beyond, 'lies', 'lie')} beyond the picture now, and waits for its margins to show")
-    if stale := [one.number for one in shown if one.stale and one.number not in beyond]:
+    if stale := [number for number in session.newly_stale if number not in beyond]:
         again = f"overpaint session rerun {shlex.quote(str(session.path))} --stale"
         print_line(f"note: {_about(stale, 'is', 'are')} stale, as what was seen below has changed: '{again}'")
 

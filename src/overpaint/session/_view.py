@@ -48,6 +48,7 @@ class SessionView:
         self._contents = SessionContents(store, opener)
         check_sizes(self.head.original, self._actions, self._history.dropped, self._contents)
         self._cached: tuple[tuple[str, ...], Composite] | None = None
+        self._at_opening = self._history.state
 
     @property
     def torn(self) -> bool:
@@ -111,6 +112,15 @@ class SessionView:
     def steps(self) -> tuple[Step, ...]:
         """The steps, from below to above."""
         return steps_of(self._painted(self._state.stack), self.head.original.box)
+
+    @property
+    def newly_stale(self) -> tuple[int, ...]:
+        """The numbers of the steps that show and became stale since the session was opened, from below to above."""
+        before = [state for state in self._at_opening.stack if state.take not in self.dropped]
+        known = {
+            one.number for one in steps_of(self._painted(before), self.head.original.box) if one.stale and one.visible
+        }
+        return tuple(one.number for one in self.steps if one.visible and one.stale and one.number not in known)
 
     @property
     def branch(self) -> str:
