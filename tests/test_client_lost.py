@@ -55,7 +55,7 @@ def test_a_picture_that_was_removed_meanwhile_is_sent_again(tmp_path):
 
 def test_a_lost_reply_paints_nothing_twice(tmp_path):
     with Studio() as studio, running(tmp_path, studio) as server, relay(server.url) as way:
-        with Client(way.url, patience=SOON) as client:
+        with Client(way.url, limits=SOON) as client:
             way.lose = {"POST /pictures": 1, "POST /edits": 2}
             job = client.submit(PIXELS, **GIVEN)
             assert way.count("POST /edits") == 3
@@ -70,7 +70,7 @@ def test_what_is_not_safe_is_not_sent_again(tmp_path):
         Studio() as studio,
         running(tmp_path, studio) as server,
         relay(server.url) as way,
-        Client(way.url, patience=SOON) as client,
+        Client(way.url, limits=SOON) as client,
     ):
         job = client.submit(PIXELS, mask=Mask.full(Size(50, 40)), intent="remove", engine="telea")
         assert job.wait().state == "failed"
@@ -84,7 +84,7 @@ def test_events_go_on_after_a_cut_without_repeats(tmp_path):
     gate, started = threading.Event(), threading.Event()
     with Studio() as studio, running(tmp_path, studio) as server, relay(server.url) as way:
         studio.add_engine(waiting(gate, started))
-        with Client(way.url, patience=SOON) as client:
+        with Client(way.url, limits=SOON) as client:
             job = client.submit(PIXELS, mask=MASK, intent="remove", engine="stand-in")
             way.cut_after = [700, 900]
             threading.Timer(1.0, gate.set).start()

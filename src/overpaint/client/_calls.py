@@ -259,9 +259,15 @@ class Calls:
         return await self.job(id)
 
     async def _follow(self, id: str, monitor: Monitor) -> None:
-        async for event in self.events(id):
-            if event.kind in _REPORTS:
-                await asyncio.to_thread(_REPORTS[event.kind], monitor, event.data)
+        """Follow a job to its end: of one that was tried again, past the end that it had before."""
+        after = -1
+        while True:
+            async for event in self.events(id, after):
+                after = event.number
+                if event.kind in _REPORTS:
+                    await asyncio.to_thread(_REPORTS[event.kind], monitor, event.data)
+            if (await self.job(id)).ended:
+                return
 
     async def ended(self, id: str, monitor: Monitor | None = None) -> JobSnapshot:
         """The job once it is done.
