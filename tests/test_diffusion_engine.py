@@ -29,6 +29,7 @@ from overpaint.geometry import Box, Size
 from overpaint.models import ModelError
 from overpaint.picture import from_array
 from overpaint.request import Control, Sampling, blob_of
+from overpaint.studio.progress import SharedProgress
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
 
@@ -279,6 +280,29 @@ def test_a_canvas_that_comes_while_another_runs_joins_it(engines):
     assert np.array_equal(short.result(30).pixels.shape, (SIDE, SIDE, 3))
     long.result(30)
     assert ended == ["short", "long"]
+
+
+def test_a_canvas_does_not_wait_for_the_many_of_another_edit(engines, monkeypatch):
+    monkeypatch.setattr("overpaint.engines.diffusion.engine.AT_ONCE", 2)
+    ended: list[str] = []
+    inside, go_on = threading.Event(), threading.Event()
+
+    def watched(step: int, steps: int) -> None:
+        inside.set()
+        assert go_on.wait(20)
+
+    edit = Monitor(on_progress=watched)
+    parts = SharedProgress(edit, 6).parts
+    many = [engines[4].submit(canvas_of(number, steps=6), part) for number, part in enumerate(parts)]
+    for number, future in enumerate(many):
+        future.add_done_callback(lambda _, number=number: ended.append(str(number)))
+    assert inside.wait(20)
+    short = engines[4].submit(canvas_of(9, steps=2), Monitor())
+    short.add_done_callback(lambda _: ended.append("short"))
+    go_on.set()
+    for future in (short, *many):
+        future.result(30)
+    assert ended == ["short", "0", "1", "2", "3", "4", "5"]
 
 
 def test_exact_mode_gives_the_same_bits_beside_any_neighbour(engines):

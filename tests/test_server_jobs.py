@@ -71,7 +71,7 @@ def worker() -> StandIn:
 @contextlib.contextmanager
 def queue_in(folder: Path, worker: StandIn, *, started: bool = True, **settings: Any) -> Iterator[EditQueue]:
     with Ledger(folder / "jobs.sqlite") as ledger:
-        queue = EditQueue(ledger, worker, ServerSettings(data=folder, grace=0.2, **settings))
+        queue = EditQueue(ledger, worker, ServerSettings(data=folder, grace=0.2, **{"long": 60.0, **settings}))
         if started:
             queue.start()
         try:
@@ -260,6 +260,51 @@ def test_a_client_never_has_all_lanes(tmp_path, worker):
         queue.submit("bob", task())
         until(lambda: ("bob", task()) in worker.begun)
         assert [owner for owner, _ in worker.begun].count("ann") == 2
+        worker.go.set()
+
+
+class LongAndShort(StandIn):
+    """Jobs of pictures from 100 on wait for the test; others are done at once."""
+
+    def do(
+        self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None], **more: Any
+    ) -> list[Any]:
+        if int(task.picture, 16) >= 100:
+            return super().do(owner, task, monitor, on_result, **more)
+        self.done.append((owner, task))
+        return [RESULT]
+
+
+def test_a_job_is_begun_however_many_long_ones_run(tmp_path):
+    worker = LongAndShort()
+    worker.go.clear()
+    with queue_in(tmp_path, worker, lanes=2, long=0.1) as queue:
+        for number in range(20):
+            queue.submit("ann", task(100 + number))
+        until(lambda: len(worker.begun) == 4)  # half of the eight that may run beside each other
+        for number in range(3):
+            ended(queue.submit("bob", task(number)))
+        for number in range(2):
+            queue.submit("bob", task(200 + number))
+        until(lambda: len(worker.begun) == 6)
+        ended(queue.submit("cat", task(7)))
+        assert len(worker.begun) == 6
+        worker.go.set()
+        until(lambda: len(worker.begun) == 22)
+        until(lambda: queue.counts()["running"] == 0)
+        until(lambda: len(queue._lanes) == 2)
+    assert len(queue._lanes) == 0
+
+
+def test_lanes_are_a_bound_for_short_jobs(tmp_path, worker):
+    worker.go.clear()
+    with queue_in(tmp_path, worker, lanes=2) as queue:
+        for number in range(5):
+            queue.submit("ann", task(number))
+            queue.submit("bob", task(number))
+        until(lambda: len(worker.begun) == 2)
+        time.sleep(0.3)
+        assert len(worker.begun) == 2
         worker.go.set()
 
 

@@ -61,7 +61,7 @@ class Capacity:
     """How much a server takes on.
 
     Attributes:
-        lanes: Jobs that are worked on at the same time.
+        lanes: Jobs that are worked on at the same time, beside those that take longer than two seconds.
         max_jobs: Jobs that may wait or run.
         client_jobs: The same, for one client.
         max_body: The most that one request may send.

@@ -86,6 +86,7 @@ class Backdrop(ThreadedEngine):
     subject are estimated (see `overpaint.mask.matte`); beyond it the subject is kept to the bit.
     """
 
+    reentrant = True
     card = EngineCard(
         name="backdrop",
         title="Backgrounds: a colour, a gradient, a blur, transparency or a picture, without weights",

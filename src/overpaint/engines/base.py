@@ -1,6 +1,7 @@
 """The contract of an engine: canvases in, pixels out.
 
-An engine owns a worker thread and its device. A simple one derives from `ThreadedEngine` and writes `paint_one`.
+An engine owns its worker threads and its device; only they call the network or the algorithm. A simple engine derives
+from `ThreadedEngine` and writes `paint_one`; one that paints many canvases at a time writes `submit` itself.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 import atexit
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
@@ -23,10 +25,10 @@ from overpaint.frame import Context, EngineEdge, SizeRules
 from overpaint.geometry import Size
 from overpaint.request import ENGINE_SETTINGS, Control, PaintsFrom, Sampling, UsedModel, Usual
 
+from .canvas_turns import CanvasTurns
+from .monitor import Monitor as Monitor
+from .monitor import Pixels as Pixels
 from .weight_store import WeightStore
-
-Pixels = NDArray[np.float32]
-"""(H, W, 3) float32 in [0, 1]."""
 
 ColourSpace = Literal["encoded", "srgb"]
 
@@ -197,74 +199,6 @@ class Painted:
     match: float | None = None
 
 
-class Monitor:
-    """Progress and previews of one canvas, and its cancellation. Thread-safe."""
-
-    def __init__(
-        self,
-        on_progress: Callable[[int, int], None] | None = None,
-        on_preview: Callable[[Pixels], None] | None = None,
-        on_loading: Callable[[str], None] | None = None,
-        on_note: Callable[[str], None] | None = None,
-    ) -> None:
-        """`on_progress(step, steps)`, `on_preview(pixels)` and `on_loading(model)` run in the engine's thread.
-
-        `on_note(text)` is called before any painting, in the caller's thread, with what a person should know by then.
-        """
-        self._on_progress = on_progress
-        self._on_loading = on_loading
-        self._on_preview = on_preview
-        self._on_note = on_note
-        self._cancelled = threading.Event()
-
-    def cancel(self) -> None:
-        """Ask the engine to stop at its next step."""
-        self._cancelled.set()
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether the work was cancelled."""
-        return self._cancelled.is_set()
-
-    @property
-    def wants_previews(self) -> bool:
-        """Whether previews are shown; an engine need not make them otherwise."""
-        return self._on_preview is not None
-
-    def silent(self) -> Monitor:
-        """A monitor that is cancelled with this one, and reports nothing."""
-        other = Monitor()
-        other._cancelled = self._cancelled
-        return other
-
-    def check(self) -> None:
-        """Raise Cancelled when the work was cancelled. Engines call this at least once a step."""
-        if self.cancelled:
-            raise Cancelled("cancelled; nothing was painted")
-
-    def loading(self, model: str) -> None:
-        """Report that this model's weights are loaded now, which delays the first step."""
-        self.check()
-        if self._on_loading is not None:
-            self._on_loading(model)
-
-    def note(self, text: str) -> None:
-        """Tell a person something before the painting begins, when it can still be cancelled."""
-        if self._on_note is not None:
-            self._on_note(text)
-
-    def progress(self, step: int, steps: int) -> None:
-        """Report that `step` of `steps` is done; raise Cancelled when the work was cancelled."""
-        self.check()
-        if self._on_progress is not None:
-            self._on_progress(step, steps)
-
-    def preview(self, pixels: Pixels) -> None:
-        """Show the picture so far, (h, w, 3) float32 of any size."""
-        if self._on_preview is not None:
-            self._on_preview(pixels)
-
-
 @runtime_checkable
 class Engine(Protocol):
     """An engine."""
@@ -373,15 +307,19 @@ def paint_groups(
 
 
 class ThreadedEngine:
-    """An engine with one worker thread, which paints one canvas after another in their order.
+    """An engine with a worker thread, which paints one canvas after another in their order.
 
     Attributes:
         card: Its card.
         threads: Threads that it may use for one canvas on a CPU; None: its own choice.
+        reentrant: Whether `paint_one` may be called for a canvas while it paints another. Then each canvas has a
+            thread, and they take turns, so that a short one does not wait for a long one to end. An engine whose
+            network or library serves one caller at a time says False.
     """
 
     card: EngineCard
     threads: int | None = None
+    reentrant = False
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[tuple[Canvas, Monitor, Future[Painted]] | None] = queue.SimpleQueue()
@@ -458,9 +396,25 @@ class ThreadedEngine:
         return future.set_running_or_notify_cancel()
 
     def _work(self) -> None:
+        if self.reentrant:
+            self._work_in_turns()
+            return
         while (job := self._jobs.get()) is not None:
             self._finish(*job)
             del job  # while it waits for the next one, the thread holds no pixels
+
+    def _work_in_turns(self) -> None:
+        turns = CanvasTurns(self.card.name)
+        while True:
+            try:
+                job = self._jobs.get(timeout=turns.look())
+            except queue.Empty:
+                continue
+            if job is None:
+                break
+            turns.add(job[1], partial(self._finish, *job))
+            del job
+        turns.close()
 
     def _finish(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> None:
         """Paint one canvas, and set the result or the error of its future."""

@@ -48,6 +48,8 @@ def mean_filled(canvas: Canvas) -> Painted:
 class ClassicalEngine(ThreadedEngine):
     """Base of the classical engines: fills the parts of a hole one by one."""
 
+    reentrant = True
+
     def margin(self, box: Box, canvas: Canvas) -> int:
         """Pixels of surroundings that a part with this box needs."""
         raise NotImplementedError

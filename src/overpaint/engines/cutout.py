@@ -43,6 +43,7 @@ class Cutout(ThreadedEngine):
     In a box it stands on the lower side, in the middle; in a place of another shape it lies in the middle.
     """
 
+    reentrant = True
     card = EngineCard(
         name="cutout",
         title="Puts in an object of one's own, a picture with alpha, with a shadow, without weights",

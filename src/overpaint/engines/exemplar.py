@@ -75,6 +75,7 @@ class Exemplar(ThreadedEngine):
     are drawn. A hole that leaves nothing known gets the mean of its old colours.
     """
 
+    reentrant = True
     card = EngineCard(
         name="exemplar",
         title="Patch-based fill: continues texture and structure of the surroundings, without weights",

@@ -71,6 +71,7 @@ class Extend(ThreadedEngine):
     inside the picture.
     """
 
+    reentrant = True
     card = EngineCard(
         name="extend",
         title="Extension by pieces: continues lines, horizon and texture beyond the borders, without weights",

@@ -79,6 +79,7 @@ class RecolorOptions(EngineOptions):
 class Recolor(ThreadedEngine):
     """Gives an object another colour. `overpaint.recolouring` describes the methods."""
 
+    reentrant = True
     card = EngineCard(
         name="recolor",
         title="Another colour: shading, highlights and texture stay, without weights",

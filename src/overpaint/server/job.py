@@ -46,6 +46,8 @@ class EditJob:
         events: What has happened to it since the server started.
         monitor: Of the work on it.
         given_back: Whether it was stopped so that the next server does it.
+        begun: When it was started last, in seconds of the monotonic clock.
+        late: Whether it was stopped because it took too long.
     """
 
     id: str
@@ -67,6 +69,8 @@ class EditJob:
     events: JobEvents = field(default_factory=JobEvents)
     monitor: Monitor | None = None
     given_back: bool = False
+    begun: float = 0.0
+    late: bool = False
 
     @property
     def session(self) -> str | None:

@@ -22,6 +22,7 @@ from overpaint.values import digest_of
 from .errors import ConflictError, NotFoundError, TooManyJobsError
 from .figures import ServerFigures
 from .job import EditJob, JobState, is_private, job_of, monitor_of, spec_of
+from .lanes import Lanes
 from .replies import error_table
 from .settings import ServerSettings
 from .tasks import ServerTask
@@ -38,7 +39,7 @@ _ATTEMPTS = 3
 _ORDER = "order of "
 """Before a client's name, what the ledger keeps the order of its waiting jobs under."""
 
-_REST = 0.5  # seconds between two looks for new work, beside notifications
+_REST = 0.5  # seconds until a job is tried again that could not be written down
 
 
 class EditQueue:
@@ -72,8 +73,8 @@ class EditQueue:
         self._running: dict[str, EditJob] = {}
         self._keys: dict[tuple[str, str], str] = {}
         self._same: dict[tuple[str, str], str] = {}
-        self._threads: list[threading.Thread] = []
         self._stopping = False
+        self._lanes = Lanes(settings, self._lock, self._running, self._work, self._wanted)
         self._seconds = 1.0  # mean duration of jobs, for Retry-After
         with self._lock:
             self._recover()
@@ -213,42 +214,37 @@ class EditQueue:
     def start(self) -> None:
         """Begin to do jobs."""
         self._stopping = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"lane-{number}", daemon=True)
-            for number in range(self._settings.lanes)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._lanes.start()
 
     def stop(self) -> None:
         """Let running jobs end within the time of grace; those that have not wait for the next start."""
         with self._lock:
             self._stopping = True
             self._lock.notify_all()
-        over = time.monotonic() + self._settings.grace
-        for thread in self._threads:
-            thread.join(max(0.0, over - time.monotonic()))
+        self._lanes.stop(self._settings.grace)
         with self._lock:
             for job in self._running.values():
                 job.given_back = True
                 if job.monitor is not None:
                     job.monitor.cancel()
-        for thread in self._threads:
-            thread.join(5.0)
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        self._lanes.stop(5.0)
 
     def _work(self) -> None:
         while (found := self._next()) is not None:
             self._do(*found)
 
+    def _wanted(self) -> bool:
+        return not self._stopping and len(self._turns) > 0
+
     def _next(self) -> tuple[EditJob, LedgerEntry] | None:
-        """The next job with its lease; None when the queue stops."""
+        """The next job with its lease; None when the lane is to end."""
         with self._lock:
             while not self._stopping:
-                turn = self._turns.next(self._full(), self._ready)
+                turn = self._turns.next(self._lanes.full(), self._ready) if self._lanes.free() else None
                 if turn is None:
-                    self._lock.wait(_REST)
-                    continue
+                    if self._lanes.rest():
+                        continue
+                    break
                 client, id = turn
                 job = self._jobs[id]
                 try:
@@ -262,6 +258,7 @@ class EditQueue:
                     log.error("the job %s waits in memory and not in the ledger", id)
                     continue
                 job.attempts, job.state, job.updated = lease.attempts, "running", time.time()
+                job.begun, job.late = time.monotonic(), False
                 job.monitor = monitor_of(job)
                 self._figures.began(time.monotonic() - job.waits_since)
                 self._running[id] = job
@@ -269,15 +266,8 @@ class EditQueue:
                 self._on_state(job)
                 self._tell_places()
                 return job, lease
+            self._lanes.leave()
         return None
-
-    def _full(self) -> frozenset[str]:
-        """Clients that have their share of the lanes while others wait: one lane always stays for somebody else."""
-        most = max(1, self._settings.lanes - 1)
-        counts: dict[str, int] = {}
-        for job in self._running.values():
-            counts[job.owner] = counts.get(job.owner, 0) + 1
-        return frozenset(client for client, count in counts.items() if count >= most)
 
     def _ready(self, id: str) -> bool:
         """Whether a job may begin: those of one session are done one after the other, in their order."""
@@ -286,10 +276,6 @@ class EditQueue:
 
     def _do(self, job: EditJob, lease: LedgerEntry) -> None:
         assert job.monitor is not None
-        began = time.monotonic()
-        late = threading.Timer(self._settings.painting, job.monitor.cancel)
-        late.daemon = True
-        late.start()
         state: JobState = "done"
         error: OverpaintError | None = None
         try:
@@ -303,7 +289,7 @@ class EditQueue:
             )
         except Cancelled:
             state, results = "cancelled", list(job.results)  # those that were done by then
-            if not late.is_alive() and not job.given_back:
+            if job.late and not job.given_back:
                 seconds = self._settings.painting
                 error = EngineError(f"it took longer than {seconds:g} seconds", code="time-limit", value=seconds)
         except OverpaintError as found:
@@ -312,19 +298,17 @@ class EditQueue:
             log.exception("the job %s failed unexpectedly", job.id)
             state, results = "failed", list(job.results)
             error = EngineError("it failed unexpectedly; the server's log says more")
-        finally:
-            late.cancel()
         with self._lock:
             self._running.pop(job.id, None)
             if state == "done":
-                self._seconds += 0.1 * (time.monotonic() - began - self._seconds)
+                self._seconds += 0.1 * (time.monotonic() - job.begun - self._seconds)
             if job.given_back and state != "done":
                 self._ledger.release(lease)
                 job.state = "queued"
                 return
             if error is not None:
                 state = "failed"
-            self._figures.ended(state, time.monotonic() - began)
+            self._figures.ended(state, time.monotonic() - job.begun)
             if error is not None and not isinstance(error, InputError):
                 log.warning("the job %s failed: %s", job.id, error.code)
             try:

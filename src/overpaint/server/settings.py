@@ -35,7 +35,8 @@ class ServerSettings:
         connections: Connections that are open at the same time.
         slowest_headers: Seconds in which the headers of a request must come.
         slowest_body: Seconds in which the next part of a body must come.
-        lanes: Jobs that are worked on at the same time.
+        lanes: Jobs that are worked on at the same time, beside those that take long.
+        long: Seconds after which a job leaves its lane to another: up to four times the lanes are then at work.
         jobs: Jobs that may wait or run, of all clients.
         client_jobs: The same of one client.
         finished: Jobs that have ended and are kept, of one client; the oldest go first.
@@ -67,6 +68,7 @@ class ServerSettings:
     slowest_headers: float = 10.0
     slowest_body: float = 30.0
     lanes: int = 8
+    long: float = 2.0
     jobs: int = 10_000
     client_jobs: int = 500
     finished: int = 1000

@@ -54,6 +54,11 @@ class LinkedMonitor(Monitor):
         super().check()
 
     @property
+    def work(self) -> Monitor:
+        """That of the other one."""
+        return self._parent.work
+
+    @property
     def cancelled(self) -> bool:
         """Whether this one or the other was cancelled."""
         return super().cancelled or self._parent.cancelled

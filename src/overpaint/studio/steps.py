@@ -78,7 +78,7 @@ class PaintedCanvases:
     Attributes:
         painted: One for each canvas.
         execution: Device, threads and versions of libraries.
-        timings: Seconds that the canvases waited for their turn, and seconds that they took.
+        timings: Seconds that the canvases waited for their turns, and seconds that they took.
     """
 
     painted: tuple[Painted, ...]
@@ -161,7 +161,8 @@ def paint_edits(
         done = time.perf_counter()
         monitor.check()
         began = min((part.began for part in own if part.began is not None), default=submitted)
-        timings = {"wait": round(began - submitted, 6), "paint": round(done - began, 6)}
+        rested = sum(part.paused for part in own) / len(own)
+        timings = {"wait": round(began - submitted + rested, 6), "paint": round(done - began - rested, 6)}
         yield PaintedCanvases(
             tuple(painted), execution_of(edit.painter.engine, threads, exact=edit.resolved.exact), timings
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import queue
+from collections import Counter
 from concurrent.futures import Future
 from dataclasses import replace
+from typing import TypeAlias
 
 import torch
 from pydantic import BaseModel
@@ -30,10 +32,13 @@ from .usual import usual_of
 from .values import NotFiniteError
 
 AT_ONCE = 16
-"""Canvases that are painted at once; more wait."""
+"""Canvases that are painted at once; more wait. Up to twice as many are where those of other works hold all places."""
 
 ROWS_OF_512 = {"cpu": 8, "cuda": 32}
 """The most rows of 512 x 512 pixels in one call, by device, which bounds its memory. Other devices have the CPU's."""
+
+
+_CanvasJob: TypeAlias = tuple[Canvas, Monitor, Future[Painted]]
 
 
 def card_of(ref: ModelRef) -> EngineCard:
@@ -150,8 +155,9 @@ class DiffusionEngine(ThreadedEngine):
         if self.threads is not None:
             torch.set_num_threads(self.threads)  # for this thread's own parallel work
         runs: list[CanvasRun] = []
-        while not self._ending or runs:
-            runs += self._start_waiting(len(runs))
+        waiting: list[_CanvasJob] = []
+        while not self._ending or runs or waiting:
+            runs += self._start_waiting(runs, waiting)
             try:
                 advance([one.sample for one in runs], rows_at_once=self._rows(runs))
             except Exception as error:
@@ -160,17 +166,22 @@ class DiffusionEngine(ThreadedEngine):
             runs = [one for one in runs if not self._ended(one)]
             self._painting = [one.future for one in runs]
 
-    def _start_waiting(self, running: int) -> list[CanvasRun]:
+    def _start_waiting(self, runs: list[CanvasRun], waiting: list[_CanvasJob]) -> list[CanvasRun]:
         """Start canvases that wait; where none is running, wait for one."""
         started: list[CanvasRun] = []
-        while not self._ending and running + len(started) < AT_ONCE:
-            try:
-                job = self._jobs.get(block=running + len(started) == 0)
-            except queue.Empty:
-                break
-            if job is None:
-                self._ending = True
-                break
+        while True:
+            while not self._ending:
+                try:
+                    job = self._jobs.get(block=not (runs or started or waiting))
+                except queue.Empty:
+                    break
+                if job is None:
+                    self._ending = True
+                else:
+                    waiting.append(job)
+            at_hand = Counter(run.monitor.work for run in (*runs, *started))
+            if (job := _next_of(waiting, at_hand)) is None:
+                return started
             canvas, monitor, future = job
             self._painting = [*self._painting, future]
             if not self._begins(future):
@@ -181,7 +192,6 @@ class DiffusionEngine(ThreadedEngine):
                 future.set_exception(_failure(error, canvas))
             else:
                 started += [] if run is None else [run]
-        return started
 
     def _start(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> CanvasRun | None:
         """Start a canvas; None where there is no step to take."""
@@ -229,6 +239,21 @@ class DiffusionEngine(ThreadedEngine):
     def _rows(self, runs: list[CanvasRun]) -> int:
         area = max((one.canvas.size.area for one in runs), default=1)
         return max(2, ROWS_OF_512.get(self.device.type, ROWS_OF_512["cpu"]) * 512 * 512 // area)
+
+
+def _next_of(waiting: list[_CanvasJob], at_hand: Counter[Monitor]) -> _CanvasJob | None:
+    """Take out the canvas to start next: the first of the work that has the fewest, so that one canvas does not wait
+    for another's many. None where none waits or has a place.
+
+    Args:
+        waiting: In the order in which they came.
+        at_hand: How many canvases of each work are painted.
+    """
+    work = min((job[1].work for job in waiting), key=lambda one: at_hand[one], default=None)
+    most = AT_ONCE if work is None or at_hand[work] else 2 * AT_ONCE
+    if work is None or at_hand.total() >= most:
+        return None
+    return waiting.pop(next(number for number, job in enumerate(waiting) if job[1].work is work))
 
 
 def _failure(error: Exception, canvas: Canvas) -> Exception:
