@@ -96,6 +96,17 @@ def test_a_lease_that_is_over_is_lost_and_another_takes_the_job(ledger, clock):
     ledger.finish(fresh, "digest", "")
 
 
+def test_a_job_of_which_nothing_is_left_to_do_is_done_in_one_step_and_only_with_its_lease(ledger, clock):
+    ledger.add([Job("a", "k")])
+    lease = ledger.claim("w", 10)
+    ledger.complete(lease, "digest", "detail")
+    entry = ledger.entry("a")
+    assert (entry.state, entry.result, entry.detail, entry.token) == ("done", "digest", "detail", None)
+    with pytest.raises(LeaseLostError):
+        ledger.complete(lease, "another", "detail")
+    assert ledger.entry("a").result == "digest"
+
+
 def test_a_renewed_lease_holds(ledger, clock):
     ledger.add(jobs(2))
     held, lost = ledger.claim("me", 10), ledger.claim("me", 1)

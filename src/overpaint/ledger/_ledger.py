@@ -153,6 +153,18 @@ class Ledger(LedgerFile):
             (detail, self._clock(), id),
         )
 
+    def complete(self, lease: LedgerEntry, result: str, detail: str | None = None) -> None:
+        """`finish` and `done` in one: for a job of which nothing is left to do once its result is on the disk.
+
+        Raises:
+            LeaseLostError: The lease was over.
+        """
+        if not self._update(
+            f"state = 'done', result = ?, line = NULL, {_NO_LEASE}, note = NULL, detail = ?, updated = ? {_WHERE_HELD}",
+            (result, detail, self._clock(), lease.id, lease.token),
+        ):
+            raise LeaseLostError(f"the lease of {lease.id!r} was over before it was finished; its result is dropped")
+
     def set_aside(self, id: str, line: str, detail: str | None = None) -> None:
         """Record that a finished job's result is there to be reviewed; `line` says what is left to do once it is
         accepted.

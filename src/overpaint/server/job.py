@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from overpaint.engines import Monitor
@@ -72,6 +73,16 @@ class EditJob:
     begun: float = 0.0
     late: bool = False
 
+    @cached_property
+    def digest(self) -> str:
+        """A digest of everything that is asked for."""
+        return self.task.digest
+
+    @cached_property
+    def asked(self) -> dict[str, Any]:
+        """What is asked for, as plain values; not to be changed."""
+        return self.task.to_mapping()
+
     @property
     def session(self) -> str | None:
         """The session that it works on; None for none."""
@@ -97,7 +108,7 @@ def spec_of(job: EditJob) -> str:
             "idempotency": job.idempotency,
             "temporary": job.temporary,
             "notes": job.notes,
-            "task": job.task.to_mapping(),
+            "task": job.asked,
         }
     )
 

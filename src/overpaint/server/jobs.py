@@ -11,7 +11,6 @@ import logging
 import secrets
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +21,7 @@ from overpaint.values import digest_of
 from .errors import ConflictError, NotFoundError, TooManyJobsError
 from .figures import ServerFigures
 from .job import EditJob, JobState, is_private, job_of, monitor_of, spec_of
+from .known_jobs import KnownJobs
 from .lanes import Lanes
 from .replies import error_table
 from .settings import ServerSettings
@@ -68,7 +68,7 @@ class EditQueue:
         self._settings = settings
         self._on_state = on_state
         self._lock = threading.Condition()
-        self._jobs: OrderedDict[str, EditJob] = OrderedDict()
+        self._jobs = KnownJobs()
         self._turns = Turns()
         self._running: dict[str, EditJob] = {}
         self._keys: dict[tuple[str, str], str] = {}
@@ -126,33 +126,29 @@ class EditQueue:
                 temporary=temporary,
             )
             self._ledger.add([Job(job.id, digest, spec_of(job))])
-            self._jobs[job.id] = job
+            self._jobs.add(job)
             self._name(job, digest)
             self._wait(job)
         return job
 
     def job(self, owner: str, id: str) -> EditJob:
         """A client's job. NotFoundError where it has no such."""
-        with self._lock:
-            job = self._jobs.get(id)
+        job = self._jobs.get(id)
         if job is None or job.owner != owner:
             raise NotFoundError("there is no such job", field="job", value=id)
         return job
 
     def all(self, owner: str) -> list[EditJob]:
         """A client's jobs, the newest first."""
-        with self._lock:
-            return [job for job in reversed(self._jobs.values()) if job.owner == owner]
+        return self._jobs.of(owner)[::-1]
 
     def of_session(self, session: str) -> list[EditJob]:
         """The jobs of a session, the newest first."""
-        with self._lock:
-            return [job for job in reversed(self._jobs.values()) if job.session == session]
+        return [job for job in reversed(self._jobs.of()) if job.session == session]
 
     def place(self, job: EditJob) -> int | None:
         """How many jobs go before a waiting one; None for one that does not wait."""
-        with self._lock:
-            found = self._turns.place(job.owner, job.id)
+        found = self._turns.place(job.owner, job.id)
         return None if found < 0 else found
 
     def cancel(self, owner: str, id: str) -> EditJob:
@@ -177,7 +173,7 @@ class EditQueue:
             self._ledger.again([id])
             job.state, job.error, job.results, job.step, job.steps = "queued", None, [], 0, 0
             job.attempts = 0
-            self._name(job, job.task.digest)
+            self._name(job, job.digest)
             self._wait(job)
             self._keep_order(owner)
         return job
@@ -202,12 +198,7 @@ class EditQueue:
 
     def counts(self, owner: str | None = None) -> dict[JobState, int]:
         """How many jobs are in each state: a client's, or all."""
-        found: dict[JobState, int] = {"queued": 0, "running": 0, "done": 0, "failed": 0, "cancelled": 0}
-        with self._lock:
-            for job in self._jobs.values():
-                if owner in (None, job.owner):
-                    found[job.state] += 1
-        return found
+        return self._jobs.counts(owner)
 
     # ── threads ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -246,7 +237,7 @@ class EditQueue:
                         continue
                     break
                 client, id = turn
-                job = self._jobs[id]
+                job = self._job(id)
                 try:
                     lease = self._ledger.claim(_OWNER, _LEASE, id)
                 except LedgerError as error:  # a full disk, say: the job waits until it can be written down
@@ -271,7 +262,7 @@ class EditQueue:
 
     def _ready(self, id: str) -> bool:
         """Whether a job may begin: those of one session are done one after the other, in their order."""
-        session = self._jobs[id].session
+        session = self._job(id).session
         return session is None or all(job.session != session for job in self._running.values())
 
     def _do(self, job: EditJob, lease: LedgerEntry) -> None:
@@ -334,15 +325,13 @@ class EditQueue:
         job.error = None if error is None else error_table(error)
         detail = json.dumps({"state": state, "results": job.results, "error": job.error})
         if state == "done":
-            # Once it is finished it is never done again: a server that ends here writes the rest at its next start.
-            self._ledger.finish(lease, digest_of([one.get("picture", one) for one in job.results]), detail)
-            self._ledger.done(job.id, detail)
+            self._ledger.complete(lease, digest_of([one.get("picture", one) for one in job.results]), detail)
         else:
             self._ledger.fail(lease, state, retry=False, detail=detail)
         if is_private(job):  # its prompt leaves the disk; here it is known until the server ends
             self._ledger.forget([job.id])
         job.state, job.updated, job.monitor = state, time.time(), None
-        self._same.pop((job.owner, job.task.digest), None)
+        self._same.pop((job.owner, job.digest), None)
         if state == "done":
             job.events.add("done", results=job.results)
         elif state == "failed":
@@ -350,13 +339,18 @@ class EditQueue:
         else:
             job.events.add("cancelled")
         self._on_state(job)
-        self._jobs.move_to_end(job.id)
+        self._jobs.add(job)
         self._make_room(job.owner)
+
+    def _job(self, id: str) -> EditJob:
+        found = self._jobs.get(id)
+        assert found is not None
+        return found
 
     def _known(self, owner: str, digest: str, idempotency: str | None, attach: bool) -> EditJob | None:
         if idempotency is not None and (id := self._keys.get((owner, idempotency))) is not None:
-            job = self._jobs[id]
-            if job.task.digest != digest:
+            job = self._job(id)
+            if job.digest != digest:
                 raise ConflictError(
                     "the idempotency key was given to another request",
                     code="idempotency-key-used",
@@ -365,7 +359,7 @@ class EditQueue:
                 )
             return job
         if attach and idempotency is None and (id := self._same.get((owner, digest))) is not None:
-            return self._jobs[id]
+            return self._job(id)
         return None
 
     def _check_room(self, owner: str) -> None:
@@ -394,8 +388,8 @@ class EditQueue:
 
     def _tell_places(self, owner: str | None = None) -> None:
         """Tell those who follow waiting jobs where these stand now."""
-        for job in self._jobs.values():
-            if job.state == "queued" and job.events.followed and owner in (None, job.owner):
+        for id in self._turns.all() if owner is None else self._turns.jobs(owner):
+            if (job := self._job(id)).events.followed:
                 job.events.add("queued", place=self._turns.place(job.owner, job.id))
 
     def _told(self, job: EditJob, result: dict[str, Any]) -> None:
@@ -405,13 +399,13 @@ class EditQueue:
 
     def _make_room(self, owner: str) -> None:
         """Forget the oldest of the client's ended jobs beyond those that are kept."""
-        ended = [job for job in self._jobs.values() if job.owner == owner and job.ended]
+        ended = [job for job in self._jobs.of(owner) if job.ended]
         for job in ended[: max(0, len(ended) - self._settings.finished)]:
             self._forget(job)
 
     def _forget(self, job: EditJob) -> None:
         self._ledger.forget([job.id])
-        del self._jobs[job.id]
+        self._jobs.remove(job)
         if job.idempotency is not None:
             self._keys.pop((job.owner, job.idempotency), None)
 
@@ -424,14 +418,14 @@ class EditQueue:
 
     def _recover(self) -> None:
         self._ledger.expire(owners_gone=True)
-        for entry in self._ledger.entries("finished"):
+        for entry in self._ledger.entries("finished"):  # by an earlier version, which wrote the end in two parts
             self._ledger.done(entry.id, entry.line)
         stored = sorted(self._stored(), key=lambda pair: pair[0].updated if pair[0].ended else float("inf"))
         for job, entry in self._in_order(stored):
             if job.temporary or (job.ended and is_private(job)):  # nobody waits for it any more; its prompt leaves
                 self._ledger.forget([job.id])
                 continue
-            self._jobs[job.id] = job
+            self._jobs.add(job)
             if not job.ended and entry.attempts >= _ATTEMPTS:
                 lease = self._ledger.claim(_OWNER, _LEASE, job.id)
                 if lease is not None:

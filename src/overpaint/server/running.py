@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -17,6 +18,10 @@ from .keys import LOCAL
 
 _LARGEST_MESSAGE = 64 << 10
 """Bytes of a message of a web socket: clients say little there."""
+
+_SWITCH = 0.001
+"""Seconds for which a thread keeps the interpreter while another wants it. Beside a few threads that calculate, the one
+that answers requests would wait for several times the usual 5 ms."""
 
 
 def serve(
@@ -53,12 +58,16 @@ def serve(
         )
         running = _Announcing(config, lambda: on_ready(f"http://{shown}:{port}", _token(server)))
         on_start(running.stop)
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH)
         try:
             running.run(sockets=[listening])
         except SystemExit:  # the start failed
             if server.failure is None:
                 raise
             raise server.failure from None
+        finally:
+            sys.setswitchinterval(before)
 
 
 def _token(server: Server) -> str | None:

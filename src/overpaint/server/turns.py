@@ -2,46 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
-from itertools import islice
+import threading
+from collections.abc import Callable, Container
 
 
 class Turns:
-    """Waiting jobs by client. Not thread-safe: its user has a lock."""
+    """Waiting jobs by client. Thread-safe."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._waiting: dict[str, list[str]] = {}  # in the order of turns
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting.values()))
+        with self._lock:
+            return sum(map(len, self._waiting.values()))
 
     def count(self, client: str) -> int:
         """How many jobs of a client wait."""
-        return len(self._waiting.get(client, ()))
+        with self._lock:
+            return len(self._waiting.get(client, ()))
 
     def add(self, client: str, job: str, *, first: bool = False) -> None:
         """A job waits, behind the client's others or before them."""
-        jobs = self._waiting.setdefault(client, [])
-        jobs.insert(0 if first else len(jobs), job)
+        with self._lock:
+            jobs = self._waiting.setdefault(client, [])
+            jobs.insert(0 if first else len(jobs), job)
 
     def remove(self, client: str, job: str) -> bool:
         """A job waits no more. False where it did not."""
-        jobs = self._waiting.get(client, [])
-        if job not in jobs:
-            return False
-        jobs.remove(job)
-        if not jobs:
-            del self._waiting[client]
-        return True
+        with self._lock:
+            jobs = self._waiting.get(client, [])
+            if job not in jobs:
+                return False
+            jobs.remove(job)
+            if not jobs:
+                del self._waiting[client]
+            return True
 
     def move(self, client: str, job: str, place: int) -> bool:
         """Put a waiting job at a place (0 is first) among the client's. False where it does not wait."""
-        jobs = self._waiting.get(client, [])
-        if job not in jobs:
-            return False
-        jobs.remove(job)
-        jobs.insert(place, job)
-        return True
+        with self._lock:
+            jobs = self._waiting.get(client, [])
+            if job not in jobs:
+                return False
+            jobs.remove(job)
+            jobs.insert(place, job)
+            return True
 
     def next(
         self, passed: Container[str] = (), ready: Callable[[str], bool] = lambda job: True
@@ -52,31 +58,39 @@ class Turns:
             passed: Clients that have as many running as they may.
             ready: Whether a job may begin now; one that may not keeps its place.
         """
-        for client, jobs in self._waiting.items():
-            job = None if client in passed else next(filter(ready, jobs), None)
-            if job is not None:
-                del self._waiting[client]
-                jobs.remove(job)
-                if jobs:
-                    self._waiting[client] = jobs
-                return client, job
-        return None
+        with self._lock:
+            for client, jobs in self._waiting.items():
+                job = None if client in passed else next(filter(ready, jobs), None)
+                if job is not None:
+                    del self._waiting[client]
+                    jobs.remove(job)
+                    if jobs:
+                        self._waiting[client] = jobs
+                    return client, job
+            return None
 
     def place(self, client: str, job: str) -> int:
         """How many waiting jobs go before this one if nobody adds any; -1 where it does not wait."""
-        jobs = self._waiting.get(client, [])
-        if job not in jobs:
-            return -1
-        own = jobs.index(job)
-        before = True
-        found = own
-        for other, others in self._waiting.items():
-            if other == client:
-                before = False
-                continue
-            found += min(len(others), own + before)
-        return found
+        with self._lock:
+            jobs = self._waiting.get(client, [])
+            if job not in jobs:
+                return -1
+            own = jobs.index(job)
+            before = True
+            found = own
+            for other, others in self._waiting.items():
+                if other == client:
+                    before = False
+                    continue
+                found += min(len(others), own + before)
+            return found
 
-    def jobs(self, client: str) -> Iterable[str]:
+    def jobs(self, client: str) -> list[str]:
         """The client's waiting jobs, in their order."""
-        return islice(self._waiting.get(client, ()), None)
+        with self._lock:
+            return list(self._waiting.get(client, ()))
+
+    def all(self) -> list[str]:
+        """All waiting jobs."""
+        with self._lock:
+            return [job for jobs in self._waiting.values() for job in jobs]

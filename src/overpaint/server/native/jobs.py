@@ -95,7 +95,7 @@ class JobStatus(BaseModel):
             session=job.session,
             results=[_result(one) for one in job.results],
             error=job.error,
-            task=job.task.to_mapping(),
+            task=job.asked,
         )
 
 
