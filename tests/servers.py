@@ -36,10 +36,14 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    data: Path, studio: Studio | None = None, worker: TaskWorker | None = None, **settings: Any
+    data: Path,
+    studio: Studio | None = None,
+    worker: TaskWorker | None = None,
+    executor: Any = None,
+    **settings: Any,
 ) -> Iterator[Running]:
     """A server on a free port, which is stopped at the end."""
-    server = Server(ServerSettings(data=data, port=0, grace=0.5, **settings), studio, worker)
+    server = Server(ServerSettings(data=data, port=0, grace=0.5, **settings), studio, worker, executor)
     ready = threading.Event()
     found: list[Running] = []
     stops: list[Callable[[], None]] = []

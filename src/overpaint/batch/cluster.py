@@ -21,14 +21,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from overpaint.engines import Monitor
 from overpaint.errors import Cancelled, ClusterError, WorkerLostError
 from overpaint.record import version
 from overpaint.studio import Studio
 
 from .connect import first_line
 from .events import Event, Ready, Starting
+from .followed import Followers
 from .ray_worker import Keeping, RayWorker, WorkerInfo
-from .task import Task, TaskResult
+from .task import ClusterTask
 
 _NODE_INTERVAL = 1.0  # seconds between two checks of the nodes
 _PROGRESS_INTERVAL = 5.0  # seconds between two checks of a worker's progress
@@ -82,7 +84,7 @@ class _Handle:
     node: str
     info_reply: Any
     info: WorkerInfo | None = None
-    tasks: dict[Future[TaskResult], Task] = field(default_factory=dict)
+    tasks: dict[Future[Any], ClusterTask] = field(default_factory=dict)
     steps: int = -1
     advanced: float = field(default_factory=time.monotonic)
     steps_reply: Any = None
@@ -105,6 +107,7 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
         self._ray = ray
         self._options = options or ClusterOptions()
         self._make = ray.put(make)
+        self._followers = Followers(ray)
         self._owner = secrets.token_hex(8)
         self._kind = _kind_of(make, self._options)
         self._notices: deque[Event] = deque()
@@ -112,10 +115,10 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
         self._starting: list[_Handle] = []
         self._began = time.monotonic()
         self._handles: list[_Handle] = []
-        self._waiting: deque[tuple[Task, Future[TaskResult]]] = deque()
+        self._waiting: deque[tuple[ClusterTask, Future[Any]]] = deque()
         self._failed_starts: Counter[str] = Counter()
         self._last_failure = ""
-        self._lost: list[Task] = []
+        self._lost: list[ClusterTask] = []
         self._own_names: set[str] = set()
         self._suspects: set[str] = set()
         self._changed = threading.Condition()
@@ -146,9 +149,17 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
                 found.append(self._notices.popleft())
         return found
 
-    def start(self, task: Task) -> Future[TaskResult]:
-        """Give a task to the worker with the fewest tasks, or keep it until one has room."""
-        future: Future[TaskResult] = Future()
+    def start(self, task: ClusterTask, monitor: Monitor | None = None) -> Future[Any]:
+        """Give a task to the worker with the fewest tasks, or keep it until one has room.
+
+        Args:
+            task: The task.
+            monitor: Gets the progress of a task that is `followed`; its cancellation ends that task alone.
+        """
+        future: Future[Any] = Future()
+        if monitor is not None:
+            self._followers.follow(task.name, monitor)
+            future.add_done_callback(lambda _: self._followers.leave(task.name))
         with self._changed:
             if self._stopping:
                 future.set_exception(Cancelled("the cluster was given up"))
@@ -185,8 +196,7 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
             self._ray.wait(left, num_returns=len(left), timeout=_STOP_TIMEOUT)
         for task in self._lost:
             # Again, now that the workers are gone: one that was given up may have written since.
-            with contextlib.suppress(OSError):
-                task.hidden.unlink(missing_ok=True)
+            task.drop()
 
     # ── on the executor's own thread ──────────────────────────────────────────────────────────────────────────────
 
@@ -198,7 +208,9 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
                 self._update_nodes()
                 self._admit()
                 self._check_progress()
+                self._end_cancelled()
                 self._dispatch()
+                self._followers.exchange(self._handles)
                 self._check_patience()
             except Exception as error:  # Ray has many errors of its own; no task may wait for ever, whichever it is
                 self._fail_waiting(ClusterError(f"the cluster can't be used any more: {type(error).__name__}: {error}"))
@@ -280,7 +292,7 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
                 **lasting,
                 max_restarts=0,
                 max_task_retries=0,
-                max_concurrency=self._options.ahead + 2,  # two more, for steps_done and cancel
+                max_concurrency=self._options.ahead + 3,  # for steps_done, exchange and cancel
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
             )
             .remote(self._make, count, keeping)
@@ -355,6 +367,14 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
             elif handle.steps_reply is None:
                 handle.steps_reply = handle.actor.steps_done.remote()
 
+    def _end_cancelled(self) -> None:
+        """End the waiting tasks that were cancelled."""
+        with self._changed:
+            off = [one for one in self._waiting if self._followers.cancelled(one[0].name)]
+            self._waiting = deque(one for one in self._waiting if one not in off)
+        for _, future in off:
+            _resolve(future, Cancelled("it was cancelled"))
+
     def _dispatch(self) -> None:
         """Send waiting tasks to workers that have room."""
         while True:
@@ -370,7 +390,7 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
             reference = handle.actor.do.remote(task)
             reference.future().add_done_callback(partial(self._on_reply, handle, future))
 
-    def _next_match(self) -> tuple[_Handle, tuple[Task, Future[TaskResult]]] | None:
+    def _next_match(self) -> tuple[_Handle, tuple[ClusterTask, Future[Any]]] | None:
         """The first task that a worker has room for, and the worker with the fewest tasks.
 
         A task that lost its worker before gets a worker of its own: if it is the cause, it must not cost other tasks
@@ -382,11 +402,11 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
             handle
             for handle in able
             if len(handle.tasks) < self._options.ahead
-            and not any(task.item.id in self._suspects for task in handle.tasks.values())
+            and not any(task.name in self._suspects for task in handle.tasks.values())
         ]
         freest = min(free, key=lambda handle: len(handle.tasks), default=None)
         for task, future in self._waiting:
-            handle = idle if task.item.id in self._suspects else freest
+            handle = idle if task.name in self._suspects else freest
             if handle is not None:
                 return handle, (task, future)
         return None
@@ -414,7 +434,7 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
         """Go on without a worker; its tasks fail, to be started again."""
         host = handle.info.host if handle.info is not None else f"node {handle.node[:8]}"
         with self._changed:
-            self._suspects.update(task.item.id for task in handle.tasks.values())
+            self._suspects.update(task.name for task in handle.tasks.values())
         self._end(handle, WorkerLostError(f"the worker on {host} was lost: {reason}"))
 
     def _end(self, handle: _Handle, error: Exception) -> None:
@@ -426,11 +446,10 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
             self._ray.kill(handle.actor, no_restart=True)
         for future, task in tasks.items():
             self._lost.append(task)
-            with contextlib.suppress(OSError):
-                task.hidden.unlink(missing_ok=True)
+            task.drop()
             _resolve(future, error)
 
-    def _on_reply(self, handle: _Handle, future: Future[TaskResult], reply: Future[Any]) -> None:
+    def _on_reply(self, handle: _Handle, future: Future[Any], reply: Future[Any]) -> None:
         """Handle the end of a call. Runs on a thread of Ray's, so it must not call Ray."""
         error = reply.exception()
         with self._changed:
@@ -451,7 +470,7 @@ def _kind_of(make: Callable[[], Studio], options: ClusterOptions) -> str:
     return hashlib.sha256(repr(what).encode() + cloudpickle.dumps(make)).hexdigest()[:24]
 
 
-def _resolve(future: Future[TaskResult], outcome: TaskResult | BaseException) -> None:
+def _resolve(future: Future[Any], outcome: Any) -> None:
     with contextlib.suppress(InvalidStateError):  # resolved already: a worker that was given up has replied
         if isinstance(outcome, BaseException):
             future.set_exception(outcome)

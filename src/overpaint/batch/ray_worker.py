@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from overpaint.engines import Monitor
 from overpaint.engines.weight_store import share_machine
@@ -22,7 +23,8 @@ from overpaint.errors import OverpaintError
 from overpaint.record import version
 from overpaint.studio import Studio
 
-from .task import Task, TaskResult
+from .followed import FollowedTasks, TaskReport
+from .task import ClusterTask
 from .worker import Worker
 
 
@@ -75,6 +77,7 @@ class RayWorker:
 
     def _fresh(self) -> None:
         self._worker = Worker(self._studio)
+        self._followed = FollowedTasks()
         self._monitor = Monitor(on_progress=lambda step, steps: self._step())
 
     def take(self, owner: str, keeping: Keeping) -> WorkerInfo | None:
@@ -109,12 +112,15 @@ class RayWorker:
             if not self._owner:
                 os._exit(0)
 
-    def do(self, task: Task) -> TaskResult | OverpaintError:
+    def do(self, task: ClusterTask) -> Any:
         """Run a task; an error is returned, as one that is raised would lose its attributes."""
-        self._private = self._private or task.options.key is not None
+        self._private = self._private or task.private
         worker, monitor = self._worker, self._monitor
         try:
-            return worker.do(task, monitor)
+            if not task.followed:
+                return task.done_by(worker, monitor)
+            with self._followed.monitor_of(task.name, monitor, self._step) as own:
+                return task.done_by(worker, own)
         except OverpaintError as error:
             return error
         finally:
@@ -126,6 +132,10 @@ class RayWorker:
         """
         self._called = time.monotonic()
         return self._steps
+
+    def exchange(self, cancelled: list[str]) -> dict[str, TaskReport]:
+        """What has happened to tasks that are followed since the last call; those with these names are cancelled."""
+        return self._followed.exchange(cancelled)
 
     def cancel(self) -> None:
         """Cancel all running tasks."""

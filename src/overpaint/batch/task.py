@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from overpaint.files import READING
 from overpaint.record import Marking
 
 from .plan import PlannedEdit, RecordMode
 from .store import Place, at
+
+if TYPE_CHECKING:
+    from overpaint.engines import Monitor
+
+    from .worker import Worker
+
+
+class ClusterTask(Protocol):
+    """What a worker of a cluster is given. It is sent there, and so is its result."""
+
+    @property
+    def name(self) -> str:
+        """Its own name, also of a later attempt at it."""
+        ...
+
+    @property
+    def private(self) -> bool:
+        """Whether a worker that has done it must end with the run."""
+        ...
+
+    @property
+    def followed(self) -> bool:
+        """Whether anybody waits for its progress."""
+        ...
+
+    def done_by(self, worker: Worker, monitor: Monitor) -> Any:
+        """Do it with a worker's studio, in the worker's process. Raises OverpaintError."""
+        ...
+
+    def drop(self) -> None:
+        """Remove what a lost worker may have left."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +129,30 @@ class Task:
     alone: bool = False
     variation: int = 0
     aside: Place | None = None
+
+    @property
+    def name(self) -> str:
+        """The row's id."""
+        return self.item.id
+
+    @property
+    def private(self) -> bool:
+        """Whether a worker that has done it must end with the run."""
+        return self.options.key is not None
+
+    @property
+    def followed(self) -> bool:
+        """Whether anybody waits for its progress: not for a row's."""
+        return False
+
+    def done_by(self, worker: Worker, monitor: Monitor) -> TaskResult:
+        """Have a worker do it. Raises OverpaintError."""
+        return worker.do(self, monitor)
+
+    def drop(self) -> None:
+        """Remove what a lost worker may have left."""
+        with contextlib.suppress(OSError):
+            self.hidden.unlink(missing_ok=True)
 
     @property
     def masks(self) -> dict[str, str]:

@@ -47,6 +47,16 @@ class Worker:
         self._writing = threading.Semaphore(_AT_ONCE)
         self._budget = MemoryBudget(memory or share_of(available_memory() or 2 * _UNKNOWN) // 2)
 
+    @property
+    def studio(self) -> Studio:
+        """What paints."""
+        return self._studio
+
+    @property
+    def budget(self) -> MemoryBudget:
+        """The memory that all tasks in flight share."""
+        return self._budget
+
     def do(self, task: Task, monitor: Monitor) -> TaskResult:
         """Read, paint, finish and write to the task's hidden file.
 

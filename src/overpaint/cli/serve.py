@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 import webbrowser
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
@@ -18,6 +21,7 @@ from .options import RUN, AllowPickle, Debug, DeviceName, MaxPixels, Threads, fl
 from .texts import print_rows, visible
 
 if TYPE_CHECKING:
+    from overpaint.batch.cluster import RayExecutor
     from overpaint.studio import Studio
 
 _KEYS = Group("Keys", sort_key=0)
@@ -84,6 +88,7 @@ class Painting:
     Attributes:
         model: The checkpoint of prompts that name none.
         preload: Load that model now, and not when it is first used.
+        ray: Do edits on a Ray cluster (extra 'ray'): the one here, that of a head, or N processors of this machine.
     """
 
     model: Annotated[str | None, Parameter(metavar="NAME")] = None
@@ -91,6 +96,7 @@ class Painting:
     device: DeviceName = "auto"
     threads: Threads = None
     allow_pickle: AllowPickle = False
+    ray: Annotated[str | None, Parameter(metavar="auto|HOST:PORT|local:N")] = None
 
 
 _LISTENING, _CAPACITY, _PAINTING = Listening(), Capacity(), Painting()
@@ -142,18 +148,45 @@ def serve(
         if listening.open_page:
             webbrowser.open(page)
 
-    with Studio(
+    with (
+        Studio(
+            device=painting.device,
+            threads=painting.threads,
+            allow_pickle=painting.allow_pickle,
+            model=painting.model,
+            model_paths=False,
+        ) as studio,
+        _cluster(painting) as executor,
+    ):
+        if painting.preload:
+            _load(studio)
+        run(Server(settings, studio, executor=executor), ready)
+    print("stopped; jobs that had not ended go on at the next start", file=sys.stderr)
+    return 0
+
+
+@contextlib.contextmanager
+def _cluster(painting: Painting) -> Iterator[RayExecutor | None]:
+    """The workers of a cluster; None without `--ray`."""
+    if painting.ray is None:
+        yield None
+        return
+    from overpaint.batch.cluster import ClusterOptions, RayExecutor
+    from overpaint.batch.connect import connected
+    from overpaint.studio import Studio
+
+    threads = painting.threads or 1
+    make = partial(
+        Studio,
         device=painting.device,
-        threads=painting.threads,
+        threads=threads,
         allow_pickle=painting.allow_pickle,
         model=painting.model,
         model_paths=False,
-    ) as studio:
-        if painting.preload:
-            _load(studio)
-        run(Server(settings, studio), ready)
-    print("stopped; jobs that had not ended go on at the next start", file=sys.stderr)
-    return 0
+    )
+    options = ClusterOptions(cpus=threads, gpus=painting.device in ("auto", "cuda"))
+    with connected(painting.ray), RayExecutor(make, options) as executor:
+        yield executor
 
 
 def _load(studio: Studio) -> None:

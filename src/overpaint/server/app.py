@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,6 +23,7 @@ from . import compat, native
 from .browser import COOKIE, BrowserTokens
 from .canvas_work import CanvasWorker
 from .canvases import CanvasStore
+from .cluster_work import ClusterWorker
 from .described import ERRORS, DescribedApi, allowed_methods, operation_id
 from .errors import TooManyJobsError
 from .figures import ServerFigures
@@ -35,6 +36,9 @@ from .replies import error_reply
 from .sessions import OriginalCache, SessionPool, SessionStore, SessionWorker, TaskWorkers
 from .settings import ServerSettings
 from .work import StudioWorker, TaskWorker, memory_of_jobs
+
+if TYPE_CHECKING:
+    from overpaint.batch.cluster import RayExecutor
 
 log = logging.getLogger("overpaint.server")
 
@@ -71,7 +75,11 @@ class Server:
     """An application, and what it opens and closes."""
 
     def __init__(
-        self, settings: ServerSettings, studio: Studio | None = None, worker: TaskWorker | None = None
+        self,
+        settings: ServerSettings,
+        studio: Studio | None = None,
+        worker: TaskWorker | None = None,
+        executor: RayExecutor | None = None,
     ) -> None:
         """Nothing is opened yet.
 
@@ -79,6 +87,7 @@ class Server:
             settings: The settings.
             studio: What paints; a new one where none is given, which is closed with the server.
             worker: What does jobs, in place of the studio.
+            executor: Of a cluster whose workers do edits; the caller stops it.
         """
         self.settings = settings
         self.tokens = BrowserTokens()
@@ -86,6 +95,7 @@ class Server:
         self.keys = None if settings.keys is None else ApiKeys.read(settings.keys)
         self._studio = studio
         self._worker = worker
+        self._executor = executor
         self.failure: OverpaintError | None = None
         self.inner = self._application()
         self.inner.add_api_route("/", self._page, include_in_schema=False)
@@ -146,7 +156,11 @@ class Server:
         self, studio: Studio, pictures: PictureStore, sessions: SessionPool, canvases: CanvasStore
     ) -> TaskWorkers:
         budget = memory_of_jobs()
-        edits = self._worker or StudioWorker(studio, pictures, self.settings, budget)
+        edits = self._worker
+        if edits is None and self._executor is not None:
+            edits = ClusterWorker(studio, pictures, self.settings, budget, self._executor)
+        elif edits is None:
+            edits = StudioWorker(studio, pictures, self.settings, budget)
         return TaskWorkers(
             edits,
             SessionWorker(studio, pictures, sessions, self.settings, budget),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
@@ -83,6 +83,131 @@ class JobWorker(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MadeResult:
+    """A result before it is stored.
+
+    Attributes:
+        files: The result's file, and a layered one where that was asked for, each with what is known of it.
+        told: What clients are told of it.
+    """
+
+    files: tuple[tuple[bytes, PictureFacts], ...]
+    told: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EditWork:
+    """An edit with all that it takes: what can be done here, or be sent to another process.
+
+    Attributes:
+        task: What is asked for.
+        contents: The files of its pictures, by their ids.
+        reading: Seconds that reading them may take.
+        most_pixels: Of a picture; None for the library's limit.
+    """
+
+    task: EditTask
+    contents: Mapping[str, bytes]
+    reading: float
+    most_pixels: int | None
+
+    def results(self, studio: Studio, budget: MemoryBudget, monitor: Monitor) -> Iterator[MadeResult]:
+        """The results as they are done. Raises OverpaintError; Cancelled where the monitor was cancelled.
+
+        Args:
+            studio: What paints.
+            budget: The memory that all edits share.
+            monitor: Of the work.
+        """
+        try:
+            with MemoryShare(budget) as share:
+                inputs = self._read(monitor, budget, share)
+                for edited in self._edits(studio, inputs, monitor):
+                    monitor.check()
+                    yield made_of(inputs.noted(edited), self.task)
+        except OverpaintError:
+            raise
+        except Exception as error:
+            if is_shortage(error):
+                raise EngineError("there was not enough memory", code="memory-short") from None
+            raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
+
+    def _read(self, monitor: Monitor, budget: MemoryBudget, share: MemoryShare) -> EditInputs:
+        """All that the task takes, decoded in a process of its own, once there is memory for it."""
+        task = self.task
+        files = EditFiles(
+            picture=task.picture,
+            request=task.request,
+            contents=self.contents,
+            places=Places() if task.marks is None else task.marks.places(),
+            avoid=Places() if task.avoid is None else task.avoid.places(),
+            sketch=task.sketch,
+            insert=task.insert,
+            rasters=tuple(task.rasters),
+            pixels=self.most_pixels,
+            format=task.format or "",
+        )
+        inputs, _ = readers.call(
+            read_edit,
+            files,
+            seconds=self.reading,
+            memory=budget.total,
+            grant=lambda wanted: share.grow(wanted, monitor.check),
+            check=monitor.check,
+        )
+        return inputs
+
+    def _edits(self, studio: Studio, inputs: EditInputs, monitor: Monitor) -> Iterator[Edited]:
+        count = self.task.count
+        if count > 1:
+            yield from studio.variations(inputs.picture, inputs.request, count=count, monitor=monitor, **inputs.rest)
+        else:
+            yield studio.edit(inputs.picture, inputs.request, monitor=monitor, **inputs.rest)
+
+
+def made_of(edited: Edited, task: EditTask) -> MadeResult:
+    """A result as files, and what is said of it."""
+    record, marking = ("none" if task.private else task.record), task.marking
+    rendered = edited.render(task.format, quality=task.quality, record=record, marking=marking)
+    picture = edited.picture
+    facts = PictureFacts(
+        id=hashlib.sha256(rendered.data).hexdigest(),
+        format=rendered.format,
+        width=picture.size.width,
+        height=picture.size.height,
+        mode=picture.mode,
+        bytes=len(rendered.data),
+        transparent=picture.alpha is not None and bool((picture.alpha < picture.maximum).any()),
+    )
+    files: tuple[tuple[bytes, PictureFacts], ...] = ((rendered.data, facts),)
+    layers, notes = None, rendered.notes
+    if task.layers is not None:
+        layered = edited.layered(record=record, marking=marking)
+        data = layered.encode(task.layers)
+        layers = replace(facts, id=hashlib.sha256(data).hexdigest(), format=task.layers, bytes=len(data))
+        files = (*files, (data, layers))
+        notes = (*notes, *layers_notes(layered, task.layers))
+    told = {
+        "picture": facts.id,
+        "width": facts.width,
+        "height": facts.height,
+        "format": facts.format,
+        "bytes": facts.bytes,
+        "seed": edited.bare_resolved.seed,
+        "fidelity": rendered.fidelity,
+        "reach": rendered.reach,
+        "changed": rendered.changed,
+        "layers": None if layers is None else layers.id,
+        "marks": rendered.marks.to_mapping(),
+        "infotext": "" if task.private else infotext(edited.record),
+        "notes": list(dict.fromkeys((*(edited.notes_without_prompt if task.private else edited.notes), *notes))),
+        "doubt": edited.doubt,
+        "timings": dict(edited.timings),
+    }
+    return MadeResult(files, told)
+
+
 class StudioWorker:
     """Does tasks with a studio. Thread-safe."""
 
@@ -112,89 +237,17 @@ class StudioWorker:
     ) -> Results:
         """See `TaskWorker`."""
         found: Results = []
-        try:
-            with MemoryShare(self._budget) as share:
-                inputs = self._read(owner, task, monitor, share)
-                for edited in self._edits(inputs, task, monitor):
-                    monitor.check()
-                    found.append(self._kept(owner, inputs.noted(edited), task, temporary))
-                    on_result(found[-1])
-        except OverpaintError:
-            raise
-        except Exception as error:
-            if is_shortage(error):
-                raise EngineError("there was not enough memory", code="memory-short") from None
-            raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
+        for made in self._made(self._work(owner, task), monitor):
+            for data, facts in made.files:
+                self._pictures.keep(owner, data, facts, temporary=temporary)
+            found.append(made.told)
+            on_result(made.told)
         return found
 
-    def _read(self, owner: str, task: EditTask, monitor: Monitor, share: MemoryShare) -> EditInputs:
-        """All that the task takes, decoded in a process of its own, once there is memory for it."""
-        files = EditFiles(
-            picture=task.picture,
-            request=task.request,
-            contents={id: self._pictures.data(owner, id) for id in task.pictures},
-            places=Places() if task.marks is None else task.marks.places(),
-            avoid=Places() if task.avoid is None else task.avoid.places(),
-            sketch=task.sketch,
-            insert=task.insert,
-            rasters=tuple(task.rasters),
-            pixels=self._settings.most_pixels,
-            format=task.format or "",
-        )
-        inputs, _ = readers.call(
-            read_edit,
-            files,
-            seconds=self._settings.reading,
-            memory=self._budget.total,
-            grant=lambda wanted: share.grow(wanted, monitor.check),
-            check=monitor.check,
-        )
-        return inputs
+    def _work(self, owner: str, task: EditTask) -> EditWork:
+        contents = {id: self._pictures.data(owner, id) for id in task.pictures}
+        return EditWork(task, contents, self._settings.reading, self._settings.most_pixels)
 
-    def _edits(self, inputs: EditInputs, task: EditTask, monitor: Monitor) -> Iterator[Edited]:
-        if task.count > 1:
-            yield from self._studio.variations(
-                inputs.picture, inputs.request, count=task.count, monitor=monitor, **inputs.rest
-            )
-        else:
-            yield self._studio.edit(inputs.picture, inputs.request, monitor=monitor, **inputs.rest)
-
-    def _kept(self, owner: str, edited: Edited, task: EditTask, temporary: bool) -> dict[str, Any]:
-        """A result, stored, and what is said of it."""
-        record, marking = ("none" if task.private else task.record), task.marking
-        rendered = edited.render(task.format, quality=task.quality, record=record, marking=marking)
-        picture = edited.picture
-        facts = PictureFacts(
-            id=hashlib.sha256(rendered.data).hexdigest(),
-            format=rendered.format,
-            width=picture.size.width,
-            height=picture.size.height,
-            mode=picture.mode,
-            bytes=len(rendered.data),
-            transparent=picture.alpha is not None and bool((picture.alpha < picture.maximum).any()),
-        )
-        self._pictures.keep(owner, rendered.data, facts, temporary=temporary)
-        layers, notes = None, rendered.notes
-        if task.layers is not None:
-            layered = edited.layered(record=record, marking=marking)
-            data = layered.encode(task.layers)
-            layers = replace(facts, id=hashlib.sha256(data).hexdigest(), format=task.layers, bytes=len(data))
-            self._pictures.keep(owner, data, layers, temporary=temporary)
-            notes = (*notes, *layers_notes(layered, task.layers))
-        return {
-            "picture": facts.id,
-            "width": facts.width,
-            "height": facts.height,
-            "format": facts.format,
-            "bytes": facts.bytes,
-            "seed": edited.bare_resolved.seed,
-            "fidelity": rendered.fidelity,
-            "reach": rendered.reach,
-            "changed": rendered.changed,
-            "layers": None if layers is None else layers.id,
-            "marks": rendered.marks.to_mapping(),
-            "infotext": "" if task.private else infotext(edited.record),
-            "notes": list(dict.fromkeys((*(edited.notes_without_prompt if task.private else edited.notes), *notes))),
-            "doubt": edited.doubt,
-            "timings": dict(edited.timings),
-        }
+    def _made(self, work: EditWork, monitor: Monitor) -> Iterable[MadeResult]:
+        """The results of an edit, made here."""
+        return work.results(self._studio, self._budget, monitor)
