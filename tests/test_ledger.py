@@ -107,6 +107,15 @@ def test_a_job_of_which_nothing_is_left_to_do_is_done_in_one_step_and_only_with_
     assert ledger.entry("a").result == "digest"
 
 
+def test_a_lease_need_not_wait_for_the_disk_and_what_follows_does(ledger):
+    ledger.add([Job("a", "k"), Job("b", "k")])
+    assert ledger.claim("w", 10, "a", synced=False).id == "a"
+    assert ledger._database.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert ledger.claim("w", 10, synced=False).id == "b"
+    assert ledger.claim("w", 10, synced=False) is None
+    assert {entry.state for entry in ledger.entries()} == {"leased"}
+
+
 def test_a_renewed_lease_holds(ledger, clock):
     ledger.add(jobs(2))
     held, lost = ledger.claim("me", 10), ledger.claim("me", 1)

@@ -391,10 +391,10 @@ def test_a_disk_that_is_full_loses_no_job(tmp_path, worker, monkeypatch):
         job = queue.submit("ann", task())
         claim, failures = Ledger.claim, [LedgerError("the disk is full")] * 2
 
-        def failing(self: Ledger, *given: Any) -> Any:
+        def failing(self: Ledger, *given: Any, **more: Any) -> Any:
             if failures:
                 raise failures.pop()
-            return claim(self, *given)
+            return claim(self, *given, **more)
 
         monkeypatch.setattr(Ledger, "claim", failing)
         queue.start()

@@ -186,6 +186,17 @@ class LedgerFile:
             run("INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)", (name, value))
 
     @contextlib.contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        """Transactions within do not wait for the disk; the next one without does, for them too. Needs `_guard`."""
+        with reported(self.path):
+            self._database.execute("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            with reported(self.path):
+                self._database.execute("PRAGMA synchronous = FULL")
+
+    @contextlib.contextmanager
     def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
         with self._guard, reported(self.path):
             self._database.execute("BEGIN IMMEDIATE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import secrets
 from collections.abc import Collection, Iterable, Mapping
@@ -110,12 +111,23 @@ class Ledger(LedgerFile):
 
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def claim(self, owner: str, seconds: float, id: str | None = None) -> LedgerEntry | None:
+    def claim(self, owner: str, seconds: float, id: str | None = None, *, synced: bool = True) -> LedgerEntry | None:
         """Lease the next waiting job, or the one with this id, for so many seconds. None where none waits.
 
         Jobs whose lease is over are set to waiting first (see `expire`).
+
+        Args:
+            owner: The lease's holder.
+            seconds: How long it holds.
+            id: The job; None for the next one.
+            synced: Whether the lease is on the disk when this returns. Where it is not, it survives the end of this
+                process and not one of the system, after which no holder is left anyhow.
         """
         self.expire()
+        with self._guard, contextlib.nullcontext() if synced else self._unsynced():
+            return self._claimed(owner, seconds, id)
+
+    def _claimed(self, owner: str, seconds: float, id: str | None) -> LedgerEntry | None:
         now, named = self._clock(), () if id is None else (id,)
         found = self._update(
             "state = 'leased', token = ?, owner = ?, until = ?, attempts = attempts + 1, note = NULL, updated = ? "

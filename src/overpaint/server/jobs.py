@@ -239,7 +239,7 @@ class EditQueue:
                 client, id = turn
                 job = self._job(id)
                 try:
-                    lease = self._ledger.claim(_OWNER, _LEASE, id)
+                    lease = self._ledger.claim(_OWNER, _LEASE, id, synced=False)
                 except LedgerError as error:  # a full disk, say: the job waits until it can be written down
                     log.error("%s", error)
                     self._turns.add(client, id, first=True)
