@@ -17,7 +17,7 @@ from overpaint.cli import main
 from overpaint.engines import EngineCard
 from overpaint.geometry import Box
 from overpaint.picture import Metadata, open_picture
-from overpaint.record import SourceType, declared_type, read_record, stated_origin
+from overpaint.record import Marking, SourceType, declared_type, read_record, said_types, stated_origin
 from overpaint.session import Session
 from stand_ins import noise
 from test_origin_claims import AI_INPUTS, MASK, SIZE, photo
@@ -73,11 +73,54 @@ def test_a_hidden_layer_counts_as_it_can_be_shown():
     with Studio() as studio, Session.create("photo.png", "s.overpaint", studio=studio) as session:
         studio.add_engine(noise(card))
         session.edit(mask=MASK, engine="stand-in", intent="replace", seed=1)
-        session.edit(mask=Mask.box(SIZE, Box(5, 5, 15, 15)), engine="telea", intent="remove")
         session.hide(1)
+        session.edit(mask=Mask.box(SIZE, Box(5, 5, 15, 15)), engine="telea", intent="remove")  # it saw nothing of it
         assert session.flatten().render("png").marks.source_type == "humanEdits"
         session.layered().save("hidden.psd")
     assert declared_type(xmp_of("hidden.psd")) == LEARNED
+
+
+class TestPaintMadeFromPaint:
+    """What a step was painted from counts for it, whatever becomes of the steps below."""
+
+    @pytest.fixture
+    def session(self):
+        card = EngineCard(name="stand-in", title="", elsewhere=True, accepts=frozenset({"seed"}))
+        with Studio() as studio, Session.create("photo.png", "s.overpaint", studio=studio) as session:
+            studio.add_engine(noise(card))
+            session.edit(mask=MASK, engine="stand-in", intent="replace", seed=1)
+            session.edit(mask=MASK, engine="recolor", intent="recolor", options={"to": "teal"})
+            yield session
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda session: session.hide(1),
+            lambda session: session.opacity(1, 0),
+            lambda session: session.rerun(1, engine="telea", intent="remove"),
+            lambda session: (session.rerun(1, engine="telea", intent="remove"), session.compact(takes=True, undo=True)),
+        ],
+    )
+    def test_it_keeps_the_name_when_what_it_saw_is_gone(self, session, change):
+        change(session)
+        session.flatten().save("flat.png")
+        session.layered().save("l.psd")
+        flat = open_picture("flat.png").metadata
+        assert declared_type(flat) == declared_type(xmp_of("l.psd")) == LEARNED
+        assert "recolor" not in (stated_origin(flat).system or ""), "its own engine is no AI system"
+        session.flatten().save("bare.png", marking=Marking(mode="none"))
+        assert SourceType(LEARNED) in said_types(open_picture("bare.png")), "the record has it too"
+
+    def test_it_goes_on_through_further_steps(self, session):
+        session.hide(1)
+        session.edit(mask=MASK, engine="telea", intent="remove")
+        session.hide(2)
+        assert session.flatten().render("png").marks.source_type == LEARNED
+
+    def test_it_ends_when_the_step_is_painted_again_on_other_paint(self, session):
+        session.rerun(1, engine="telea", intent="remove")
+        session.rerun_stale()
+        assert session.flatten().render("png").marks.source_type == "humanEdits"
 
 
 @pytest.mark.parametrize("name", ["l.psd", "l.ora"])

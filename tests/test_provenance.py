@@ -38,6 +38,7 @@ from overpaint.record import (
     source_type_named,
     stated_origin,
     type_of_edit,
+    type_of_record,
     with_statement,
 )
 from overpaint.record.provenance import IPTC_EXTENSION
@@ -426,6 +427,8 @@ class TestDoors:
             saved = session.flatten().save(tmp_path / "flat.jpg")
             assert saved.marks.source_type == LEARNED
             session.hide(1)
+            assert session.flatten().render("png").marks.source_type == LEARNED, "step 2 was painted from step 1"
+            session.rerun(2)
             assert session.flatten().render("png").marks.source_type == "humanEdits"
         assert declared_type(open_picture(tmp_path / "flat.jpg").metadata) == LEARNED
 
@@ -440,3 +443,12 @@ class TestDoors:
             assert declared_type(metadata) == (said or None)
             (row,) = csv.DictReader((tmp_path / "out" / "report.csv").read_text().splitlines())
             assert (row["provenance"], row["source_type"]) == (mode, said)
+
+
+@pytest.mark.parametrize("term", ["digitalCapture", "digitalArt", "minorHumanEdits", "no term", ""])
+def test_an_edit_is_never_less_than_one_by_a_human(term):
+    made = classical().model_copy(update={"source_type": term})
+    assert type_of_record(made) is SourceType.HUMAN_EDITS
+    assert type_of_record(made.model_copy(update={"painted_from": term})) is SourceType.HUMAN_EDITS
+    assert type_of_record(made.model_copy(update={"painted_from": LEARNED})) is SourceType(LEARNED)
+    assert type_of_record(learned(source_type=LEARNED, painted_from=term)) is SourceType(LEARNED)

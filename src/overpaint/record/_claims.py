@@ -94,13 +94,21 @@ def said_types(picture: Picture) -> tuple[SourceType, ...]:
 
 
 def type_of_record(record: Record) -> SourceType:
-    """What the edit of a record makes of a photograph. A record that names weights, a sampler, or an engine that paints
-    from a prompt is one of generative AI, whatever its source type says; those of older versions have none.
+    """What the edit of a record makes of a photograph, with what it was painted from."""
+    own, source = type_of_painter(record), source_type_named(record.painted_from)
+    return own if source is None else joined_types([source, own]) or own
+
+
+def type_of_painter(record: Record) -> SourceType:
+    """What the engine of a record makes of a photograph. A record that names weights, a sampler, or an engine that paints
+    from a prompt is one of generative AI, whatever its source type says; those of older versions have none. An edit
+    is at least one by a human: no source type of a record takes that back.
     """
     made = record.resolved
     learned = bool(made.models) or made.sampler is not None or made.paints_from == "prompt"
     named = source_type_named(record.source_type)
-    return joined_types([named or SourceType.HUMAN_EDITS, *([_LEAST] if learned else [])]) or _LEAST
+    said = [SourceType.HUMAN_EDITS, *([named] if named else []), *([_LEAST] if learned else [])]
+    return joined_types(said) or _LEAST
 
 
 def _packets(metadata: Metadata) -> tuple[bytes, ...]:

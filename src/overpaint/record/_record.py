@@ -116,6 +116,8 @@ class Record(StoredRecord):
         notes: For people.
         doubt: Why the result is doubtful, and what may do better; "" where nothing was found.
         source_type: What the edit makes of a photograph, a term of `SourceType`; "" in records of older versions.
+        painted_from: The term of the steps of a session that its engine saw, joined; "" where it saw none. The picture's
+            own origin is not in it.
         marks: The marks of the file that has this record; None where none was written.
         earlier: The records of the edits before this one, of a picture that was made by several; None otherwise. What
             is said of the input is then said of the file that the first of them began with, and the regions of all are
@@ -141,6 +143,7 @@ class Record(StoredRecord):
     notes: Listed[tuple[str, ...]] = ()
     doubt: str = ""
     source_type: Annotated[str, Field(max_length=200)] = ""
+    painted_from: Annotated[str, Field(max_length=200)] = ""
     marks: MarksRecord | None = None
     earlier: Listed[tuple[Record, ...]] | None = None
 
@@ -160,6 +163,8 @@ class Record(StoredRecord):
             mapping["earlier"] = [one.to_mapping() for one in self.earlier]
         if not self.source_type:  # a record of an older version keeps its digest
             mapping.pop("source_type", None)
+        if not self.painted_from:
+            mapping.pop("painted_from", None)
         return mapping
 
     def to_json(self, *, indent: int | None = 2) -> str:

@@ -33,6 +33,7 @@ from ._claims import (
     declared_type,
     said_types,
     stated_origin,
+    type_of_painter,
     type_of_record,
 )
 from ._marks import ProvenanceMode
@@ -49,13 +50,14 @@ class EditStatement:
     """One edit of a picture.
 
     Attributes:
-        source_type: What it makes of a photograph.
+        source_type: What it makes of a photograph, with what it was painted from.
         intent: "remove", "replace", ...
         engine: The engine that painted.
         models: The checkpoints that it used, without folders; empty for none, and in private mode.
         boxes: Where anything changed: left, top, right, bottom in pixels of the result.
         overpaint: The version that painted.
         prompt: The prompt, where it may be published; "" otherwise.
+        derived: Whether generative AI made only what it was painted from: its own engine is no AI system.
     """
 
     source_type: SourceType
@@ -65,6 +67,7 @@ class EditStatement:
     boxes: tuple[Box, ...] = ()
     overpaint: str = ""
     prompt: str = ""
+    derived: bool = False
 
     @classmethod
     def of(
@@ -87,7 +90,13 @@ class EditStatement:
     @classmethod
     def of_records(cls, records: Iterable[Record]) -> tuple[EditStatement, ...]:
         """Everything that a statement on these edits can have."""
-        return tuple(cls.of(type_of_record(one), one.resolved, one.regions, one.overpaint) for one in records)
+        return tuple(map(cls._of_record, records))
+
+    @classmethod
+    def _of_record(cls, record: Record) -> EditStatement:
+        joined = type_of_record(record)
+        made = cls.of(joined, record.resolved, record.regions, record.overpaint)
+        return replace(made, derived=joined.generative and not type_of_painter(record).generative)
 
     def published(self, marking: Marking) -> EditStatement:
         """The part of it that a file may have."""
@@ -314,7 +323,7 @@ def _texts(provenance: Provenance, marking: Marking) -> Iterator[tuple[str, str,
     """Name, text, and what separates it from a text that is there already, of the further properties."""
     if marking.private:
         return
-    edits = [one for one in provenance.edits if one.source_type.generative]
+    edits = [one for one in provenance.edits if one.source_type.generative and not one.derived]
     for system in dict.fromkeys(_system(one) for one in edits):
         yield SYSTEM[1], system, "; "
     for version in dict.fromkeys(one.overpaint for one in edits):

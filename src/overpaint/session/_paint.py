@@ -14,6 +14,7 @@ from overpaint.errors import PictureError, SessionError
 from overpaint.geometry import Box, Margins
 from overpaint.mask import Mask
 from overpaint.picture import Picture, Samples, current_limits
+from overpaint.record import joined_types, type_of_record
 from overpaint.request import EditRequest, MaskSpec, raster_tables
 from overpaint.request._blob import raster_bytes
 from overpaint.studio import Edited, PaintedRegion
@@ -76,16 +77,28 @@ def take_of(edited: Edited, below: Composite, steps: Iterable[PaintedStep]) -> t
     within = edited.mask.bounds
     values = edited.mask.values[within.slices]
     marked = np.where(values > 0, np.maximum(np.rint(values * 255), 1), 0).astype(np.uint8)
+    steps = list(steps)
     record = edited.record
+    saw = seen(record.request, [Box(*one.frame) for one in record.regions], canvas, map(LowerStep.of, steps))
     take = Take(
-        record=record,
+        record=record.model_copy(update={"painted_from": _origin_of(saw, steps)}),
         canvas=tuple(canvas),
-        saw=seen(record.request, [Box(*one.frame) for one in record.regions], canvas, map(LowerStep.of, steps)),
+        saw=saw,
         marked=StoredMask(box=tuple(within.shift(canvas.left, canvas.top)), values=stored(marked)),
         patches=tuple(_stored_patch(one, edited.picture, canvas, stored) for one in edited.regions),
     )
     files += _rasters(edited)
     return take, files
+
+
+def _origin_of(saw: Iterable[SeenStep], steps: Iterable[PaintedStep]) -> str:
+    """The joined source type of the steps that were seen, and of what these were painted from; "" for none.
+
+    It is kept in the take: the steps may be hidden, painted again or dropped later, and the paint stays.
+    """
+    numbers = {one.step for one in saw}
+    joined = joined_types(type_of_record(take.record) for state, take in steps if state.number in numbers)
+    return "" if joined is None else joined.value
 
 
 def _stored_patch(
