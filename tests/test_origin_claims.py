@@ -231,7 +231,7 @@ class TestRecordsOfTheInput:
         joined = joined_types(self.said(made, saying(declared)))
         assert joined is not None
         assert joined.generative >= declared.generative
-        assert joined is joined_types([declared, forged])
+        assert joined is joined_types([declared, SourceType.HUMAN_EDITS, forged]), "an edit is one by a human at least"
 
 
 class TestThePicturePutIn:

@@ -100,9 +100,9 @@ def type_of_record(record: Record) -> SourceType:
 
 
 def type_of_painter(record: Record) -> SourceType:
-    """What the engine of a record makes of a photograph. A record that names weights, a sampler, or an engine that paints
-    from a prompt is one of generative AI, whatever its source type says; those of older versions have none. An edit
-    is at least one by a human: no source type of a record takes that back.
+    """What the engine of a record makes of a photograph. A record that names weights, a sampler, or an engine that
+    paints from a prompt is one of generative AI, whatever its source type says; those of older versions have none. An
+    edit is at least one by a human: no source type of a record takes that back.
     """
     made = record.resolved
     learned = bool(made.models) or made.sampler is not None or made.paints_from == "prompt"

@@ -116,8 +116,8 @@ class Record(StoredRecord):
         notes: For people.
         doubt: Why the result is doubtful, and what may do better; "" where nothing was found.
         source_type: What the edit makes of a photograph, a term of `SourceType`; "" in records of older versions.
-        painted_from: The term of the steps of a session that its engine saw, joined; "" where it saw none. The picture's
-            own origin is not in it.
+        painted_from: The term of the steps of a session that its engine saw, joined; "" where it saw none. The
+            picture's own origin is not in it.
         marks: The marks of the file that has this record; None where none was written.
         earlier: The records of the edits before this one, of a picture that was made by several; None otherwise. What
             is said of the input is then said of the file that the first of them began with, and the regions of all are
