@@ -246,6 +246,106 @@ class TestLock:
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])
+class TestMoved:
+    """A session that is moved while it is open leaves what takes its name alone."""
+
+    @staticmethod
+    def begun(made: Path, path: Path, folder: bool) -> Session:
+        """A session with paint that compaction drops."""
+        session = Session.create(made.with_name("photo.png"), path, folder=folder)
+        session.edit(mask=Mask.box(SIZE, (5, 5, 20, 20)), engine="blur")
+        session.undo()
+        session.edit(mask=Mask.box(SIZE, (20, 20, 30, 30)), engine="blur")
+        return session
+
+    @staticmethod
+    def content(path: Path) -> Files:
+        files = path.rglob("*") if path.is_dir() else [path]
+        return {str(file.relative_to(path)): file.read_bytes() for file in files if file.is_file()}
+
+    @staticmethod
+    def refused(session: Session, path: Path, change: Callable[[Session], object]) -> None:
+        with pytest.raises(SessionError, match="moved, replaced or deleted while it was open") as caught:
+            change(session)
+        assert (caught.value.code, caught.value.value) == ("session-missing", str(path))
+        assert str(path) in str(caught.value)
+        assert "open it again" in caught.value.hint
+
+    def test_another_one_in_its_place_is_not_written_to(self, folder, made, tmp_path):
+        path, moved, other = (tmp_path / f"{name}.overpaint" for name in "abc")
+        self.begun(made, other, folder).close()
+        with self.begun(made, path, folder) as session:
+            path.rename(moved)
+            other.rename(path)
+            before = self.content(path), self.content(moved)
+            self.refused(session, path, Session.compact)
+            if folder:  # a file is open, and grows where it is now
+                self.refused(session, path, lambda one: one.hide(2))
+                self.refused(session, path, lambda one: one.edit(mask=Mask.box(SIZE, (1, 1, 9, 9)), engine="blur"))
+            assert (self.content(path), self.content(moved)) == before
+            assert sorted(one.name for one in tmp_path.iterdir()) == [path.name, moved.name]
+        assert looked_at(path)[1] == looked_at(moved)[1]
+        with Session.open(moved) as session:
+            session.compact()
+            session.hide(2)
+
+    def test_nothing_is_made_where_none_is_any_more(self, folder, made, tmp_path):
+        path, moved = tmp_path / "a.overpaint", tmp_path / "b.overpaint"
+        with self.begun(made, path, folder) as session:
+            path.rename(moved)
+            self.refused(session, path, Session.compact)
+            if folder:
+                self.refused(session, path, lambda one: one.hide(2))
+            else:
+                session.hide(2)
+            assert [one.name for one in tmp_path.iterdir()] == [moved.name]
+            moved.rename(path)
+            session.compact()
+        assert looked_at(path)[1] > 3
+
+    def test_one_that_was_deleted_takes_no_action(self, folder, made, tmp_path):
+        path = tmp_path / "a.overpaint"
+        with self.begun(made, path, folder) as session:
+            shutil.rmtree(path) if folder else path.unlink()
+            self.refused(session, path, lambda one: one.hide(2))
+            assert not path.exists()
+
+    def test_a_relative_path_is_of_the_folder_where_it_was_opened(self, folder, made, tmp_path, monkeypatch):
+        first, second = tmp_path / "1", tmp_path / "2"
+        first.mkdir()
+        second.mkdir()
+        monkeypatch.chdir(first)
+        with self.begun(made, Path("a.overpaint"), folder) as session:
+            monkeypatch.chdir(second)
+            session.compact()
+            session.hide(2)
+            assert session.place == first / "a.overpaint"
+        assert not [*second.iterdir()]
+        with Session.open(first / "a.overpaint") as session:
+            assert not session.steps[0].visible
+
+
+def test_a_file_that_is_moved_while_it_is_compacted_does_not_replace_another(made, tmp_path, monkeypatch):
+    path, moved, other = (tmp_path / f"{name}.overpaint" for name in "abc")
+    TestMoved.begun(made, other, folder=False).close()
+    kept = other.read_bytes()
+    flush, seen = os.fsync, []
+
+    def move(descriptor: int) -> None:
+        flush(descriptor)
+        if not seen:
+            seen.append(path.rename(moved))
+            other.rename(path)
+
+    with TestMoved.begun(made, path, folder=False) as session:
+        monkeypatch.setattr(os, "fsync", move)
+        TestMoved.refused(session, path, Session.compact)
+    assert seen
+    assert path.read_bytes() == kept
+    assert sorted(one.name for one in tmp_path.iterdir()) == [path.name, moved.name]
+
+
 def _with(files: Files, **changed: Any) -> Files:
     """The files, of which the session's first one has other values."""
     return {**files, "session.json": json.dumps({**json.loads(files["session.json"]), **changed}).encode()}

@@ -71,7 +71,7 @@ class SessionAudit:
             OutputError: The log can't be written, or is at fault; or it has actions that the session has no more
                 ("audit-fault").
         """
-        which = session.id, place_of(session.path, self.log.path.parent)  # a copy goes on as a session of its own
+        which = session.id, place_of(session.place, self.log.path.parent)  # a copy goes on as a session of its own
         known = self._known.get(which)
         if known is None:
             known = self._known[which] = self._read(session, which[1])
@@ -256,7 +256,7 @@ def _digests(session: Session) -> dict[int, str]:
 
 def _place(session: Session, number: int, folder: Path) -> SessionPlace:
     return SessionPlace(
-        place=place_of(session.path, folder), id=session.id, number=number, entry=_digests(session)[number]
+        place=place_of(session.place, folder), id=session.id, number=number, entry=_digests(session)[number]
     )
 
 
@@ -266,7 +266,7 @@ def _place_of_original(session: Session, folder: Path) -> str | None:
     """
     original, path = session.head.original, session.begun_from
     if path is None and original.name:
-        path = session.path.with_name(original.name)
+        path = session.place.with_name(original.name)
     try:
         same = path is not None and is_file(path) and digest_in_time(path) == original.sha256
     except OSError:

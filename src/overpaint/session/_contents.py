@@ -16,7 +16,8 @@ from overpaint.picture import Colour, Picture, current_limits, encode, open_pict
 from overpaint.request import EditRequest, raster_tables
 from overpaint.studio.inserts import Pictured, picture_of
 
-from ._store import HEAD, Store, blob_name, damaged
+from ._access import damaged
+from ._store import HEAD, Store, blob_name
 from ._values import OriginalFile, StoredArray, Take
 
 _TAKE_LIMIT = 8 << 20  # bytes of one take without its arrays

@@ -12,8 +12,9 @@ from pydantic import Field, TypeAdapter
 
 from overpaint.errors import OverpaintError
 
+from ._access import damaged
 from ._history import History, SessionState
-from ._store import Store, damaged, journal_name
+from ._store import Store, journal_name
 from ._values import (
     Action,
     AddStep,

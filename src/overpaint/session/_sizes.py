@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterable
 from overpaint.errors import PictureError
 from overpaint.picture import current_limits, displayed_size
 
+from ._access import damaged
 from ._contents import SessionContents
 from ._journal import SessionAction
 from ._paint import check_size_of, painted_on
-from ._store import HEAD, blob_name, damaged
+from ._store import HEAD, blob_name
 from ._values import LostAction, OriginalFile
 
 

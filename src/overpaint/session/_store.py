@@ -29,8 +29,8 @@ from typing import Any, BinaryIO, Protocol
 
 from overpaint.errors import SessionError
 from overpaint.files import check_folder, exists_already, flush_folder, not_written, opened_regular, write_file
-from overpaint.locks import try_lock
 
+from ._access import check_open, check_place, closed, damaged, lies_at, take_lock
 from ._torn import DIRECTORY_LIMIT, directory_size, mended
 
 HEAD = "session.json"
@@ -38,7 +38,6 @@ LOCK = "lock"
 _NAME = re.compile(r"session\.json|journal/\d{8}\.json|blobs/[0-9a-f]{64}")
 _STORED = re.compile(rb"\xff\xd8\xff|\x89PNG|RIFF|....ftyp", re.DOTALL)
 _NOT_WRITEABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
-_PATIENCE = 1.0  # seconds that another process is waited for
 
 StoredFiles = Iterable[tuple[str, bytes]]
 """Names and contents, in the order in which they are written."""
@@ -156,31 +155,13 @@ def open_store(path: Path, *, read_only: bool = False) -> Store:
         raise SessionError(f"{path} can't be opened: {reason}", value=str(path)) from None
 
 
-def in_use(path: Path) -> SessionError:
-    """The error of a session that is open elsewhere."""
-    return SessionError(
-        f"{path} is in use: the session is open already, here or in another process",
-        code="session-in-use",
-        value=str(path),
-        hint="wait until it is done, or work on a copy",
-    )
-
-
-def _lock(descriptor: int, path: Path) -> None:
-    over = time.monotonic() + _PATIENCE
-    while not try_lock(descriptor):
-        if time.monotonic() > over:
-            raise in_use(path)
-        time.sleep(0.02)
-
-
 class _FolderStore:
     """A session as a folder."""
 
     torn = False
 
     def __init__(self, path: Path, read_only: bool) -> None:
-        self._path, self._read_only, self._closed = path, read_only, False
+        self._path, self._read_only, self._closed = path.absolute(), read_only, False
         self._file: BinaryIO | None = None
         for part in (path / HEAD, path / "journal", path / "blobs"):
             if part.is_symlink() or not part.exists():
@@ -193,7 +174,7 @@ class _FolderStore:
                 raise
         if self._file is not None:
             try:
-                _lock(self._file.fileno(), path)
+                take_lock(self._file.fileno(), path)
             except BaseException:
                 self._file.close()
                 raise
@@ -207,13 +188,19 @@ class _FolderStore:
     def names(self) -> Collection[str]:
         return [name for name in self._journal if _NAME.fullmatch(name)]
 
+    def _check(self, *, read_only: bool = False) -> None:
+        check_open(self._path, is_closed=self._closed, read_only=read_only)
+        if self._file is not None:
+            check_place(self._path, self._file.fileno(), self._path / LOCK)
+
     @property
     def size(self) -> int:
-        _check_open(self._path, is_closed=self._closed, read_only=False)
+        self._check()
         files = (self._path / HEAD, *(self._path / "journal").iterdir(), *(self._path / "blobs").iterdir())
         return sum(file.lstat().st_size for file in files)
 
     def blobs(self) -> list[str]:
+        self._check()
         names = (f"blobs/{one.name}" for one in (self._path / "blobs").iterdir())
         return [name for name in names if _NAME.fullmatch(name)]
 
@@ -230,6 +217,7 @@ class _FolderStore:
             with opened_regular(file) as opened:
                 data = opened.read(min(most, os.fstat(opened.fileno()).st_size) + 1)
         except FileNotFoundError:
+            self._check()
             raise damaged(name, "it is missing") from None
         except OSError as error:
             raise damaged(name, error.strerror or str(error)) from None
@@ -238,8 +226,9 @@ class _FolderStore:
         return data
 
     def add(self, files: StoredFiles) -> None:
-        _check_open(self._path, is_closed=self._closed, read_only=self._read_only)
+        self._check(read_only=self._read_only)
         for name, content in files:
+            self._check()  # each time: the folder may be moved between two files
             if not self.has(name):
                 write_file(self._path / _known(name), content)
 
@@ -247,6 +236,7 @@ class _FolderStore:
         self.add(files)
         try:
             for name in dropped:
+                self._check()
                 (self._path / _known(name)).unlink(missing_ok=True)
         except OSError as error:
             raise not_written(self._path, error) from error
@@ -266,7 +256,7 @@ class _ZipStore:
     """
 
     def __init__(self, path: Path, read_only: bool) -> None:
-        self._path, self._read_only, self.torn = path, read_only, False
+        self._path, self._read_only, self.torn = path.absolute(), read_only, False
         self._file = _opened(path, read_only)
         if not read_only:
             with contextlib.suppress(OSError):  # by a process that was killed
@@ -305,7 +295,7 @@ class _ZipStore:
 
     @property
     def size(self) -> int:
-        _check_open(self._path, is_closed=self._file.closed, read_only=False)
+        check_open(self._path, is_closed=self._file.closed, read_only=False)
         return os.fstat(self._file.fileno()).st_size
 
     def blobs(self) -> list[str]:
@@ -332,7 +322,9 @@ class _ZipStore:
         return data
 
     def add(self, files: StoredFiles) -> None:
-        _check_open(self._path, is_closed=self._file.closed, read_only=self._read_only)
+        check_open(self._path, is_closed=self._file.closed, read_only=self._read_only)
+        if not os.fstat(self._file.fileno()).st_nlink:  # deleted or replaced: what is added would be lost
+            check_place(self._path, self._file.fileno(), self._path)
         start = self._archive.start_dir
         self._file.seek(start)
         directory = self._file.read()
@@ -360,7 +352,8 @@ class _ZipStore:
         self._archive = self._read(mend=True)
 
     def rewrite(self, dropped: Collection[str], files: StoredFiles) -> None:
-        _check_open(self._path, is_closed=self._file.closed, read_only=self._read_only)
+        check_open(self._path, is_closed=self._file.closed, read_only=self._read_only)
+        check_place(self._path, self._file.fileno(), self._path)
         hidden = _beside(self._path)
         try:
             hidden.unlink(missing_ok=True)
@@ -368,7 +361,7 @@ class _ZipStore:
         except OSError as error:
             raise not_written(self._path, error) from error
         try:
-            _lock(new.fileno(), self._path)  # before it has the session's name
+            take_lock(new.fileno(), self._path)  # before it has the session's name
             with zipfile.ZipFile(new, "w") as archive:
                 for info in sorted(self._archive.infolist(), key=lambda one: (one.filename != HEAD, one.header_offset)):
                     if info.filename not in dropped:
@@ -377,7 +370,9 @@ class _ZipStore:
                     _append(archive, _known(name), content)
             os.fsync(new.fileno())
             hidden.chmod(stat.S_IMODE(os.fstat(self._file.fileno()).st_mode))
-            hidden.replace(self._path.resolve())
+            target = self._path.resolve()
+            check_place(self._path, self._file.fileno(), target)  # again: writing has taken a while
+            hidden.replace(target)
             flush_folder(hidden.parent)
         except BaseException as error:
             new.close()
@@ -424,15 +419,6 @@ def _beside(path: Path) -> Path:
     return real.with_name(f".{real.name[:200]}.new.tmp")
 
 
-def _check_open(path: Path, *, is_closed: bool, read_only: bool) -> None:
-    """Raise SessionError where nothing may be added."""
-    if is_closed:
-        raise closed(path)
-    if read_only:
-        message = f"{path} was opened to be read only"
-        raise SessionError(message, code="session-read-only", value=str(path), hint="open it without read_only")
-
-
 def _opened(path: Path, read_only: bool) -> _WholeFile:
     """The file, locked; a path that leads to another file meanwhile is opened again."""
     while True:
@@ -444,8 +430,8 @@ def _opened(path: Path, read_only: bool) -> _WholeFile:
                 raise
             file = _WholeFile(path, "r")
         try:
-            _lock(file.fileno(), path)
-            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            take_lock(file.fileno(), path)
+            if lies_at(path, file.fileno()):
                 return file
         except BaseException:
             file.close()
@@ -485,13 +471,3 @@ def _known(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(name)
     return name
-
-
-def closed(path: Path) -> SessionError:
-    """The error of a session that was closed."""
-    return SessionError(f"the session {path} is closed", code="session-closed", value=str(path))
-
-
-def damaged(name: str, reason: str) -> SessionError:
-    """The error of a session in which a file is at fault."""
-    return SessionError(f"the session is damaged{f', in {name}' if name else ''}: {reason}", code="session-damaged")

@@ -40,6 +40,9 @@ class SessionView:
     def __init__(self, store: Store, path: Path, opener: OpenOriginal = opened) -> None:
         """Use `Session.open`."""
         self.path = path
+        """As it was given."""
+        self.place = path.absolute()
+        """Where that is, also when the process has another working folder since."""
         self._store = store
         data = store.read(HEAD, 1 << 16)
         self.head = SessionHead.from_json(data)

@@ -64,7 +64,7 @@ class SessionStore:
 
     def __init__(self, folder: Path, settings: ServerSettings, originals: OriginalCache) -> None:
         """`folder` is made where it is missing. What a server's end left unfinished is removed."""
-        self._folder = folder
+        self._folder = folder.absolute()  # as messages of sessions have it, from which it is left out
         self._settings = settings
         self._originals = originals
         self._lock = threading.Lock()
