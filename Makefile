@@ -1,4 +1,4 @@
-# The two commands of the README, each doing all the set-up itself: `make demo` and `make test`.
+# The commands of the README, each doing all the set-up itself: `make demo`, `make serve` and `make test`.
 # They need Python 3.11 or later and make; PYTHON=... chooses another interpreter than the first one found.
 
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3 python,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
@@ -8,10 +8,14 @@ WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 2) * 3 // 2
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test lint bench clean
+.PHONY: demo serve test lint bench clean
 
 demo: $(READY)
 	@$(BIN)/python examples/demo.py
+
+# The server on this machine; ARGS='--port 8080' and the like are passed on.
+serve: $(READY)
+	@$(BIN)/overpaint serve $(ARGS)
 
 test: lint
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

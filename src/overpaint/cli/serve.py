@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import os
 import sys
@@ -18,10 +19,11 @@ from cyclopts import Group, Parameter
 from overpaint.doors import forms
 
 from .options import RUN, AllowPickle, Debug, DeviceName, MaxPixels, Threads, flattened, verb_group
-from .texts import print_rows, visible
+from .texts import print_line, print_rows, visible
 
 if TYPE_CHECKING:
     from overpaint.batch.cluster import RayExecutor
+    from overpaint.server import ServerSettings
     from overpaint.studio import Studio
 
 _KEYS = Group("Keys", sort_key=0)
@@ -119,7 +121,7 @@ def serve(
 
     [dim]$[/] overpaint serve
     [dim]$[/] overpaint serve --port 8080 --data ./studio
-    [dim]$[/] overpaint serve --host 0.0.0.0 --key-file keys.txt --allow-host paint.example.com
+    [dim]$[/] overpaint serve --host 0.0.0.0 --key-file keys.txt --allow-host paint.lan
     """
     from overpaint.server import Server, ServerSettings
     from overpaint.server import serve as run
@@ -145,6 +147,8 @@ def serve(
     def ready(url: str, token: str | None) -> None:
         page = url if token is None else f"{url}/?token={token}"
         print(visible(f"Overpaint is at {page} (Ctrl+C stops it)"), flush=True)
+        print_line(f"its API is described at {url}/docs; its data are in {settings.data}", error=True)
+        print_line(_who_may(settings), error=True)
         if listening.open_page:
             webbrowser.open(page)
 
@@ -187,6 +191,18 @@ def _cluster(painting: Painting) -> Iterator[RayExecutor | None]:
     options = ClusterOptions(cpus=threads, gpus=painting.device in ("auto", "cuda"))
     with connected(painting.ray), RayExecutor(make, options) as executor:
         yield executor
+
+
+def _who_may(settings: ServerSettings) -> str:
+    """Who may use a server, in words."""
+    from overpaint.server import ApiKeys
+
+    if settings.keys is not None:
+        names = ", ".join(one.name for one in ApiKeys.read(settings.keys).callers)
+        return f"keys are asked for, those of {names}; the link above lets one browser in, within ten minutes"
+    if settings.hosts:
+        return f"no keys are asked for: whoever reaches it as {settings.hosts[0]} may use it (set --key-file)"
+    return "no keys are asked for: whoever is on this machine may use it"
 
 
 def _load(studio: Studio) -> None:
@@ -254,9 +270,21 @@ def list_(
     return 0
 
 
+class _VisibleLines(logging.Formatter):
+    """Lines of a log in which what a client sent can't move a terminal's cursor, or begin a line of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and the traceback of an error below it."""
+        shown = copy.copy(record)
+        shown.msg, shown.args = visible(record.getMessage()), None
+        return super().format(shown)
+
+
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    log = logging.getLogger("overpaint.server")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
+    handler.setFormatter(_VisibleLines("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    for name, level in (("overpaint.server", logging.INFO), ("uvicorn.error", logging.WARNING)):
+        log = logging.getLogger(name)
+        log.addHandler(handler)
+        log.setLevel(level)
+        log.propagate = False

@@ -6,7 +6,8 @@ not import this package, so that the web framework is loaded with it only.
 
 from __future__ import annotations
 
-from .app import PREFIX, Server
+from .app import Server
+from .described import PREFIX
 from .keys import ApiKeys, Caller, new_key
 from .running import serve
 from .settings import ServerSettings

@@ -19,12 +19,12 @@ from overpaint.ledger import Ledger
 from overpaint.studio import Studio
 from overpaint.validation import raise_readable
 
-from . import compat, native
+from . import compat, documentation, native
 from .browser import COOKIE, BrowserTokens
 from .canvas_work import CanvasWorker
 from .canvases import CanvasStore
 from .cluster_work import ClusterWorker
-from .described import ERRORS, DescribedApi, allowed_methods, operation_id
+from .described import ERRORS, PREFIX, DescribedApi, allowed_methods, operation_id
 from .errors import TooManyJobsError
 from .figures import ServerFigures
 from .guard import Guard
@@ -42,14 +42,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("overpaint.server")
 
-PREFIX = "/overpaint/v1"
-"""Where the native API is: none of the compatible APIs has paths there."""
-
-
 _PAGE = f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Overpaint</title>
+<html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>Overpaint</title>
 <h1>Overpaint</h1>
-<p>The server runs. Its API is described at <a href="{PREFIX}/openapi.json">{PREFIX}/openapi.json</a>.</p>
+<p>The server runs. Its API is described at <a href="/docs">/docs</a>, and for programs at
+<a href="{PREFIX}/openapi.json">{PREFIX}/openapi.json</a>.</p>
 </html>
 """
 
@@ -99,7 +96,7 @@ class Server:
         self.failure: OverpaintError | None = None
         self.inner = self._application()
         self.inner.add_api_route("/", self._page, include_in_schema=False)
-        open_paths = (f"{PREFIX}/health",)
+        open_paths = (f"{PREFIX}/health", *documentation.PATHS)
         self.app = Guard(
             self.inner,
             settings,
@@ -196,6 +193,7 @@ class Server:
         )
         app.state.keyed = self.keys is not None
         app.include_router(native.router, prefix=PREFIX, responses=ERRORS)
+        app.include_router(documentation.router)
         compat.include(app, self.settings.apis)
         app.add_exception_handler(OverpaintError, _overpaint_error)
         app.add_exception_handler(RequestValidationError, _invalid)

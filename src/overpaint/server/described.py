@@ -10,6 +10,9 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.routing import Match
 
+PREFIX = "/overpaint/v1"
+"""Where the native API is: none of the compatible APIs has paths there."""
+
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _SCHEMES: dict[str, dict[str, Any]] = {
@@ -48,8 +51,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def operation_id(route: APIRoute) -> str:
-    """The name of an endpoint for programs that are made from the description: its part of the API and its function."""
-    return "-".join((*map(str, route.tags[:1]), route.name))
+    """The name of an endpoint for programs that are made from the description: "edits-create", "pictures-file"."""
+    words = [part for part in route.path_format.split("/") if part and "{" not in part]
+    native = words[2:] if f"/{'/'.join(words[:2])}" == PREFIX else words
+    return "-".join([*native, *([route.name] if native[-1:] != [route.name] else [])])
 
 
 class DescribedApi(FastAPI):

@@ -59,7 +59,12 @@ class ApiKeys:
             lines = path.read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise RequestError(f"{path} can't be read: {reason}", field="key_file", value=str(path)) from None
+            raise RequestError(
+                f"{path} can't be read: {reason}",
+                field="key_file",
+                value=str(path),
+                hint=f"'overpaint keys add NAME --key-file {path}' makes one" if not path.exists() else "",
+            ) from None
         found: dict[str, Caller] = {}
         for number, line in enumerate(lines, 1):
             words = line.split()
@@ -106,7 +111,7 @@ def new_key(path: Path, name: str, scopes: tuple[Scope, ...] = ("read", "edit"))
     """
     if not _NAME.fullmatch(name):
         raise RequestError(
-            f"{{field}} {name!r} can't be a key's",
+            f"{name!r} can't be the name of a key",
             field="name",
             value=name,
             hint="use up to 64 letters, digits, dots, hyphens and underscores",

@@ -42,7 +42,7 @@ def serve(
     listening = _listening(server.settings.host, server.settings.port)
     with contextlib.closing(listening):
         host, port = listening.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
+        shown = _shown(host, server)
         config = uvicorn.Config(
             server.app,
             log_config=None,
@@ -68,6 +68,13 @@ def serve(
             raise server.failure from None
         finally:
             sys.setswitchinterval(before)
+
+
+def _shown(host: str, server: Server) -> str:
+    """The host name to ask it by: of one that listens on every address, one that it answers for."""
+    if host in ("0.0.0.0", "::"):
+        host = next(iter(server.settings.hosts), "127.0.0.1" if host == "0.0.0.0" else "::1")
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _token(server: Server) -> str | None:

@@ -49,7 +49,7 @@ class ServerSettings:
         grace: Seconds that running jobs have to end when the server stops; then they wait for the next start.
 
     Raises:
-        RequestError: It would listen to other machines without keys, an origin is not written as one, or an API is
+        RequestError: It would listen to other machines without keys, a port or an origin is not written as one, or an API is
             not known.
     """
 
@@ -80,6 +80,8 @@ class ServerSettings:
     grace: float = 10.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise RequestError("{field} must be 0 to 65535", field="port", value=self.port)
         if self.keys is None and not is_loopback(self.host):
             raise RequestError(
                 f"{{field}} {self.host} lets other machines in, and there are no keys that tell who may",

@@ -130,7 +130,8 @@ async def edits(request: Request, owner: Editor) -> Response:
             return JSONResponse(_reply(asked, results), headers=_note(asked.notes, results))
         await call.begin(asked.task, attach=True)
         streamed = _streamed(stack.pop_all(), call, asked)
-        return StreamingResponse(streamed, media_type="text/event-stream", headers=_note(asked.notes, []))
+        headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **_note(asked.notes, [])}
+        return StreamingResponse(streamed, media_type="text/event-stream", headers=headers)
 
 
 async def _streamed(stack: AsyncExitStack, call: Call, asked: _Asked) -> AsyncIterator[str]:
