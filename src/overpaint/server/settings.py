@@ -49,8 +49,8 @@ class ServerSettings:
         grace: Seconds that running jobs have to end when the server stops; then they wait for the next start.
 
     Raises:
-        RequestError: It would listen to other machines without keys, a port or an origin is not written as one, or an API is
-            not known.
+        RequestError: It would listen to other machines without keys, a port or an origin is not written as one, or an
+            API is not known.
     """
 
     data: Path
