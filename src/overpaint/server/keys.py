@@ -63,7 +63,7 @@ class ApiKeys:
                 f"{path} can't be read: {reason}",
                 field="key_file",
                 value=str(path),
-                hint=f"'overpaint keys add NAME --key-file {path}' makes one" if not path.exists() else "",
+                hint="the verb 'keys add' makes it" if not path.exists() else "",
             ) from None
         found: dict[str, Caller] = {}
         for number, line in enumerate(lines, 1):
