@@ -527,6 +527,34 @@ def test_words_that_clients_look_for(ann, server):
     assert refused.json()["detail"]
 
 
+def test_soft_inpainting_is_noted_and_left_out(ann):
+    for name, arguments in (
+        ("soft inpainting", [True, 1, 0.5, 4, 0, 0.5, 2]),
+        ("Soft Inpainting", [{"Soft inpainting": True}]),
+    ):
+        notes = info_of(inpainted(ann, alwayson_scripts={name: {"args": arguments}}))["notes"]
+        assert "soft inpainting is not available: the blur of the mask is its edge" in notes
+
+
+def test_a_bot_signs_in_by_a_form_and_its_cookie_lasts(server, keys):
+    """As Gradio has it, and aiyabot sends it."""
+    with httpx2.Client(base_url=server.url, timeout=60, trust_env=False) as bot:
+        assert bot.get("/sdapi/v1/options").status_code == 401
+        assert bot.get("/internal/ping").json() == {}
+        for form in ({"username": "a", "password": "op-guess"}, {"username": "a"}, {}):
+            refused = bot.post("/login", data=form)
+            assert (refused.status_code, refused.json()) == (400, {"detail": "Incorrect credentials."})
+            assert "set-cookie" not in refused.headers
+        entered = bot.post("/login", data={"username": "any", "password": keys["bob"]})
+        assert (entered.status_code, entered.json()) == (200, {"success": True})
+        assert "httponly" in entered.headers["set-cookie"].lower()
+        assert keys["bob"] not in entered.headers["set-cookie"]
+        assert bot.get("/sdapi/v1/cmd-flags").status_code == 200
+        assert inpainted(bot)["images"]
+        other = bot.post("/login", data={"password": keys["ann"]}, headers={"origin": "https://evil.example"})
+        assert other.status_code == 403
+
+
 def test_switched_off_extensions_are_left_alone(ann):
     scripts = {
         "ControlNet": {"args": [{"enabled": False, "image": None}]},
@@ -674,6 +702,10 @@ def test_a_picture_is_enlarged_by_lanczos(ann):
     to = {"resize_mode": 1, "upscaling_resize_w": 100, "upscaling_resize_h": 100}
     assert enlarged(**to).size == (100, 100)
     assert enlarged(**to, upscaling_crop=False).size == (100, 75)
+    batch = {"imageList": [{"data": b64(photo()), "name": "a.png"}, {"data": b64(drawn(), url=True), "name": "b.png"}]}
+    several = ann.post("/sdapi/v1/extra-batch-images", json={**batch, "upscaling_resize": 2}).json()["images"]
+    assert [opened(one).size for one in several] == [(128, 96)] * 2
+    assert ann.post("/sdapi/v1/extra-batch-images", json={"imageList": []}).status_code == 422
     too_large = {"image": b64(photo()), "upscaling_resize": 1e9}
     assert ann.post("/sdapi/v1/extra-single-image", json=too_large).status_code == 422
 
@@ -681,7 +713,8 @@ def test_a_picture_is_enlarged_by_lanczos(ann):
 def test_every_list_is_there(ann):
     for path in ("hypernetworks", "face-restorers", "realesrgan-models", "sd-modules", "script-info", "prompt-styles"):
         assert isinstance(ann.get(f"/sdapi/v1/{path}").json(), list)
-    assert ann.post("/sdapi/v1/refresh-checkpoints").status_code == 200
+    for name in ("refresh-checkpoints", "unload-checkpoint", "reload-checkpoint"):
+        assert ann.post(f"/sdapi/v1/{name}").status_code == 200
 
 
 def test_an_empty_authorization_counts_as_none(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -103,6 +104,29 @@ def test_the_sdk_edits_what_is_transparent_in_the_mask(client):
     assert found.output_format == "png"
 
 
+def test_the_sdk_without_waiting_edits_several_at_once(server):
+    async def several() -> list[Any]:
+        async with openai.AsyncOpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0) as client:
+            stream = await client.images.edit(
+                image=photo(), mask=mask(), prompt="x", model="telea", stream=True, partial_images=1
+            )
+            events = [event async for event in stream]
+            forms = ("b64_json", "url")
+            edits = [
+                client.images.edit(image=photo(), mask=mask(), prompt="x", model="telea", response_format=form)
+                for form in forms
+            ]
+            return [events[-1], *await asyncio.gather(*edits)]
+
+    streamed, plain, addressed = asyncio.run(several())
+    assert streamed.type == "image_edit.completed"
+    assert_only_the_hole_changed(base64.b64decode(streamed.b64_json))
+    assert plain.data[0].url is None
+    head, _, text = addressed.data[0].url.partition(",")
+    assert head == "data:image/png;base64"
+    assert text == plain.data[0].b64_json
+
+
 def test_a_mask_without_transparency_is_read_as_white_and_the_reply_says_so(client):
     raw = client.images.with_raw_response.edit(image=photo(), mask=mask(alpha=False), prompt="x", model="telea")
     assert "white was repainted" in raw.headers["x-overpaint-note"]
@@ -141,6 +165,11 @@ def test_errors_have_the_form_that_the_sdk_reads(client):
         client.images.edit(image=photo(), mask=mask(), prompt="x", model="telea", output_format="gif")
     with pytest.raises(openai.BadRequestError, match="edits pictures"):
         client.images.generate(prompt="a fox")
+    with (
+        pytest.raises(openai.BadRequestError, match="variations"),
+        pytest.warns(DeprecationWarning, match="deprecated"),
+    ):
+        client.images.create_variation(image=photo())
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("nobody")
 

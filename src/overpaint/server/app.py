@@ -65,6 +65,7 @@ class Services:
     queue: EditQueue
     studio: Studio
     tokens: BrowserTokens
+    keys: ApiKeys | None
     figures: ServerFigures
 
 
@@ -96,7 +97,7 @@ class Server:
         self.failure: OverpaintError | None = None
         self.inner = self._application()
         self.inner.add_api_route("/", self._page, include_in_schema=False)
-        open_paths = (f"{PREFIX}/health", *documentation.PATHS)
+        open_paths = (f"{PREFIX}/health", *documentation.PATHS, *compat.open_paths(settings.apis))
         self.app = Guard(
             self.inner,
             settings,
@@ -130,7 +131,7 @@ class Server:
                 worker = self._workers(studio, pictures, sessions, canvases)
                 queue = EditQueue(ledger, worker, self.settings, self.figures, sessions.job_changed)
                 app.state.services = Services(
-                    self.settings, pictures, sessions, canvases, queue, studio, self.tokens, self.figures
+                    self.settings, pictures, sessions, canvases, queue, studio, self.tokens, self.keys, self.figures
                 )
                 queue.start()
                 try:

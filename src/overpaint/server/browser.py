@@ -20,6 +20,9 @@ COOKIE = "overpaint"
 _ONCE = 600.0
 """Seconds in which a token can be used."""
 
+_MOST = 1000
+"""Cookies that hold; beyond these the oldest ends."""
+
 
 class BrowserTokens:
     """Tokens that were given out, and the cookies that they became. Thread-safe."""
@@ -48,6 +51,8 @@ class BrowserTokens:
             if self._clock() > until:
                 return None
             made = secrets.token_urlsafe(32)
+            while len(self._cookies) >= _MOST:
+                del self._cookies[next(iter(self._cookies))]
             self._cookies[made] = caller
         return made
 

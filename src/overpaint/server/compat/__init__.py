@@ -1,9 +1,9 @@
 """APIs that clients of other programs speak: each a lenient door that writes strict tasks into the one queue.
 
 A module here has `router`, `PREFIXES` (the beginnings of its paths), `error_body(status, error)`, which gives an error
-the form that its clients read, and where its clients expect other statuses `STATUSES`, from ours to theirs, and where
-they sign in otherwise than by a bearer's key `AUTHENTICATION`. It takes what these clients send, whatever its form, and
-says in notes what has no effect.
+the form that its clients read, and where its clients expect other statuses `STATUSES`, from ours to theirs, where they
+sign in otherwise than by a bearer's key `AUTHENTICATION`, and where some paths need no key `OPEN_PATHS`. It takes what
+these clients send, whatever its form, and says in notes what has no effect.
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ def formed(path: str, status: int, error: Mapping[str, Any]) -> tuple[int, Any]:
             found = getattr(module, "STATUSES", {}).get(status, status)
             return found, module.error_body(found, error)
     return status, {"error": error}
+
+
+def open_paths(names: Collection[str]) -> tuple[str, ...]:
+    """Paths of the APIs of these names that need no key."""
+    return tuple(path for name in names for path in getattr(_MODULES[name], "OPEN_PATHS", ()))
 
 
 def authentication(path: str) -> str:

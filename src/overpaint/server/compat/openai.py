@@ -111,10 +111,13 @@ def _model(painter: NamedModel) -> dict[str, Any]:
 
 
 @router.post("/v1/images/generations")
+@router.post("/v1/images/variations")
 async def generations(owner: Editor) -> Response:
-    """Pictures from nothing, which are not made here."""
+    """Pictures of text alone and variations of whole ones, which are not made here."""
     raise RequestError(
-        "this server edits pictures and makes none from nothing", code="edit-only", hint="post to /v1/images/edits"
+        "this server edits pictures, and makes none of text alone and no variations of whole ones",
+        code="edit-only",
+        hint="post to /v1/images/edits",
     )
 
 
@@ -214,8 +217,8 @@ async def _asked(call: Call, sent: _Sent, request: Request) -> _Asked:
     ]
     if body.size not in ("auto", ""):
         notes.append("size has no effect: a result has its picture's size")
-    if body.response_format != "b64_json":
-        notes.append("results come as b64_json")
+    if body.response_format == "url":
+        notes.append("url is a data URL: results are not stored")
     if len(sent.images) > 1:
         notes.append("the first picture is edited; the others have no effect")
     own = _native(sent.fields)
@@ -300,8 +303,17 @@ def _described(asked: _Asked, result: CallResult | None = None) -> dict[str, Any
 def _reply(asked: _Asked, results: list[CallResult]) -> dict[str, Any]:
     described = _described(asked, results[0])
     created = described.pop("created_at")
-    data = [{"b64_json": base64.b64encode(one.data).decode(), "seed": one.facts["seed"]} for one in results]
+    data = [_datum(one, asked.body) for one in results]
     return {"created": created, "data": data, **described, "usage": _USAGE}
+
+
+def _datum(result: CallResult, body: EditBody) -> dict[str, Any]:
+    """One result; a client that asked for an address reads that alone."""
+    text = base64.b64encode(result.data).decode()
+    found = {"b64_json": text, "seed": result.facts["seed"]}
+    if body.response_format == "url":
+        found["url"] = f"data:image/{body.output_format};base64,{text}"
+    return found
 
 
 def _note(notes: list[str], results: list[CallResult]) -> dict[str, str]:

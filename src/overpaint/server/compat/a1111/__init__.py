@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import edits, krita, lists, photoshop
+from . import edits, krita, lists, photoshop, signing_in
 from .refusals import error_body
 
-__all__ = ["AUTHENTICATION", "PREFIXES", "error_body", "router"]
+__all__ = ["AUTHENTICATION", "OPEN_PATHS", "PREFIXES", "error_body", "router"]
 
 PREFIXES = ("/sdapi/",)
 """The beginnings of the paths of this API."""
@@ -19,6 +19,8 @@ PREFIXES = ("/sdapi/",)
 AUTHENTICATION = "Basic"
 """How its clients sign in: with the key as the password."""
 
+OPEN_PATHS = signing_in.PATHS
+
 router = APIRouter()
-for part in (edits, lists, photoshop, krita):
+for part in (edits, lists, photoshop, krita, signing_in):
     router.include_router(part.router)

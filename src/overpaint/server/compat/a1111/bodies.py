@@ -134,9 +134,10 @@ class PictureBody(PaintBody):
 
 
 class EnlargeBody(Lenient):
-    """The body of extra-single-image."""
+    """The body of extra-single-image and of extra-batch-images."""
 
     image: Any = None
+    imageList: list[Any] = Field(default_factory=list, max_length=MOST_VARIATIONS)  # noqa: N815
     resize_mode: Whole = 0
     upscaling_resize: Annotated[Number, Field(gt=0, le=64)] = 2.0
     upscaling_resize_w: Side = 512

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
+from overpaint.errors import RequestError
 from overpaint.geometry import Size
 from overpaint.server.native.callers import Editor, Reader
 
@@ -104,11 +105,26 @@ async def png_info(request: Request, owner: Reader) -> dict[str, Any]:
 async def extra_single_image(request: Request, owner: Editor) -> dict[str, Any]:
     """A picture in another size, by Lanczos' filter: there is no network that enlarges."""
     body = await read(request, EnlargeBody)
+    return {"html_info": _enlarging_notes(body), "image": await _enlarged(request, body, body.image)}
+
+
+@router.post("/sdapi/v1/extra-batch-images")
+async def extra_batch_images(request: Request, owner: Editor) -> dict[str, Any]:
+    """The same for a list of pictures."""
+    body = await read(request, EnlargeBody)
+    listed = [one.get("data") if isinstance(one, dict) else one for one in body.imageList]
+    if not listed:
+        raise RequestError("{field} is empty", field="imageList", hint="send [{'data': '...', 'name': 'a.png'}]")
+    images = [await _enlarged(request, body, one) for one in listed]
+    return {"html_info": _enlarging_notes(body), "images": images}
+
+
+async def _enlarged(request: Request, body: EnlargeBody, image: object) -> str:
     factor = body.upscaling_resize if body.resize_mode == 0 else None
     nearest = body.upscaler_1.strip().lower() == "nearest"
     to = Size(body.upscaling_resize_w, body.upscaling_resize_h)
-    data = await of_picture(request, enlarged, body.image, "image", factor, to, body.upscaling_crop, nearest)
-    return {"html_info": _enlarging_notes(body), "image": base64.b64encode(data).decode()}
+    data = await of_picture(request, enlarged, image, "image", factor, to, body.upscaling_crop, nearest)
+    return base64.b64encode(data).decode()
 
 
 def _enlarging_notes(body: EnlargeBody) -> str:

@@ -177,6 +177,13 @@ async def memory(owner: Reader) -> dict[str, Any]:
     return {"ram": {"free": free, "used": max(0, total - free), "total": total}, "cuda": {"error": "not measured"}}
 
 
+@router.post("/sdapi/v1/unload-checkpoint")
+@router.post("/sdapi/v1/reload-checkpoint")
+async def keep_checkpoint(owner: Editor) -> dict[str, Any]:
+    """Nothing: models are loaded when they are used, and leave when others need their memory."""
+    return {}
+
+
 @router.post("/sdapi/v1/refresh-checkpoints")
 @router.post("/sdapi/v1/refresh-loras")
 @router.post("/sdapi/v1/refresh-embeddings")

@@ -49,7 +49,7 @@ async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bo
     """
     sampled(body.sampler, body.scheduler)  # so that a wrong name is refused before pictures are read
     script = outpainting(body.script_name, body.script_args)
-    notes = [f"the extension {name!r} is switched off" for name in check_always_on(body.alwayson_scripts)]
+    notes = check_always_on(body.alwayson_scripts)
     if isinstance(body, PictureBody) and not body.init_images:
         raise InitImageNotFoundError("Init image not found")
     state = state_of(request, owner)

@@ -69,13 +69,23 @@ def _is_similar(sampler: str) -> bool:
     return False
 
 
+_SOFTENING = "soft inpainting"
+"""An extension of the web UI that changes how the edge of a mask is blended, and nothing else."""
+
+
 def check_always_on(scripts: Mapping[str, Any]) -> list[str]:
-    """Names of extensions that are switched off. ScriptNotFoundError for one that should do something."""
-    for name, table in scripts.items():
+    """Notes on extensions. ScriptNotFoundError for one that should do something that is not done here."""
+    notes = []
+    for name in sorted(scripts):
+        table = scripts[name]
         arguments = table.get("args") if isinstance(table, Mapping) else table
-        if _does_something(arguments):
+        if not _does_something(arguments):
+            notes.append(f"the extension {name!r} is switched off")
+        elif name.strip().lower().replace("_", " ") == _SOFTENING:
+            notes.append("soft inpainting is not available: the blur of the mask is its edge")
+        else:
             raise ScriptNotFoundError(f"Always on script '{name}' not found", field="alwayson_scripts", value=name)
-    return sorted(scripts)
+    return notes
 
 
 def _does_something(arguments: Any) -> bool:
