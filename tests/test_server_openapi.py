@@ -110,7 +110,7 @@ def filled(case: schemathesis.Case, there: dict[str, list[str]], choose: Callabl
         return
     if isinstance(case.path_parameters, dict) and "step" in case.path_parameters:
         case.path_parameters["step"] = 1
-    if isinstance(case.path_parameters, dict) and "id" in case.path_parameters:
+    if isinstance(case.path_parameters, dict) and "id" in case.path_parameters and kind:
         case.path_parameters["id"] = choose(there[kind])
     if isinstance(case.query, dict) and "mask" in case.query:
         case.query["mask"] = choose(there["pictures"])

@@ -522,4 +522,13 @@ def test_only_a_page_that_was_allowed_may_read_replies(site):
 def test_nothing_was_written_outside_the_folder(site):
     data = Path(site.server.server.settings.data)
     names = {path.relative_to(data).parts[0] for path in data.rglob("*")}
-    assert names <= {"pictures", "lock", "jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm", "sessions", "media"}
+    assert names <= {
+        "pictures",
+        "lock",
+        "jobs.sqlite",
+        "jobs.sqlite-wal",
+        "jobs.sqlite-shm",
+        "sessions",
+        "canvases",
+        "named",
+    }
