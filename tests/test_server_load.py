@@ -81,6 +81,30 @@ def test_a_server_that_is_killed_again_and_again_ends_each_accepted_job_once(tmp
     assert sum(count > 1 for count in done.values()) <= 3 * 8
 
 
+def test_a_second_signal_ends_a_server_at_once_and_its_jobs_go_on_at_the_next_start(tmp_path):
+    process, url = started(tmp_path, 60.0)
+    with httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
+        id = client.post("/pictures", content=photo()).json()["id"]
+        jobs = [client.post("/edits", json=task(id, number)).json()["id"] for number in range(3)]
+    process.send_signal(signal.SIGTERM)
+    time.sleep(1.0)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(4) == 128 + signal.SIGTERM  # in order it would take 15 seconds
+    process.communicate()
+    process, url = started(tmp_path, 0.0)
+    try:
+        with httpx2.Client(base_url=url, trust_env=False, timeout=60) as client:
+            over = time.monotonic() + 60
+            while {client.get(f"/edits/{job}").json()["state"] for job in jobs} != {"done"}:
+                assert time.monotonic() < over
+                time.sleep(0.05)
+    finally:
+        process.terminate()
+        process.communicate()
+    assert len((tmp_path / "done.txt").read_text().splitlines()) == 3
+
+
 @pytest.mark.slow
 def test_two_thousand_jobs_of_64_clients(tmp_path):
     """At least 90 % of the engine's own throughput, nothing lost or doubled, and memory that stays flat."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -92,7 +93,8 @@ class _Announcing(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End in order at the first signal, at once at a second one. The signal is not raised again afterwards."""
-        self.force_exit = self.should_exit
+        if self.should_exit:
+            os._exit(128 + sig)  # jobs that run are waited for here: as after a kill, they go on at the next start
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
