@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 from PIL import Image
 
 from overpaint.picture import from_array, open_picture
-from overpaint.server import new_key
+from overpaint.server import PREFIX, new_key
 from overpaint.studio import Studio
 from servers import Running, running
 
@@ -303,3 +305,26 @@ def test_an_upload_that_takes_too_much_memory_is_refused_and_the_server_goes_on(
         found = client.post("/pictures", content=large.getvalue())
         assert (found.status_code, found.json()["error"]["code"]) == (503, "memory-short")
         assert client.post("/pictures", content=photo()).status_code == 201
+
+
+def test_a_reply_does_not_wait_for_the_acknowledgement_of_its_head(tmp_path):
+    """Nagle's algorithm is off on the server's side of a connection."""
+    with running(tmp_path) as server:
+        host, port = server.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as own:
+            own.sendall(f"GET {PREFIX}/health HTTP/1.1\r\nhost: {host}:{port}\r\n\r\n".encode())
+            assert own.recv(4096).startswith(b"HTTP/1.1 200")
+            accepted = [
+                one
+                for one in gc.get_objects()
+                if isinstance(one, socket.socket) and one.fileno() >= 0 and _peer(one) == own.getsockname()
+            ]
+            assert accepted
+            assert all(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in accepted)
+
+
+def _peer(one: socket.socket) -> Any:
+    try:
+        return one.getpeername()
+    except OSError:
+        return None
