@@ -124,7 +124,7 @@ class TestRobustness:
         """Paths of compatible APIs are not in the OpenAPI page; what it says of pictures is true."""
         paths = client.get("/overpaint/v1/openapi.json").json()["paths"]
         assert not any(path.startswith("/api/v1") for path in paths)
-        pictures = [path for path in paths if re.search("/(file|thumbnail|overlay)$", path)]
+        pictures = [path for path in paths if re.search("/pictures/[^/]+/(file|thumbnail|overlay)$", path)]
         assert pictures
         for path in pictures:
             assert list(paths[path]["get"]["responses"]["200"]["content"]) == ["image/*"]

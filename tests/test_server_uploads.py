@@ -19,7 +19,7 @@ from typing import Any
 import httpx2
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -365,6 +365,8 @@ def test_masks_of_any_shapes_are_made_or_refused(client, examples):
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(tasks)
+    @example({"marks": {"box": ["5,5,20,20"]}})
+    @example({"marks": {"box": ["5,5"]}})
     def ask(task: dict[str, Any]) -> None:
         seen.add(check_mask(client, picture, task))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json as json_module
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -232,8 +233,9 @@ def entry(what: str, audit: str | None) -> LogEntry:
     from overpaint.audit import find, log_at
 
     file = Path(what)
-    if file.is_dir() or (file.suffix == ".jsonl" and is_file(file)):
-        kind = "a folder" if file.is_dir() else "an audit log, which 'overpaint audit verify' checks"
+    folder = os.path.isdir(file)  # noqa: PTH112 - False for a name that no file can have, where Path.is_dir raises
+    if folder or (file.suffix == ".jsonl" and is_file(file)):
+        kind = "a folder" if folder else "an audit log, which 'overpaint audit verify' checks"
         message = f"{what} is {kind}; give a picture that was written, a session, or the beginning of a record's id"
         raise RequestError(message, field="what", value=what)
     if audit is not None:
@@ -243,7 +245,8 @@ def entry(what: str, audit: str | None) -> LogEntry:
     if not logs:
         if is_file(file):
             raise RecordError("there is no audit.jsonl beside it or here: name it by --audit")
-        raise RecordError(f"there is no file {what!r}, nor an audit.jsonl here that could have it as a record's id")
+        message = f"there is no file {what[:80]!r}, nor an audit.jsonl here that could have it as a record's id"
+        raise RecordError(f"{message}: name it by --audit")
     for log in logs[:-1]:
         with contextlib.suppress(RecordError):
             return find(log, what)
