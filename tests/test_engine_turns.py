@@ -193,7 +193,7 @@ def test_a_canvas_is_not_held_once_it_is_painted(engine):
 
 
 def test_a_long_canvas_gets_a_fifth_of_the_time_however_many_short_ones_come():
-    """On a clock of their own: whoever is painted moves it on, so that the machine's load does not count."""
+    """The test has its own clock, which each canvas moves on: the load of the machine does not count."""
     now = 0.0
     line = CanvasTurns("x", clock=lambda: now)
     done, ends = threading.Event(), threading.Event()

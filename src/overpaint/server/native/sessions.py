@@ -214,7 +214,7 @@ async def switch(
 async def compact(
     request: Request, owner: Editor, id: Id, response: Response, version: Version, task: CompactTask | None = None
 ) -> CompactedSession:
-    """Make a session smaller: drop the paint that no undo, redo, take or branch leads to, and what is asked for."""
+    """Make a session smaller. Paint that no undo, redo, take or branch needs is dropped, and what the body names."""
     wanted = task or CompactTask()
     pool = services_of(request).sessions
     done, status = await in_thread(

@@ -23,7 +23,7 @@ SAMPLERS = (
     *("DPM2", "DPM2 Karras", "DPM2 a", "DPM2 a Karras", "Euler", "Euler a", "Heun", "LMS", "LMS Karras"),
     *("DDIM", "PNDM", "UniPC", "LCM"),
 )
-"""IOPaint's own names. Of those that are not available here the nearest is taken, and said so."""
+"""IOPaint's own names of samplers. For one that is missing here the nearest is used, with a note."""
 
 
 class ModelBody(Lenient):
