@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from overpaint.engines import Canvas, Engine, EngineCard, Monitor, Painted
 from overpaint.engines.card_table import ServedOptions
 from overpaint.errors import RequestError
-from overpaint.request import EditRequest, Execution, Sampling, UsedModel
+from overpaint.request import EditRequest, Execution, IntentRule, Sampling, UsedModel
 from overpaint.studio import Painter, Studio
 
 from ._canvases import CanvasCalls, ServedPainter
@@ -80,8 +80,8 @@ class RemoteStudio(Studio):
         finally:
             self._on_close()
 
-    def painter(self, request: EditRequest) -> Painter:
-        """What the server would paint a request with. Raises as its studio does."""
+    def painter(self, request: EditRequest, rule: IntentRule | None = None) -> Painter:
+        """What the server would paint a request with; it knows the rule itself. Raises as its studio does."""
         key = json.dumps({**request.to_mapping(), "image": None, "mask": None, "avoid": None, "sketch": None})
         with self._lock:
             if key in self._known:

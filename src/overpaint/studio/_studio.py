@@ -139,7 +139,7 @@ class Studio:
             RequestError, UnknownEngineError, ModelError: It can't be painted, whatever the picture.
         """
         rule = request.rule
-        painter = self.painter(request)
+        painter = self.painter(request, rule)
         return _resolved(request, rule, painter, seed if request.seed in (None, -1) else draw_seed(request.seed))
 
     def notes_before(self, request: EditRequest) -> tuple[str, ...]:
@@ -156,12 +156,16 @@ class Studio:
         """The card of the engine that would paint a request. Raises as `notes_before`."""
         return self.painter(request).card
 
-    def painter(self, request: EditRequest) -> Painter:
+    def painter(self, request: EditRequest, rule: IntentRule | None = None) -> Painter:
         """What would paint a request: engine, model and options, chosen once for an edit. Raises as `notes_before`.
 
         A studio that paints elsewhere has another way to find it; everything else of an edit is the same.
+
+        Args:
+            request: The request.
+            rule: The rule of its intent, where it has been looked up.
         """
-        return choose(request, request.rule, self._pool, self.model)
+        return choose(request, rule or request.rule, self._pool, self.model)
 
     def prepare(
         self,
@@ -184,7 +188,7 @@ class Studio:
         if request.strict and opened.source.faults:
             raise PictureError(opened.source.faults[0], code="picture-damaged", field="image")
         rule = request.rule
-        painter = self.painter(request)
+        painter = self.painter(request, rule)
         if count > 1:
             request, painter = for_variations(request, painter)
         resolved = _resolved(request, rule, painter, draw_seed(request.seed))
