@@ -19,7 +19,7 @@ from overpaint.ledger import Ledger
 from overpaint.studio import Studio
 from overpaint.validation import raise_readable
 
-from . import compat, documentation, native
+from . import compat, documentation, editor, native
 from .browser import COOKIE, BrowserTokens
 from .canvas_work import CanvasWorker
 from .canvases import CanvasStore
@@ -41,15 +41,6 @@ if TYPE_CHECKING:
     from overpaint.batch.cluster import RayExecutor
 
 log = logging.getLogger("overpaint.server")
-
-_PAGE = f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>Overpaint</title>
-<h1>Overpaint</h1>
-<p>The server runs. Its API is described at <a href="/docs">/docs</a>, and for programs at
-<a href="{PREFIX}/openapi.json">{PREFIX}/openapi.json</a>.</p>
-</html>
-"""
-
 
 _USED = "<p>This link was used before, or is too old. The server gives a new one when it starts.</p>"
 
@@ -97,7 +88,7 @@ class Server:
         self.failure: OverpaintError | None = None
         self.inner = self._application()
         self.inner.add_api_route("/", self._page, include_in_schema=False)
-        open_paths = (f"{PREFIX}/health", *documentation.PATHS, *compat.open_paths(settings.apis))
+        open_paths = (f"{PREFIX}/health", *documentation.PATHS, *editor.PATHS, *compat.open_paths(settings.apis))
         self.app = Guard(
             self.inner,
             settings,
@@ -166,9 +157,9 @@ class Server:
         )
 
     async def _page(self, request: Request, token: str | None = None) -> Response:
-        """The first page. A token of its address becomes a cookie, and leaves the address."""
+        """The editor. A token of its address becomes a cookie, and leaves the address."""
         if token is None:
-            return HTMLResponse(_PAGE)
+            return editor.page(request)
         cookie = self.tokens.cookie(token)
         if cookie is None:
             log.warning("refused GET '/': token-used")
@@ -195,6 +186,7 @@ class Server:
         app.state.keyed = self.keys is not None
         app.include_router(native.router, prefix=PREFIX, responses=ERRORS)
         app.include_router(documentation.router)
+        app.include_router(editor.router)
         compat.include(app, self.settings.apis)
         app.add_exception_handler(OverpaintError, _overpaint_error)
         app.add_exception_handler(RequestValidationError, _invalid)
