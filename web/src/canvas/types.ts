@@ -32,7 +32,10 @@ export interface Margins {
   readonly bottom: number;
 }
 
-/** Where one looks: `zoom` CSS pixels a picture pixel (0.1 to 8), `centre` in picture coordinates at the host's middle. */
+/**
+ * Where one looks: `zoom` screen (device) pixels a picture pixel, 0.1 to 8 (less where fitting a large picture needs it), so that 1 shows
+ * each pixel as one pixel of the screen; `centre` in picture coordinates at the host's middle.
+ */
 export interface View {
   readonly zoom: number;
   readonly centre: Point;
