@@ -22,5 +22,6 @@ export default defineConfig({
     },
   },
   server: { proxy: { "/overpaint": "http://127.0.0.1:7860" } },
-  test: { include: ["src/**/*.test.ts", "tests/**/*.test.ts"] },
+  // Generous: tests also run beside other work.
+  test: { include: ["src/**/*.test.ts", "tests/**/*.test.ts"], testTimeout: 30_000 },
 } as Parameters<typeof defineConfig>[0]);

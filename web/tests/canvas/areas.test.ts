@@ -45,7 +45,7 @@ describe("areas", () => {
           if (values[i] !== (inside ? 255 : 0)) expect.fail(`${x}, ${y}: ${values[i]}`);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 
@@ -61,7 +61,7 @@ describe("areas", () => {
           expect(Math.abs(values[py * 330 + px]! - (hits * 255) / 256)).toBeLessThan(20);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 

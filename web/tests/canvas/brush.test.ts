@@ -42,7 +42,7 @@ describe("a brush's segment", () => {
         const to = same ? { ...other, radius: from.radius } : other;
         expect(largestDifference(paint(from, to, hardness), slowly(from, to, hardness))).toBeLessThanOrEqual(2);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
