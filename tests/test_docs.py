@@ -69,7 +69,7 @@ def test_the_readme_leads_to_every_page():
 
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("jq") is None, reason="needs curl and jq")
-def test_the_server_page_runs_against_a_server(folder, tmp_path):
+def test_the_server_page_runs_against_a_server(folder, tmp_path, capsys):
     page = (ROOT / "docs" / "server.md").read_text()
     script = "\n".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
     blocks = _blocks(ROOT / "docs" / "server.md")
@@ -97,3 +97,7 @@ def test_the_server_page_runs_against_a_server(folder, tmp_path):
         assert (exported.size, part.size, layers.size) == ((400, 300), (128, 128), (400, 300))
     with Session.open("harbour.overpaint") as session:
         assert session.branches == ("main", "bolder")
+    assert "changed-meanwhile" in capsys.readouterr().out
+    with Image.open("harbour.client.psd") as layers, Session.open("harbour.client.overpaint") as session:
+        assert layers.size == (400, 300)
+        assert ([step.number for step in session.steps], session.branches) == ([2, 1], ("main",))

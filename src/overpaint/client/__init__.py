@@ -5,12 +5,17 @@
 """
 
 from ._address import OpenConnectionWarning, ServerAddress, address_of
-from ._async_client import AsyncClient, AsyncJob
-from ._client import Client, RemoteJob, studio_at
+from ._async_client import AsyncClient
+from ._async_job import AsyncJob
+from ._async_session import AsyncSession
+from ._client import Client, studio_at
 from ._connection import WaitLimits
+from ._remote_job import RemoteJob
+from ._remote_session import RemoteSession
 from ._remote_studio import RemoteEngine, RemoteStudio
 from ._replies import FollowedEvent
 from ._served import ServedEdit
+from ._session_values import ServedFile, SessionListing, SessionSnapshot
 from ._values import (
     JobSnapshot,
     ResultFile,
@@ -25,19 +30,24 @@ from ._values import (
 __all__ = [
     "AsyncClient",
     "AsyncJob",
+    "AsyncSession",
     "Client",
     "FollowedEvent",
     "JobSnapshot",
     "OpenConnectionWarning",
     "RemoteEngine",
     "RemoteJob",
+    "RemoteSession",
     "RemoteStudio",
     "ResultFile",
     "SamplerNames",
     "ServedEdit",
+    "ServedFile",
     "ServerAddress",
     "ServerHealth",
     "ServerLoad",
+    "SessionListing",
+    "SessionSnapshot",
     "SessionTake",
     "UploadedMask",
     "UploadedPicture",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.errors import RequestError
+from overpaint.geometry import Size
 from overpaint.picture import Colour, Metadata, Picture, encode, from_array, open_picture
 from overpaint.request import EditRequest, raster_tables
 from overpaint.studio.inputs import EditArguments, InputRasters, gather
@@ -25,7 +26,7 @@ class AskedEdit:
     Attributes:
         rasters: The picture as opened here, and the mask and sketch that were given as values.
         request: The request, without those.
-        picture: The picture's file.
+        picture: The picture's file; None where a session has the picture.
         insert: The file of the picture to put in; None for none.
         carried: Files with the rasters that the request names by digest.
         table: The request as it is sent.
@@ -34,7 +35,7 @@ class AskedEdit:
 
     rasters: InputRasters
     request: EditRequest
-    picture: FileBody
+    picture: FileBody | None
     insert: FileBody | None
     carried: tuple[FileBody, ...]
     table: Mapping[str, Any] = field(repr=False)
@@ -43,12 +44,15 @@ class AskedEdit:
     @property
     def files(self) -> tuple[FileBody, ...]:
         """All files."""
-        return (self.picture, *(() if self.insert is None else (self.insert,)), *self.carried)
+        alone = (self.picture, self.insert)
+        return (*(one for one in alone if one is not None), *self.carried)
 
     @property
     def task(self) -> dict[str, Any]:
         """What a server is asked for."""
-        found: dict[str, Any] = {"picture": self.picture.sha256, "request": dict(self.table)}
+        found: dict[str, Any] = {"request": dict(self.table)}
+        if self.picture is not None:
+            found["picture"] = self.picture.sha256
         if self.insert is not None:
             found["insert"] = self.insert.sha256
         if self.carried:
@@ -72,6 +76,18 @@ def asked_edit(picture: Pictured, request: EditRequest | None, given: EditArgume
         PictureError, MaskError, RequestError: What came in can't be used.
     """
     opened = picture_of(picture)
+    asked = _asked(opened, request, given)
+    body, original = picture_body(picture, opened)
+    return replace(asked, picture=body, original=original)
+
+
+def asked_step(size: Size, request: EditRequest | None, given: EditArguments) -> AskedEdit:
+    """A step of a session, whose picture of this size is on the server. Arguments and errors as of `asked_edit`."""
+    return _asked(Picture(np.zeros((*size.shape, 1), np.uint8), None, Colour.GREY), request, given)
+
+
+def _asked(opened: Picture, request: EditRequest | None, given: EditArguments) -> AskedEdit:
+    """An edit without its picture's file."""
     given = given.copy()
     put_in: Picture | None = None
     if (insert := given.get("insert")) is not None:
@@ -87,8 +103,7 @@ def asked_edit(picture: Pictured, request: EditRequest | None, given: EditArgume
         file = FileBody(lossless(replace(from_array(raster), metadata=said)))
         sent = sent.model_copy(update={"insert": None})
     table = sent.to_mapping()
-    body, original = picture_body(picture, opened)
-    return AskedEdit(rasters, request, body, file, tuple(_carried(table, rasters)), table, original)
+    return AskedEdit(rasters, request, None, file, tuple(_carried(table, rasters)), table)
 
 
 def _carried(table: Mapping[str, Any], rasters: InputRasters) -> list[FileBody]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator
@@ -16,94 +17,13 @@ from overpaint.studio.inputs import EditArguments, MaskLike
 from overpaint.studio.inserts import Pictured
 
 from ._address import address_of
-from ._calls import AskedJob, Calls, opened, opened_mask
-from ._connection import Connection, WaitLimits
-from ._replies import FollowedEvent
+from ._async_job import AsyncJob
+from ._async_session import AsyncSession
+from ._calls import AskedJob, Calls, checked_id, opened, opened_mask
+from ._connection import Connection, FileBody, WaitLimits
 from ._served import ServedEdit
-from ._values import JobSnapshot, SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture
-
-
-class AsyncJob:
-    """A job of a server.
-
-    Attributes:
-        status: Where it stood when it was last asked for.
-    """
-
-    def __init__(self, calls: Calls, job: AskedJob) -> None:
-        """Made by a client."""
-        self._calls = calls
-        self._job = job
-
-    @property
-    def id(self) -> str:
-        """Its name on the server."""
-        return self._job.snapshot.id
-
-    @property
-    def status(self) -> JobSnapshot:
-        """Where it stood when it was last asked for."""
-        return self._job.snapshot
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id[:8]} {self.status.state}>"
-
-    def _now(self, snapshot: JobSnapshot) -> JobSnapshot:
-        self._job = AskedJob(snapshot, self._job.asked)
-        return snapshot
-
-    async def refresh(self) -> JobSnapshot:
-        """Where it stands now."""
-        return self._now(await self._calls.job(self.id))
-
-    async def wait(self, monitor: Monitor | None = None, *, timeout: float | None = None) -> JobSnapshot:
-        """Where it stands once it has ended, also through a restart of the server.
-
-        Args:
-            monitor: Gets progress, previews and notes, on a thread of its own; where it is cancelled, so is the job.
-            timeout: Seconds after which the wait ends, while the job goes on; None: as long as it takes.
-
-        Raises:
-            TimeoutError: It has not ended by then.
-            Cancelled: The monitor was cancelled.
-            ServerUnreachableError: The server is away for too long.
-        """
-        return self._now(await self._calls.wait(self.id, monitor, timeout))
-
-    def events(self, after: int = -1) -> AsyncIterator[FollowedEvent]:
-        """What happens to it, to its end; `after`: the number of the last event that is known."""
-        return self._calls.events(self.id, after)
-
-    async def result(self, number: int = 0, monitor: Monitor | None = None) -> ServedEdit:
-        """Its result, or one of its variations, once it is done.
-
-        Raises:
-            OverpaintError: It failed; the error is the server's.
-            Cancelled: It was cancelled.
-        """
-        self._now(await self._calls.ended(self.id, monitor))
-        return await self._calls.result(self._job, number)
-
-    async def results(self, monitor: Monitor | None = None) -> list[ServedEdit]:
-        """All its variations, once it is done. Raises as `result`."""
-        self._now(await self._calls.ended(self.id, monitor))
-        return [await self._calls.result(self._job, number) for number in range(len(self.status.results))]
-
-    async def cancel(self) -> JobSnapshot:
-        """Stop it: at once where it waits, at its next step where it runs."""
-        return self._now(await self._calls.cancel(self.id))
-
-    async def retry(self) -> JobSnapshot:
-        """Let it wait again, once it has failed or was cancelled. ConflictError otherwise."""
-        return self._now(await self._calls.retry(self.id))
-
-    async def move(self, place: int) -> JobSnapshot:
-        """Put it at a place among one's own waiting jobs, 0 for the first. ConflictError where it does not wait."""
-        return self._now(await self._calls.move(self.id, place))
-
-    async def delete(self) -> None:
-        """Have the server forget it, once it has ended. ConflictError otherwise."""
-        await self._calls.delete(self.id)
+from ._session_values import SessionListing, SessionSnapshot, session_file
+from ._values import SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture
 
 
 class AsyncClient:
@@ -349,3 +269,58 @@ class AsyncClient:
         job = await self._calls.painted(await self._calls.submit(picture, request, given, count=count), monitor)
         for number in range(len(job.snapshot.results)):
             yield await self._calls.result(job, number)
+
+    # ── sessions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def create_session(
+        self, picture: Pictured | UploadedPicture, name: str = "", *, audited: bool = False
+    ) -> AsyncSession:
+        """Begin a session with a picture, whose file is kept in it as it is.
+
+        Args:
+            picture: The picture; it is sent where the server does not have it.
+            name: For people.
+            audited: Whether everything that is done is kept in an audit log.
+
+        Raises:
+            PictureError: It can't be read.
+        """
+        kept = picture if isinstance(picture, UploadedPicture) else await self.upload(picture)
+        task = {"picture": kept.id, "name": name, "audited": audited}
+        return self._session(await self._connection.ask("POST", "/sessions", table=task, again=False))
+
+    async def upload_session(
+        self, file: str | os.PathLike[str] | bytes, name: str = "", *, audited: bool = False
+    ) -> AsyncSession:
+        """Have the server keep a whole session.
+
+        Args:
+            file: Its `.overpaint` file: the path, or the bytes.
+            name: For people; "" for that of its original.
+            audited: Whether what is done from now on is kept in an audit log.
+
+        Raises:
+            SessionError: It is none, or is damaged.
+        """
+        data = file if isinstance(file, bytes) else await asyncio.to_thread(session_file, file)
+        query = {"name": name, "audited": audited}
+        sent = self._connection.ask("POST", "/sessions/file", body=FileBody(data), params=query, again=False)
+        return self._session(await sent)
+
+    async def session(self, id: str, *, guarded: bool = False) -> AsyncSession:
+        """A session by its id. NotFoundError where there is no such.
+
+        Args:
+            id: Its id.
+            guarded: Whether its changes are made only where nothing else has changed it (see `AsyncSession`).
+        """
+        found = await self._connection.ask("GET", f"/sessions/{checked_id(id, 32)}")
+        return self._session(found, guarded=guarded)
+
+    async def sessions(self, limit: int = 100) -> list[SessionListing]:
+        """One's own sessions on the server, the newest first."""
+        found = await self._connection.ask("GET", "/sessions", params={"limit": limit})
+        return [SessionListing.of(one, self.address.url) for one in found]
+
+    def _session(self, table: Any, *, guarded: bool = False) -> AsyncSession:
+        return AsyncSession(self._calls, SessionSnapshot.of(table, self.address.url), guarded=guarded)

@@ -107,7 +107,7 @@ class Calls:
 
     async def picture(self, id: str) -> UploadedPicture:
         """What the server knows of a picture."""
-        return UploadedPicture.of(await self.connection.ask("GET", f"/pictures/{_id(id, 64)}"), self._url)
+        return UploadedPicture.of(await self.connection.ask("GET", f"/pictures/{checked_id(id, 64)}"), self._url)
 
     async def pictures(self, limit: int) -> list[UploadedPicture]:
         """The client's pictures, the newest first."""
@@ -116,12 +116,12 @@ class Calls:
 
     async def file(self, id: str, part: str = "file", **params: Any) -> bytes:
         """A picture's file, or what the server makes of it: "thumbnail", "overlay"."""
-        return (await self.connection.send("GET", f"/pictures/{_id(id, 64)}/{part}", params=params)).content
+        return (await self.connection.send("GET", f"/pictures/{checked_id(id, 64)}/{part}", params=params)).content
 
     async def delete_picture(self, id: str) -> None:
         """Remove a picture. One that is not there any more, after a reply was lost, counts as removed."""
         self._known.discard(id)
-        await self.connection.send("DELETE", f"/pictures/{_id(id, 64)}")
+        await self.connection.send("DELETE", f"/pictures/{checked_id(id, 64)}")
 
     async def make_mask(self, picture: Pictured | UploadedPicture, task: Mapping[str, Any]) -> UploadedMask:
         """A mask for a picture."""
@@ -146,30 +146,38 @@ class Calls:
             raise RequestError(f"the number of variations must be at least 1, not {count}")
         asked = await asyncio.to_thread(asked_edit, picture, request, given)
         try:
-            await self._keep_all(asked)
+            await self.keep_all(asked)
         except (InputError, MissingExtraError):
             if not asked.original:
                 raise
             asked = await asyncio.to_thread(asked.without_loss)  # what the server can't read, it gets as PNG
-            await self._keep_all(asked)
+            await self.keep_all(asked)
         task = {**asked.task, "count": count, "format": transport_format(asked.rasters.picture), "record": "embed"}
         name = key or secrets.token_hex(16)
         try:
             snapshot = await self.asked_for("/edits", task, name)
         except NotFoundError:  # a file was removed meanwhile
-            self._known.clear()
-            await self._keep_all(asked)
+            await self.keep_again(asked)
             snapshot = await self.asked_for("/edits", task, name)
         return AskedJob(snapshot, asked)
 
-    async def _keep_all(self, asked: AskedEdit) -> None:
+    async def keep_all(self, asked: AskedEdit) -> None:
+        """Have the server keep all files of an edit."""
         for body in asked.files:
             if await asyncio.to_thread(body.digest) not in self._known:
                 await self.upload(body)
 
-    async def asked_for(self, path: str, task: Mapping[str, Any], key: str) -> JobSnapshot:
+    async def keep_again(self, asked: AskedEdit) -> None:
+        """The same, whatever was uploaded before."""
+        self._known.clear()
+        await self.keep_all(asked)
+
+    async def asked_for(
+        self, path: str, task: Mapping[str, Any] | None, key: str, headers: Mapping[str, str] | None = None
+    ) -> JobSnapshot:
         """The job of a task. Where the caller is stopped meanwhile, so is the job."""
-        sending = asyncio.ensure_future(self.connection.ask("POST", path, table=task, headers={"idempotency-key": key}))
+        named = {**(headers or {}), "idempotency-key": key}
+        sending = asyncio.ensure_future(self.connection.ask("POST", path, table=task, headers=named))
         try:
             return JobSnapshot.of(await asyncio.shield(sending), self._url)
         except asyncio.CancelledError:
@@ -181,7 +189,7 @@ class Calls:
 
     async def job(self, id: str) -> JobSnapshot:
         """Where a job stands."""
-        return JobSnapshot.of(await self.connection.ask("GET", f"/edits/{_id(id, 32)}"), self._url)
+        return JobSnapshot.of(await self.connection.ask("GET", f"/edits/{checked_id(id, 32)}"), self._url)
 
     async def jobs(self, state: str | None, limit: int) -> list[JobSnapshot]:
         """The client's jobs, the newest first."""
@@ -190,21 +198,21 @@ class Calls:
 
     async def cancel(self, id: str) -> JobSnapshot:
         """Stop a job."""
-        return JobSnapshot.of(await self.connection.ask("POST", f"/edits/{_id(id, 32)}/cancel"), self._url)
+        return JobSnapshot.of(await self.connection.ask("POST", f"/edits/{checked_id(id, 32)}/cancel"), self._url)
 
     async def retry(self, id: str) -> JobSnapshot:
         """Let a job that failed or was cancelled wait again. Not sent twice: it may have failed again by then."""
-        found = await self.connection.ask("POST", f"/edits/{_id(id, 32)}/retry", again=False)
+        found = await self.connection.ask("POST", f"/edits/{checked_id(id, 32)}/retry", again=False)
         return JobSnapshot.of(found, self._url)
 
     async def move(self, id: str, place: int) -> JobSnapshot:
         """Put a waiting job at a place among the client's own."""
-        found = await self.connection.ask("POST", f"/edits/{_id(id, 32)}/move", table={"place": place})
+        found = await self.connection.ask("POST", f"/edits/{checked_id(id, 32)}/move", table={"place": place})
         return JobSnapshot.of(found, self._url)
 
     async def delete(self, id: str) -> None:
         """Forget a job that has ended."""
-        await self.connection.send("DELETE", f"/edits/{_id(id, 32)}")
+        await self.connection.send("DELETE", f"/edits/{checked_id(id, 32)}")
 
     async def give_up(self, id: str) -> None:
         """Stop a job that nobody waits for any more, if the server can be reached at once."""
@@ -224,7 +232,7 @@ class Calls:
 
     def events(self, id: str, after: int = -1) -> AsyncIterator[FollowedEvent]:
         """What happens to a job, to its end."""
-        return self.connection.events(f"/edits/{_id(id, 32)}/events", after)
+        return self.connection.events(f"/edits/{checked_id(id, 32)}/events", after)
 
     async def wait(self, id: str, monitor: Monitor | None = None, timeout: float | None = None) -> JobSnapshot:
         """Where a job stands once it has ended.
@@ -298,6 +306,9 @@ class Calls:
         snapshot = job.snapshot
         if snapshot.state != "done":
             raise ConflictError(f"the job is {snapshot.state}, and has no results yet", value=snapshot.id)
+        if snapshot.session is not None:
+            message = "the job is of a session: what it painted is a step there, as status.takes say"
+            raise RequestError(message, field="job", value=snapshot.id)
         served = snapshot.results[number]
         if job.asked is None:
             request, rasters = await self._inputs(snapshot)
@@ -350,7 +361,7 @@ def _places(marks: Mapping[str, Any]) -> Places:
     return Places(**given)
 
 
-def _id(id: str, length: int) -> str:
+def checked_id(id: str, length: int) -> str:
     """An id, which becomes a part of a path."""
     if len(id) != length or not set(id) <= set("0123456789abcdef"):
         raise RequestError(f"{id[:80]!r} is no id of a server", field="id", value=id)

@@ -17,71 +17,16 @@ from overpaint.studio.inputs import EditArguments, MaskLike
 from overpaint.studio.inserts import Pictured
 from overpaint.studio.many import many
 
-from ._async_client import AsyncClient, AsyncJob
+from ._async_client import AsyncClient
 from ._canvases import CanvasCalls
 from ._connection import WaitLimits
 from ._loop import LoopThread
+from ._remote_job import RemoteJob
+from ._remote_session import RemoteSession
 from ._remote_studio import RemoteStudio
-from ._replies import FollowedEvent
 from ._served import ServedEdit
-from ._values import JobSnapshot, SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture
-
-
-class RemoteJob:
-    """A job of a server. Thread-safe. `AsyncJob` describes the methods."""
-
-    def __init__(self, job: AsyncJob, loop: LoopThread) -> None:
-        """Made by a client."""
-        self._job, self._loop = job, loop
-
-    @property
-    def id(self) -> str:
-        """Its name on the server."""
-        return self._job.id
-
-    @property
-    def status(self) -> JobSnapshot:
-        """Where it stood when it was last asked for."""
-        return self._job.status
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id[:8]} {self.status.state}>"
-
-    def refresh(self) -> JobSnapshot:
-        """Where it stands now."""
-        return self._loop.run(self._job.refresh())
-
-    def wait(self, monitor: Monitor | None = None, *, timeout: float | None = None) -> JobSnapshot:
-        """Where it stands once it has ended, also through a restart of the server. See `AsyncJob.wait`."""
-        return self._loop.run(self._job.wait(monitor, timeout=timeout))
-
-    def events(self, after: int = -1) -> Iterator[FollowedEvent]:
-        """What happens to it, to its end; `after`: the number of the last event that is known."""
-        return self._loop.each(self._job.events(after))
-
-    def result(self, number: int = 0, monitor: Monitor | None = None) -> ServedEdit:
-        """Its result, or one of its variations, once it is done. See `AsyncJob.result`."""
-        return self._loop.run(self._job.result(number, monitor))
-
-    def results(self, monitor: Monitor | None = None) -> list[ServedEdit]:
-        """All its variations, once it is done. Raises as `result`."""
-        return self._loop.run(self._job.results(monitor))
-
-    def cancel(self) -> JobSnapshot:
-        """Stop it: at once where it waits, at its next step where it runs."""
-        return self._loop.run(self._job.cancel())
-
-    def retry(self) -> JobSnapshot:
-        """Let it wait again, once it has failed or was cancelled. ConflictError otherwise."""
-        return self._loop.run(self._job.retry())
-
-    def move(self, place: int) -> JobSnapshot:
-        """Put it at a place among one's own waiting jobs, 0 for the first. ConflictError where it does not wait."""
-        return self._loop.run(self._job.move(place))
-
-    def delete(self) -> None:
-        """Have the server forget it, once it has ended. ConflictError otherwise."""
-        self._loop.run(self._job.delete())
+from ._session_values import SessionListing
+from ._values import SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture
 
 
 class Client:
@@ -289,6 +234,30 @@ class Client:
             ahead: How many the server has at once.
         """
         return many(self.edit, edits, request, ahead, given)
+
+    # ── sessions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def create_session(
+        self, picture: Pictured | UploadedPicture, name: str = "", *, audited: bool = False
+    ) -> RemoteSession:
+        """Begin a session with a picture. See `AsyncClient.create_session`."""
+        begun = self._loop.run(self._client.create_session(picture, name, audited=audited))
+        return RemoteSession(begun, self._loop)
+
+    def upload_session(
+        self, file: str | os.PathLike[str] | bytes, name: str = "", *, audited: bool = False
+    ) -> RemoteSession:
+        """Have the server keep a whole session. See `AsyncClient.upload_session`."""
+        kept = self._loop.run(self._client.upload_session(file, name, audited=audited))
+        return RemoteSession(kept, self._loop)
+
+    def session(self, id: str, *, guarded: bool = False) -> RemoteSession:
+        """A session by its id. NotFoundError where there is no such. See `AsyncClient.session`."""
+        return RemoteSession(self._loop.run(self._client.session(id, guarded=guarded)), self._loop)
+
+    def sessions(self, limit: int = 100) -> list[SessionListing]:
+        """One's own sessions on the server, the newest first."""
+        return self._loop.run(self._client.sessions(limit))
 
 
 def studio_at(

@@ -11,6 +11,7 @@ from typing import Any
 
 from overpaint import errors
 from overpaint.errors import NotAllowedError, OverpaintError, ServerError, TooManyJobsError
+from overpaint.validation import Problem, SettingError
 
 _LONGEST = 1000
 """Characters of a message that are kept of what is no error of ours."""
@@ -27,6 +28,9 @@ _BY_STATUS: Mapping[int, type[OverpaintError]] = {
 
 FINAL = frozenset({"done", "failed", "cancelled"})
 """Kinds of the last event of a job."""
+
+_LAST = FINAL | {"deleted"}
+"""Of a job or a session."""
 
 
 def _classes(root: type[OverpaintError]) -> Iterator[type[OverpaintError]]:
@@ -45,13 +49,17 @@ def error_from(table: Mapping[str, Any], status: int = 0) -> OverpaintError:
     known = {one.__name__: one for one in _classes(OverpaintError)}
     kind = known.get(str(table.get("kind", "")), _BY_STATUS.get(status, ServerError))
     hint, name = table.get("hint"), table.get("field")
-    found = kind(
+    found = kind.__new__(kind)  # some classes are made of other parts
+    OverpaintError.__init__(
+        found,
         str(table.get("message") or "the server failed"),
         code=str(table["code"]) if table.get("code") else None,
         field=None if name is None else str(name),
         value=table.get("value"),
         hint="" if hint is None else str(hint),
     )
+    if isinstance(found, SettingError):
+        found.problems = (Problem(found.field, found.value, found.message),)
     if isinstance(found, ServerError) and status:
         found.status = status
     return found
@@ -106,11 +114,12 @@ def waits_for(headers: Mapping[str, str]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class FollowedEvent:
-    """Something that happened to a job.
+    """Something that happened to a job, or to a session.
 
     Attributes:
         number: Higher than that of every event before.
-        kind: "queued", "started", "loading", "note", "progress", "preview", "done", "failed" or "cancelled".
+        kind: Of a job "queued", "started", "loading", "note", "progress", "preview", "done", "failed" or "cancelled";
+            of a session "changed", "job", "renamed" or "deleted".
         data: What it says: {"step": 3, "steps": 20}, say.
     """
 
@@ -120,8 +129,8 @@ class FollowedEvent:
 
     @property
     def last(self) -> bool:
-        """Whether nothing more happens to the job."""
-        return self.kind in FINAL
+        """Whether nothing more happens to it."""
+        return self.kind in _LAST
 
 
 class EventLines:

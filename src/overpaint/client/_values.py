@@ -12,11 +12,12 @@ from overpaint.geometry import Box, Size
 from ._replies import FINAL, error_from, foreign
 
 
-def _plain(table: Any) -> dict[str, Any]:
+def plain(table: Any) -> dict[str, Any]:
+    """A table of a reply, whose lists are tuples."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in dict(table).items()}
 
 
-class _Answer:
+class ServerAnswer:
     """A value that a server's table has the fields of."""
 
     __slots__ = ()
@@ -33,11 +34,11 @@ class _Answer:
 
     @classmethod
     def _parts(cls, table: Any) -> dict[str, Any]:
-        return _plain(table)
+        return plain(table)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UploadedPicture(_Answer):
+class UploadedPicture(ServerAnswer):
     """A picture that a server keeps.
 
     Attributes:
@@ -81,12 +82,12 @@ class UploadedMask(UploadedPicture):
 
     @classmethod
     def _parts(cls, table: Any) -> dict[str, Any]:
-        found = _plain(table)
+        found = plain(table)
         return {**found, "bounds": Box(*found["bounds"])}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResultFile(_Answer):
+class ResultFile(ServerAnswer):
     """A result of a job, which is a picture that the server keeps.
 
     Attributes:
@@ -118,7 +119,7 @@ class ResultFile(_Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionTake(_Answer):
+class SessionTake(ServerAnswer):
     """A result of a job on a session: a take of one of its steps.
 
     Attributes:
@@ -142,7 +143,7 @@ class SessionTake(_Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobSnapshot(_Answer):
+class JobSnapshot(ServerAnswer):
     """Where a job stands, or stood when it was last asked for.
 
     Attributes:
@@ -184,7 +185,7 @@ class JobSnapshot(_Answer):
 
     @classmethod
     def _parts(cls, table: Any) -> dict[str, Any]:
-        found = _plain(table)
+        found = plain(table)
         error = found.get("error")
         given = found.get("results", ())
         return {
@@ -197,7 +198,7 @@ class JobSnapshot(_Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerHealth(_Answer):
+class ServerHealth(ServerAnswer):
     """That a server answers.
 
     Attributes:
@@ -210,7 +211,7 @@ class ServerHealth(_Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServerLoad(_Answer):
+class ServerLoad(ServerAnswer):
     """What a server does for this client now.
 
     Attributes:
@@ -225,7 +226,7 @@ class ServerLoad(_Answer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SamplerNames(_Answer):
+class SamplerNames(ServerAnswer):
     """The names of samplers and schedulers that a server's engines know."""
 
     samplers: tuple[str, ...]
