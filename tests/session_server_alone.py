@@ -1,7 +1,8 @@
-"""A server with real engines in a process of its own: `python tests/session_server_alone.py FOLDER SECONDS`.
+"""A server with real engines in a process of its own: `python tests/session_server_alone.py FOLDER SECONDS [ENDING]`.
 
 It waits for so many seconds at the end of each painting, before the step is written, and the file FOLDER/painted.txt
-gets a line for each.
+gets a line for each. With an ENDING it ends without a word "before" or "after" the first step is written, once the file
+FOLDER/go is there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from overpaint.server import Server, ServerSettings, serve
+from overpaint.server.sessions import SessionPool
 from overpaint.studio import Edited, Studio
 
 
@@ -31,8 +33,24 @@ class Slow(Studio):
         return edited
 
 
-def main(folder: str, seconds: str) -> None:
+def end_at(ending: str, go: Path) -> None:
+    """Let the process end where a step is written."""
+    land = SessionPool.land
+
+    def landing(*given: Any) -> Any:
+        if ending == "after":
+            land(*given)
+        while not go.exists():
+            time.sleep(0.01)
+        os._exit(9)
+
+    SessionPool.land = landing  # type: ignore[method-assign]
+
+
+def main(folder: str, seconds: str, ending: str = "") -> None:
     place = Path(folder)
+    if ending:
+        end_at(ending, place / "go")
     with Slow(threads=1) as studio:
         studio.folder, studio.seconds = place, float(seconds)
         server = Server(ServerSettings(data=place / "data", port=0, lanes=2), studio)

@@ -62,6 +62,9 @@ class StandIn:
         on_result(RESULT)
         return [RESULT]
 
+    def written(self, owner: str, task: EditTask, job: str) -> tuple[list[dict[str, Any]], bool]:
+        return [], False
+
 
 @pytest.fixture
 def worker() -> StandIn:

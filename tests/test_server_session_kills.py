@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,13 +21,17 @@ import pytest
 from overpaint import Mask, Session
 from overpaint.server import PREFIX
 from overpaint.server.sessions.landing import Landing, landed_by, note_landing
+from servers import running
 from test_server_native import photo, upload
 
 
 @contextlib.contextmanager
-def alone(folder: Path, seconds: float = 0.0) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
+def alone(
+    folder: Path, seconds: float = 0.0, ending: str = ""
+) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
     """A server in a process of its own, which is killed at the end."""
-    command = [sys.executable, str(Path(__file__).with_name("session_server_alone.py")), str(folder), str(seconds)]
+    script = str(Path(__file__).with_name("session_server_alone.py"))
+    command = [sys.executable, script, str(folder), str(seconds), ending]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "no_proxy": "*"})
     try:
         assert process.stdout is not None
@@ -128,3 +134,82 @@ def test_a_job_finds_what_it_has_written_and_nothing_else(tmp_path):
         assert [action.number for action in landed_by(noted, "j1", session)] == [1]
         noted.write_bytes(b"{ cut off")
         assert landed_by(noted, "j1", session) == []
+
+
+def begun_three_times(folder: Path, job: str) -> None:
+    """As a ledger is whose server was killed while it did the job for the third time."""
+    with contextlib.closing(sqlite3.connect(folder / "jobs.sqlite", isolation_level=None)) as database:
+        changed = database.execute(
+            "UPDATE job SET state = 'leased', attempts = 3, token = 't', owner = 'server', until = 1e12, "
+            "result = NULL, line = NULL, detail = NULL WHERE id = ?",
+            (job,),
+        )
+        assert changed.rowcount == 1
+
+
+def test_a_job_that_is_given_up_is_done_where_its_step_was_written(tmp_path):
+    named = {"idempotency-key": "mine"}
+    body = {"request": {"intent": "remove", "engine": "telea"}, "marks": {"box": ["8,8,20,20"]}}
+    with running(tmp_path) as server, server.client() as client:
+        id = client.post("/sessions", json={"picture": upload(client, photo())}).json()["id"]
+        written = client.post(f"/sessions/{id}/edits", json=body, headers=named).json()["id"]
+        until(lambda: state(client, written) == "done")
+        lost = ask(client, id, "30,8,44,20")
+        until(lambda: state(client, lost) == "done")
+        client.patch(f"/sessions/{id}/steps/1", json={"visible": False})
+        painted = [client.get(f"/edits/{job}").json()["results"][0] for job in (written, lost)]
+        client.post(f"/sessions/{id}/undo", json={"count": 2})  # the second step, before it is forgotten below
+    (noted,) = (tmp_path / "sessions").glob("*/*.landed.json")
+    kept = [one for one in json.loads(noted.read_bytes()) if one["job"] == written]
+    noted.write_text(json.dumps(kept))
+    for job in (written, lost):
+        begun_three_times(tmp_path, job)
+    with running(tmp_path) as server, server.client() as client:
+        found = client.get(f"/edits/{written}").json()
+        assert (found["state"], found["error"]) == ("done", None)
+        assert [(one["step"], one["take"]) for one in found["results"]] == [(painted[0]["step"], painted[0]["take"])]
+        given_up = client.get(f"/edits/{lost}").json()
+        assert (given_up["state"], given_up["error"]["code"], given_up["results"]) == ("failed", "worker-lost", [])
+        again = client.post(f"/sessions/{id}/edits", json=body, headers=named)
+        assert again.json()["id"] == written, "the same request is not painted a second time"
+        assert len(client.get(f"/sessions/{id}").json()["steps"]) == 1
+
+
+def test_stale_steps_that_were_given_up_are_done_where_none_is_stale_any_more(tmp_path):
+    with running(tmp_path) as server, server.client() as client:
+        id = client.post("/sessions", json={"picture": upload(client, photo())}).json()["id"]
+        for box in ("8,8,20,20", "14,14,30,30", "24,24,38,38"):
+            job = ask(client, id, box)
+            until(lambda job=job: state(client, job) == "done")
+        client.patch(f"/sessions/{id}/steps/1", json={"visible": False})
+        again = client.post(f"/sessions/{id}/rerun").json()["id"]
+        until(lambda: state(client, again) == "done")
+        steps = [one["step"] for one in client.get(f"/edits/{again}").json()["results"]]
+        assert steps
+    begun_three_times(tmp_path, again)
+    with running(tmp_path) as server, server.client() as client:
+        found = client.get(f"/edits/{again}").json()
+        assert (found["state"], [one["step"] for one in found["results"]]) == ("done", steps)
+        client.patch(f"/sessions/{id}/steps/1", json={"visible": True})  # some are stale again
+    begun_three_times(tmp_path, again)
+    with running(tmp_path) as server, server.client() as client:
+        found = client.get(f"/edits/{again}").json()
+        assert (found["state"], found["error"]["code"]) == ("failed", "worker-lost")
+        assert [one["step"] for one in found["results"]] == steps, "what it did is not hidden"
+
+
+@pytest.mark.slow
+def test_a_server_that_ends_after_each_step_is_written_gives_up_no_job(tmp_path):
+    """Killed twice before the step is written, and once between that and the end of the job."""
+    job = id = ""
+    for ending in ("before", "before", "after"):
+        with alone(tmp_path, 0.0, ending) as (server, client):
+            if not id:
+                id = client.post("/sessions", json={"picture": upload(client, photo())}).json()["id"]
+                job = ask(client, id, "8,8,20,20")
+                (tmp_path / "go").touch()
+            assert server.wait(60) == 9
+    with alone(tmp_path) as (_, client):
+        found = client.get(f"/edits/{job}").json()
+        assert (found["state"], found["attempts"], [one["step"] for one in found["results"]]) == ("done", 3, [1])
+        assert len(client.get(f"/sessions/{id}").json()["steps"]) == 1

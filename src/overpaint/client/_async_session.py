@@ -416,7 +416,7 @@ class AsyncSession:
         return ServedFile(reply.content, "overpaint")
 
     async def audit_log(self) -> ServedFile:
-        """Its audit log, which `overpaint audit verify` checks. NotFoundError where it has none."""
+        """Its audit log, which `overpaint.audit.verify` checks. NotFoundError where it has none."""
         reply = await self._calls.connection.send("GET", self._at("/audit"))
         return ServedFile(reply.content, "jsonl")
 

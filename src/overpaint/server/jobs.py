@@ -426,20 +426,33 @@ class EditQueue:
                 self._ledger.forget([job.id])
                 continue
             self._jobs.add(job)
+            if job.idempotency is not None:
+                self._keys[job.owner, job.idempotency] = job.id
             if not job.ended and entry.attempts >= _ATTEMPTS:
                 lease = self._ledger.claim(_OWNER, _LEASE, job.id)
                 if lease is not None:
-                    message = f"it was begun {entry.attempts} times, and each time the server ended"
-                    self._end(job, lease, "failed", error=EngineError(message, code="worker-lost"))
+                    self._give_up(job, lease, entry.attempts)
                 continue
-            if job.idempotency is not None:
-                self._keys[job.owner, job.idempotency] = job.id
             if job.ended:
                 kind: Any = job.state
                 job.events.add(kind, **({"error": job.error} if job.error else {}), results=job.results)
             else:
                 self._name(job, entry.key)
                 self._wait(job)
+
+    def _give_up(self, job: EditJob, lease: LedgerEntry, attempts: int) -> None:
+        """End a job that was begun too often. What it had written into a session by then is its result."""
+        results: list[dict[str, Any]] = []
+        whole = False
+        try:
+            results, whole = self._worker.written(job.owner, job.task, job.id)
+        except OverpaintError as error:  # the session is gone, say
+            log.warning("what the job %s has written can't be read: %s", job.id, error.code)
+        if whole:
+            self._end(job, lease, "done", results)
+            return
+        message = f"it was begun {attempts} times, and each time the server ended"
+        self._end(job, lease, "failed", results, EngineError(message, code="worker-lost"))
 
     def _in_order(self, stored: list[tuple[EditJob, LedgerEntry]]) -> list[tuple[EditJob, LedgerEntry]]:
         """The jobs, of each client in the order that was written down last, and those that came later behind them."""

@@ -82,6 +82,10 @@ class JobWorker(Protocol):
         """See `TaskWorker`; `job` is the id of the job, by which what was done before a crash is found."""
         ...
 
+    def written(self, owner: str, task: Any, job: str) -> tuple[Results, bool]:
+        """What a job had written down before the server ended, and whether that is all that it was to do."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MadeResult:

@@ -75,6 +75,14 @@ class SessionWorker:
             raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
         return found
 
+    def written(self, owner: str, task: SessionTask, job: str) -> tuple[Results, bool]:
+        """See `JobWorker`. Of stale steps it is all where none that shows is stale any more."""
+        found = self._before(owner, task, job)
+        if task.again != "stale":
+            return found, bool(found)
+        left = self._pool.read(owner, task.session, lambda session: [one for one in session.steps if one.stale])
+        return found, bool(found) and not any(step.visible for step in left)
+
     def _before(self, owner: str, task: SessionTask, job: str) -> Results:
         """Results of steps that are there since before a crash."""
         found: Results = []
@@ -183,6 +191,10 @@ class TaskWorkers:
         if isinstance(task, SessionTask):
             return self._sessions.do(owner, task, monitor, on_result, temporary=temporary, job=job)
         return self._painter(task).do(owner, task, monitor, on_result, temporary=temporary)
+
+    def written(self, owner: str, task: ServerTask, job: str) -> tuple[Results, bool]:
+        """See `JobWorker`. Other results than those of sessions count once they are in the ledger."""
+        return self._sessions.written(owner, task, job) if isinstance(task, SessionTask) else ([], False)
 
     def _painter(self, task: EditTask | CanvasTask) -> TaskWorker:
         return self._edits if isinstance(task, EditTask) else self._canvases
