@@ -1,6 +1,17 @@
 import { render } from "preact";
 
-import "./editor.css";
+import "./ui/editor.css";
+import { startFrames } from "./state/frames";
+import { startPrefs } from "./state/prefs";
+import { startListening } from "./state/session";
+import { startWish } from "./state/wish";
+import { App } from "./ui/App";
+import { startKeys } from "./ui/keys";
 
+startPrefs();
+startWish();
+startListening();
+startKeys();
+startFrames();
 const place = document.getElementById("app");
-if (place) render(<h1>Overpaint</h1>, place);
+if (place) render(<App />, place);

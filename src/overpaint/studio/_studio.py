@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, Unpack
 from overpaint import pocket
 from overpaint.engines import Engine, EngineCard, Monitor
 from overpaint.errors import PictureError, RequestError
+from overpaint.frame import Region
 from overpaint.request import EditRequest, IntentRule, ResolvedRequest, draw_seed
 
 from ._edited import Edited
@@ -19,7 +20,16 @@ from .inserts import Pictured, picture_of
 from .many import Edit, EditFailure, many
 from .resolve import resolve
 from .scene import make_scene
-from .steps import Clock, PaintedCanvases, PreparedEdit, check_known, finish, make_canvases, paint_edits
+from .steps import (
+    Clock,
+    PaintedCanvases,
+    PreparedEdit,
+    check_known,
+    finish,
+    make_canvases,
+    paint_edits,
+    planned_regions,
+)
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -197,6 +207,21 @@ class Studio:
         check_known(scene, canvases, painter.card)
         clock.lap("prepare")
         return PreparedEdit(rasters, request, resolved, painter, scene, canvases, clock.laps)
+
+    def regions(
+        self, picture: Pictured, request: EditRequest | None = None, **given: Unpack[EditArguments]
+    ) -> tuple[Region, ...]:
+        """What an edit would see and may change, without painting: a region for each frame, in pixels of the result.
+
+        Args:
+            picture, request, **given: As for `edit`, errors as well.
+        """
+        opened = picture_of(picture)
+        request, rasters = gather(opened, request, given)
+        rule = request.rule
+        painter = self.painter(request, rule)
+        resolved = _resolved(request, rule, painter, draw_seed(request.seed))
+        return planned_regions(make_scene(request, rasters, rule, painter.card), resolved, painter.card)
 
     def paint(self, prepared: PreparedEdit, monitor: Monitor | None = None) -> PaintedCanvases:
         """The second step: the engine paints. Several threads may call this at once; the engine gets all canvases.

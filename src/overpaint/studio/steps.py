@@ -105,7 +105,7 @@ def make_canvases(scene: EditScene, resolved: ResolvedRequest, painter: Painter)
     sampling = resolved.sampling
     return tuple(
         make_canvas(scene, region, painter, seed=((resolved.seed or 0) + k) & MOST_SEED, sampling=sampling)
-        for k, region in enumerate(_plan(scene, resolved, painter.card))
+        for k, region in enumerate(planned_regions(scene, resolved, painter.card))
     )
 
 
@@ -235,7 +235,8 @@ def _source_type(prepared: PreparedEdit) -> SourceType:
     return type_of_edit(learned=learned, puts_in=puts_in, generative=prepared.rasters.insert_generative)
 
 
-def _plan(scene: EditScene, resolved: ResolvedRequest, card: EngineCard) -> tuple[Region, ...]:
+def planned_regions(scene: EditScene, resolved: ResolvedRequest, card: EngineCard) -> tuple[Region, ...]:
+    """The regions that are painted, each with its frame and its masks, in pixels of the scene's picture."""
     factor = {"near": 0.5, "wide": 1.0, "whole": 1.0}[resolved.context]
     return plan(
         scene.mask,

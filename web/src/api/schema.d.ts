@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 667aed68fc6a80180b26542969abb14ba7ec07737fd14e8a5c6ae33bebd6d905
+// Made by npm run api from the description with the SHA-256 9d43f64045b095c1d7dbf4e39d4d3d0b7d864843b92fefd35c8e1dd7053c43f7
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -736,6 +736,26 @@ export interface paths {
          * @description Keep the present picture as a stored one, which other edits and sessions can begin with.
          */
         post: operations["sessions-flatten"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overpaint/v1/sessions/{id}/frames": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Frames
+         * @description What an edit would see and may change, without painting it. Everything of the task counts as for the edit.
+         */
+        post: operations["sessions-frames"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1696,6 +1716,63 @@ export interface components {
             error: components["schemas"]["ErrorParts"];
         };
         /**
+         * FrameFacts
+         * @description A region that an edit would paint, in pixels of the present picture; an edit that expands it goes beyond.
+         */
+        FrameFacts: {
+            /**
+             * Box
+             * @description the box beyond which nothing changes
+             */
+            box: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /**
+             * Feather
+             * @description how wide the fade to the old pixels is
+             */
+            feather: number;
+            /**
+             * Frame
+             * @description left, top, right, bottom of what the engine sees
+             */
+            frame: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /**
+             * Grow
+             * @description how far repainting goes beyond the mask, in pixels
+             */
+            grow: number;
+            /**
+             * Parts
+             * @description how many connected parts of the mask it has
+             */
+            parts: number;
+            /**
+             * Reach
+             * @description outlines of all that may change: points x, y each
+             */
+            reach: [
+                number,
+                number
+            ][][];
+            /**
+             * Working
+             * @description width and height at which the engine sees it
+             */
+            working: [
+                number,
+                number
+            ];
+        };
+        /**
          * FullPart
          * @description The whole picture.
          */
@@ -2434,6 +2511,13 @@ export interface components {
              * @description the SHA-256 of the original's file
              */
             original: string;
+            /** Original Height */
+            original_height: number;
+            /**
+             * Original Width
+             * @description of the original, as displayed
+             */
+            original_width: number;
             /**
              * Picture
              * @description a digest that changes with the present picture
@@ -4569,6 +4653,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StoredPicture"];
+                };
+            };
+            /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Failed: 503 for now (memory, disk), 500 for a fault of the server */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    "sessions-frames": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the session's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FrameFacts"][];
                 };
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */

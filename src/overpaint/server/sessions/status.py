@@ -55,6 +55,8 @@ class SessionStatus(BaseModel):
     height: int
     left: int = Field(description="where the present picture begins, in pixels of the original; 0 unless it has grown")
     top: int
+    original_width: int = Field(description="of the original, as displayed")
+    original_height: int
     original: str = Field(description="the SHA-256 of the original's file")
     picture: str = Field(description="a digest that changes with the present picture")
     branch: str
@@ -80,6 +82,8 @@ class SessionStatus(BaseModel):
             height=canvas.size.height,
             left=canvas.left,
             top=canvas.top,
+            original_width=session.head.original.width,
+            original_height=session.head.original.height,
             original=session.head.original.sha256,
             picture=session.look,
             branch=session.branch,

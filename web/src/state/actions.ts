@@ -1,0 +1,245 @@
+// What buttons and keys do.
+import { signal } from "@preact/signals";
+
+import { api, bytes, type Schemas, type StepEdit } from "../api/client";
+import { filled, texts } from "../text";
+import { canvas, compareMode, restore, restoring } from "./canvas";
+import { jobs, put } from "./jobs";
+import { attempt, notify, say } from "./notices";
+import { keep, kept } from "./prefs";
+import { adopt, chosenStep, session, shownStep } from "./session";
+import { boxOf, takePath } from "./tiles";
+import { insert, margins, requestOf, wish } from "./wish";
+
+export const asking = signal(false);
+/** The take that is looked at, and not applied. */
+export const previewed = signal<{ step: number; take: number } | null>(null);
+
+/** Takes that a person put aside, as "SESSION:STEP:TAKE". They stay in the session. */
+export const discarded = signal<ReadonlySet<string>>(new Set(kept<string[]>("discarded") ?? []));
+
+/** Masks of a role that mark something, as stored pictures. */
+async function uploaded(role: string): Promise<string[]> {
+  const made = canvas.value;
+  if (!made) return [];
+  const ids: string[] = [];
+  for (const mask of made.masks) {
+    const counts = role === "repaint" ? mask.id === askedMask() : mask.role === role;
+    if (!counts || made.isEmpty(mask.id)) continue;
+    ids.push((await api.upload(new Blob([await made.exportMask(mask.id)]))).id);
+  }
+  return ids;
+}
+
+/** The mask that says where to repaint: the active one, or the first of that role where the active one has another. */
+export function askedMask(): string | null {
+  const made = canvas.value;
+  if (!made) return null;
+  const active = made.masks.find((one) => one.id === made.activeMask);
+  return (active?.role === "repaint" ? active : made.masks.find((one) => one.role === "repaint"))?.id ?? null;
+}
+
+/** Why nothing can be asked for just now, in words; null where it can. */
+export function missing(): string | null {
+  const made = canvas.value;
+  const words = texts.value.wish;
+  if (!made || !session.value) return words.noPicture;
+  const { intent, prompt, settings } = wish.value;
+  const id = askedMask();
+  if (intent === "expand") return margins.value.some((one) => one > 0) ? null : words.noMargins;
+  if (intent !== "custom" && (id === null || made.isEmpty(id))) return intent === "background" ? words.noSubject : words.noMask;
+  const options = (settings.options as Record<string, unknown> | undefined) ?? {};
+  const source = prompt.trim() || insert.value || Object.keys(options).length > 0;
+  if (["replace", "add", "recolor", "background"].includes(intent) && !source) return words.noPrompt;
+  return null;
+}
+
+/** The task as the server takes it, with everything uploaded that it names. */
+export async function task(): Promise<StepEdit> {
+  const found: StepEdit = { request: requestOf(wish.value), count: wish.value.count };
+  if (wish.value.intent !== "expand") {
+    const marks = await uploaded("repaint");
+    if (marks.length) found.marks = { mask: marks, channel: "luminance" };
+  }
+  const avoid = await uploaded("avoid");
+  if (avoid.length) found.avoid = { mask: avoid, channel: "luminance" };
+  const made = canvas.value;
+  if (made && !made.sketchEmpty) found.sketch = (await api.upload(new Blob([await made.exportSketch()]))).id;
+  if (insert.value) found.insert = insert.value.id;
+  return found;
+}
+
+/** Ask for what the wish says. Sent again after a lost connection it is the same job. */
+export async function ask(): Promise<void> {
+  const now = session.value;
+  const why = missing();
+  if (!now || asking.value) return;
+  if (why) {
+    notify("info", why);
+    say(why);
+    return;
+  }
+  asking.value = true;
+  try {
+    await attempt(async () => {
+      unpreview();
+      if (restoring.value) restore(null);
+      put(await api.edit(now.id, await task(), crypto.randomUUID()));
+      chosenStep.value = null;
+      say(texts.value.jobs.asked);
+    });
+  } finally {
+    asking.value = false;
+  }
+}
+
+/** Paint a step again with new seeds: its takes stay, and new ones come. */
+export async function moreLikeThis(step: number): Promise<void> {
+  const now = session.value;
+  if (!now) return;
+  chosenStep.value = step;
+  const task: Schemas["StepRerun"] = { request: { seed: -1 }, count: Math.max(2, wish.value.count) };
+  await attempt(async () => put(await api.rerun(now.id, step, task, crypto.randomUUID())));
+}
+
+export async function rerun(step: number): Promise<void> {
+  const now = session.value;
+  if (now) await attempt(async () => put(await api.rerun(now.id, step, {}, crypto.randomUUID())));
+}
+
+export async function rerunStale(): Promise<void> {
+  const now = session.value;
+  if (now) await attempt(async () => put(await api.rerunStale(now.id)));
+}
+
+/** Change a step; where another page changed the session meanwhile, nothing is done and it is said. */
+export async function change(step: number, what: Schemas["StepChange"]): Promise<boolean> {
+  const now = session.value;
+  if (!now) return false;
+  return (await attempt(async () => (adopt(await api.change(now.id, step, what, now.version)), true))) ?? false;
+}
+
+let latest = 0;
+
+/** Look at a take on the picture without applying it. */
+export async function preview(step: number, take: number): Promise<void> {
+  const now = session.value;
+  const made = canvas.value;
+  const found = now?.steps.find((one) => one.number === step);
+  if (!now || !made || !found) return;
+  const turn = ++latest;
+  if (found.take === take && found.visible) {
+    unpreview();
+    return;
+  }
+  previewed.value = { step, take };
+  await attempt(async () => {
+    const box = boxOf(now, found.box);
+    const side = Math.min(4096, Math.max(box.right - box.left, box.bottom - box.top, 16));
+    const reply = await bytes(takePath(now, step, take, box, side, "png"));
+    const bitmap = await createImageBitmap(await reply.blob());
+    if (turn === latest) made.setPreview({ bitmap, box });
+  });
+}
+
+export function unpreview(): void {
+  latest++;
+  previewed.value = null;
+  canvas.value?.setPreview(null);
+}
+
+/** Apply a take: it is what the layer shows from now on. */
+export async function keepTake(step: number, take: number): Promise<void> {
+  const found = session.value?.steps.find((one) => one.number === step);
+  if (!found) return;
+  if (found.take !== take && !(await change(step, { take }))) return;
+  if (!found.visible) await change(step, { visible: true });
+  unpreview();
+  say(filled(texts.value.results.kept, { number: take }));
+}
+
+const nameOf = (step: number, take: number): string => `${session.value?.id ?? ""}:${step}:${take}`;
+
+export const isDiscarded = (step: number, take: number): boolean => discarded.value.has(nameOf(step, take));
+
+/** Put a take aside. Where it is the one that shows, the next one is applied; the last one hides its layer. */
+export async function discard(step: number, take: number): Promise<void> {
+  const found = session.value?.steps.find((one) => one.number === step);
+  if (!found) return;
+  const left = takesOf(step).filter((one) => one !== take);
+  if (found.take === take) {
+    const other = left.find((one) => one > take) ?? left[left.length - 1];
+    if (!(await change(step, other === undefined ? { visible: false } : { take: other }))) return;
+  }
+  setDiscarded([...discarded.value, nameOf(step, take)]);
+  unpreview();
+  say(filled(texts.value.results.discarded, { number: take }));
+}
+
+/** Put all takes of a step aside, which hides its layer. */
+export async function discardAll(step: number): Promise<void> {
+  if (!(await change(step, { visible: false }))) return;
+  unpreview();
+  say(texts.value.results.allDiscarded);
+}
+
+/** Show the takes of a step again that were put aside. */
+export function bringBack(step: number): void {
+  setDiscarded([...discarded.value].filter((one) => !one.startsWith(`${session.value?.id ?? ""}:${step}:`)));
+}
+
+function setDiscarded(names: readonly string[]): void {
+  discarded.value = new Set(names.slice(-2000));
+  keep("discarded", [...discarded.value]);
+}
+
+/** The numbers of a step's takes that were not put aside. */
+export function takesOf(step: number): number[] {
+  const found = session.value?.steps.find((one) => one.number === step);
+  const all = Array.from({ length: found?.takes ?? 0 }, (_, index) => index + 1);
+  return all.filter((take) => !isDiscarded(step, take) || take === found?.take);
+}
+
+/** Look at the next or the previous take. */
+export async function stepTake(by: number): Promise<void> {
+  const found = shownStep.value;
+  if (!found) return;
+  const all = takesOf(found.number);
+  const at = previewed.value?.step === found.number ? previewed.value.take : found.take;
+  const next = all[(all.indexOf(at) + by + all.length) % all.length];
+  if (next !== undefined) await preview(found.number, next);
+}
+
+export async function cancelJob(id: string): Promise<void> {
+  await attempt(async () => put(await api.cancel(id)));
+}
+
+/** Cancel the job that runs, else the one that waits longest. */
+export async function cancelFirst(): Promise<void> {
+  const waiting = jobs.value.filter((one) => one.state === "running" || one.state === "queued");
+  const first = waiting.find((one) => one.state === "running") ?? waiting[waiting.length - 1];
+  if (first) await cancelJob(first.id);
+}
+
+export async function moveJob(id: string, place: number): Promise<void> {
+  await attempt(async () => {
+    put(await api.move(id, Math.max(0, place)));
+    for (const one of jobs.value) if (one.state === "queued" && one.id !== id) put(await api.job(one.id));
+  });
+}
+
+export async function retryJob(id: string): Promise<void> {
+  await attempt(async () => put(await api.retry(id)));
+}
+
+/** Hold the original up, or take it away. */
+export function showOriginal(on: boolean): void {
+  canvas.value?.setCompare(on ? { mode: "original" } : { mode: "off" });
+}
+
+/** Off, slider, original, and off again. */
+export function cycleCompare(): void {
+  const next = { off: "split", split: "original", original: "off" } as const;
+  const mode = next[compareMode.value];
+  canvas.value?.setCompare(mode === "split" ? { mode, at: 0.5 } : { mode });
+}

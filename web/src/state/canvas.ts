@@ -1,0 +1,244 @@
+// The canvas engine and the session in step: pictures, one line of undo, drafts, what masks there are.
+import { effect, signal } from "@preact/signals";
+
+import { api, type SessionStatus } from "../api/client";
+import type { BrushSettings, BrushTool, Combine, HistoryState, MaskInfo, Outline, PaintCanvas, ToolName, View } from "../canvas";
+import { texts } from "../text";
+import { draftOf, keepDraft } from "./drafts";
+import { attempt, report } from "./notices";
+import { adopt, onChanged, session } from "./session";
+import { movedBy, originalTiles, presentTiles } from "./tiles";
+import { margins, readWish, wish } from "./wish";
+
+export const canvas = signal<PaintCanvas | null>(null);
+export const tool = signal<ToolName>("brush");
+export const combine = signal<Combine>("add");
+export const brush = signal<BrushSettings | null>(null);
+export const masks = signal<readonly MaskInfo[]>([]);
+export const activeMask = signal("");
+/** Grows with each change of a mask, the sketch or a frame. */
+export const drawn = signal(0);
+export const past = signal<HistoryState>({ undo: null, redo: null, bytes: 0 });
+export const view = signal<View | null>(null);
+export const compareMode = signal<"off" | "original" | "split">("off");
+export const busy = signal(false);
+export const outlines = signal<readonly Outline[]>([]);
+/** The step whose mask strokes of the brush change; null: strokes mark what is asked for. */
+export const restoring = signal<{ step: number; show: boolean } | null>(null);
+
+const BRUSHES: readonly string[] = ["brush", "eraser", "sketch", "sketchEraser"];
+
+export const brushTool = (name: ToolName): BrushTool | null => (BRUSHES.includes(name) ? (name as BrushTool) : null);
+
+let replaying = 0;
+let restored = "";
+
+/** Take a canvas into use; the function that is returned ends that. */
+export function attach(made: PaintCanvas): () => void {
+  canvas.value = made;
+  tool.value = made.tool;
+  masks.value = made.masks;
+  activeMask.value = made.activeMask;
+  const name = brushTool(made.tool);
+  if (name) brush.value = made.brush(name);
+  const offs = [
+    made.on("tool", (now) => {
+      tool.value = now.tool;
+      combine.value = now.combine;
+      const found = brushTool(now.tool);
+      if (found) brush.value = made.brush(found);
+    }),
+    made.on("brush", (now) => {
+      if (now.tool === made.tool) brush.value = now.settings;
+    }),
+    made.on("masks", (now) => {
+      masks.value = now.masks;
+      activeMask.value = now.active;
+      changedDraft();
+    }),
+    made.on("mask", (now) => {
+      if (now.final) changedDraft();
+    }),
+    made.on("sketch", (now) => {
+      if (now.final) changedDraft();
+    }),
+    made.on("strokeEnd", (now) => {
+      if (!now.cancelled) void attempt(strokeRestores);
+    }),
+    made.on("history", (now) => (past.value = now)),
+    made.on("view", (now) => (view.value = now)),
+    made.on("compare", (now) => (compareMode.value = now.mode)),
+    made.on("busy", (now) => (busy.value = now.busy)),
+    made.on("margins", (now) => {
+      const { left, top, right, bottom } = now.margins;
+      margins.value = [left, top, right, bottom].map(Math.round) as [number, number, number, number];
+    }),
+    made.on("error", (now) => report(now.error)),
+    onChanged(sessionChanged),
+    effect(() => made.setOutlines(outlines.value)),
+    effect(() => {
+      wish.value;
+      changedDraft();
+    }),
+  ];
+  if (session.value) sessionChanged(session.value, null);
+  return () => {
+    for (const off of offs) off();
+    canvas.value = null;
+    restored = "";
+    made.destroy();
+  };
+}
+
+function sessionChanged(now: SessionStatus, before: SessionStatus | null): void {
+  const made = canvas.value;
+  if (!made) return;
+  const size = { width: now.width, height: now.height };
+  if (!before) {
+    restored = "";
+    made.setPicture(presentTiles(() => session.value, size), { keepView: false });
+    made.setOriginal(originalTiles(now));
+    made.clearHistory();
+    void restoreDraft(now);
+    return;
+  }
+  const moved = movedBy(before, now);
+  if (moved) {
+    made.setPicture(presentTiles(() => session.value, size), { oldAt: moved, keepView: false });
+    made.setOriginal(originalTiles(now));
+    made.setMargins({ left: 0, top: 0, right: 0, bottom: 0 });
+    margins.value = [0, 0, 0, 0];
+  } else if (now.picture !== before.picture) {
+    made.refreshPicture();
+  }
+  if (replaying === 0) for (let depth = before.undo.count + 1; depth <= now.undo.count; depth++) pushStep(now, depth);
+}
+
+/** A change of the session as a step of the one history. Another page may have undone it already: then nothing is done. */
+function pushStep(status: SessionStatus, depth: number): void {
+  const { id } = status;
+  canvas.value?.pushHistory({
+    label: status.undo.text,
+    undo: async () => {
+      const count = (session.value?.undo.count ?? 0) - depth + 1;
+      if (session.value?.id === id && count > 0) await replay(() => api.undo(id, count));
+    },
+    redo: async () => {
+      const now = session.value;
+      if (now?.id === id && now.undo.count === depth - 1 && now.redo.count > 0) await replay(() => api.redo(id, 1));
+    },
+  });
+}
+
+async function replay(act: () => Promise<SessionStatus>): Promise<void> {
+  replaying++;
+  try {
+    adopt(await act());
+  } finally {
+    replaying--;
+  }
+}
+
+/** Undo the last stroke or edit; beyond what this page did, the session's own history. */
+export async function undo(): Promise<void> {
+  const made = canvas.value;
+  const now = session.value;
+  if (!made || !now) return;
+  if (past.value.undo !== null) await attempt(() => made.undo());
+  else if (now.undo.count > 0) await attempt(() => replay(() => api.undo(now.id, 1)));
+}
+
+export async function redo(): Promise<void> {
+  const made = canvas.value;
+  const now = session.value;
+  if (!made || !now) return;
+  if (past.value.redo !== null) await attempt(() => made.redo());
+  else if (now.redo.count > 0) await attempt(() => replay(() => api.redo(now.id, 1)));
+}
+
+/** What undo and redo would do; null for nothing. */
+export function undoText(): string | null {
+  return past.value.undo ?? (session.value?.undo.count ? session.value.undo.text : null);
+}
+
+export function redoText(): string | null {
+  return past.value.redo ?? (session.value?.redo.count ? session.value.redo.text : null);
+}
+
+/** Where a stroke paints a layer's mask: send it, and take the stroke itself away again. */
+async function strokeRestores(): Promise<void> {
+  const made = canvas.value;
+  const now = session.value;
+  const target = restoring.value;
+  if (!made || !now || !target || made.tool === "pan" || made.isEmpty(activeMask.value)) return;
+  const png = await made.exportMask(activeMask.value);
+  await made.undo();
+  const mask = await api.upload(new Blob([png]));
+  adopt(await api.paintBack(now.id, target.step, mask.id, target.show));
+}
+
+/** Let strokes paint what is below a step back, on an empty mask of its own; null ends that. */
+export function restore(step: number | null, show = false): void {
+  const made = canvas.value;
+  if (!made) return;
+  const own = made.masks.find((one) => one.role === "restore");
+  if (step === null) {
+    restoring.value = null;
+    if (own) made.setActiveMask(made.masks.find((one) => one.role === "repaint")?.id ?? made.masks[0]?.id ?? "");
+    return;
+  }
+  const id = own?.id ?? made.addMask({ name: texts.value.layers.restoreMask, role: "restore", colour: { red: 80, green: 190, blue: 120, alpha: 255 } });
+  made.setActiveMask(id);
+  if (brushTool(made.tool) !== "brush") made.setTool("brush");
+  restoring.value = { step, show };
+}
+
+let timer: ReturnType<typeof setTimeout> | null = null;
+
+function changedDraft(): void {
+  drawn.value++;
+  if (timer !== null) clearTimeout(timer);
+  timer = setTimeout(() => void saveDraft(), 400);
+}
+
+/** Keep masks, sketch and wish of the open session in the browser. */
+export async function saveDraft(): Promise<void> {
+  const made = canvas.value;
+  const now = session.value;
+  if (!made || !now || restored !== now.id) return;
+  const kept = [];
+  for (const mask of made.masks) {
+    if (mask.role === "restore") continue;
+    const png = made.isEmpty(mask.id) ? new Blob() : new Blob([await made.exportMask(mask.id)]);
+    kept.push({ name: mask.name, role: mask.role, png, look: { colour: mask.colour, opacity: mask.opacity, style: mask.style } });
+  }
+  const sketch = made.sketchEmpty ? null : new Blob([await made.exportSketch()]);
+  const { id, left, top, width, height } = now;
+  await keepDraft({ session: id, saved: Date.now(), left, top, width, height, masks: kept, sketch, wish: wish.value });
+}
+
+async function restoreDraft(now: SessionStatus): Promise<void> {
+  const found = await draftOf(now.id);
+  const made = canvas.value;
+  if (!made || session.value?.id !== now.id) return;
+  try {
+    if (found && found.width === now.width && found.height === now.height) {
+      const [first] = made.masks;
+      for (const [index, draft] of found.masks.entries()) {
+        const look = { name: draft.name, role: draft.role, ...draft.look };
+        const id = index === 0 && first ? first.id : made.addMask(look);
+        made.setMaskLook(id, look);
+        if (draft.png.size) await made.importMask(draft.png, { id, combine: "replace", undoable: false });
+      }
+      if (first) made.setActiveMask(first.id);
+      if (found.sketch) await made.importSketch(found.sketch, { undoable: false });
+      made.clearHistory();
+    }
+    const asked = readWish(found?.wish);
+    if (asked) wish.value = asked;
+  } catch (error) {
+    report(error);
+  } finally {
+    restored = now.id;
+  }
+}

@@ -1,0 +1,115 @@
+// What is asked for next: the intent, the prompt and the settings. What is left open follows from the intent.
+import { computed, effect, signal } from "@preact/signals";
+
+import type { EditRequest } from "../api/client";
+import { keep, kept } from "./prefs";
+
+export const INTENTS = ["remove", "replace", "add", "recolor", "background", "refine", "expand"] as const;
+export type Intent = (typeof INTENTS)[number] | "custom";
+
+export interface Wish {
+  readonly intent: Intent;
+  readonly prompt: string;
+  readonly count: number;
+  /** Of the request, by name. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+export interface Preset {
+  readonly name: string;
+  readonly wish: Wish;
+}
+
+/** Settings that have a place of their own in the editor, or none in it. */
+export const PLACED = ["schema", "intent", "image", "mask", "avoid", "sketch", "insert", "controls", "margins", "prompt", "engine", "model", "options", "seed"];
+
+export const GROUPS: Readonly<Record<"where" | "how" | "finish", readonly string[]>> = {
+  where: ["grow", "feather", "strict", "reach_limit", "padding", "area", "size", "follow_effects"],
+  how: ["strength", "negative_prompt", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect"],
+  finish: ["detail", "colour_match", "seam", "alpha", "exact"],
+};
+
+const FRESH: Wish = { intent: "remove", prompt: "", count: 1, settings: {} };
+
+export const wish = signal<Wish>(FRESH);
+export const insert = signal<{ id: string; name: string } | null>(null);
+export const presets = signal<readonly Preset[]>([]);
+/** Drawn by dragging the picture's edges: left, top, right, bottom. */
+export const margins = signal<readonly [number, number, number, number]>([0, 0, 0, 0]);
+
+/** Prompts by intent, so that going to and fro between intents loses none. */
+const prompts: Record<string, string> = {};
+
+export function setIntent(intent: Intent): void {
+  prompts[wish.value.intent] = wish.value.prompt;
+  wish.value = { ...wish.value, intent, prompt: prompts[intent] ?? wish.value.prompt };
+}
+
+export function setSetting(name: string, value: unknown): void {
+  const { [name]: _, ...rest } = wish.value.settings;
+  const empty = value === undefined || value === null || value === "";
+  wish.value = { ...wish.value, settings: empty ? rest : { ...rest, [name]: value } };
+}
+
+export function setOption(name: string, value: unknown): void {
+  const options = { ...((wish.value.settings.options as Record<string, unknown> | undefined) ?? {}) };
+  if (value === undefined || value === null || value === "") delete options[name];
+  else options[name] = value;
+  setSetting("options", Object.keys(options).length ? options : undefined);
+}
+
+/** The number of settings behind the fold that are given. */
+export const given = computed(() => Object.keys(wish.value.settings).length);
+
+/** The request as the server takes it. */
+export function requestOf(asked: Wish): EditRequest {
+  const found: Record<string, unknown> = { ...asked.settings, intent: asked.intent };
+  if (asked.prompt.trim()) found.prompt = asked.prompt.trim();
+  if (asked.intent === "expand") found.margins = [...margins.value];
+  return found as EditRequest;
+}
+
+/** A wish from the settings of a result; rasters and what names them stay behind. */
+export function wishOf(request: Readonly<Record<string, unknown>>, seed: number | null): Wish {
+  const left = ["schema", "intent", "image", "mask", "avoid", "sketch", "insert", "controls", "margins", "prompt"];
+  const settings = Object.fromEntries(
+    Object.entries(request).filter(([name, value]) => !left.includes(name) && value !== null && value !== undefined),
+  );
+  if (seed !== null) settings.seed = seed;
+  return {
+    intent: (request.intent as Intent | undefined) ?? "custom",
+    prompt: String(request.prompt ?? ""),
+    count: 1,
+    settings,
+  };
+}
+
+export function savePreset(name: string): void {
+  presets.value = [...presets.value.filter((one) => one.name !== name), { name, wish: wish.value }];
+}
+
+export function removePreset(name: string): void {
+  presets.value = presets.value.filter((one) => one.name !== name);
+}
+
+/** What was kept by an older editor may have another form: it is dropped, and breaks nothing. */
+export function readWish(value: unknown): Wish | null {
+  if (typeof value !== "object" || value === null) return null;
+  const found = value as Partial<Wish>;
+  const known = [...INTENTS, "custom"] as readonly unknown[];
+  if (!known.includes(found.intent) || typeof found.prompt !== "string") return null;
+  const count = typeof found.count === "number" && found.count >= 1 && found.count <= 8 ? Math.round(found.count) : 1;
+  const settings = typeof found.settings === "object" && found.settings !== null ? found.settings : {};
+  return { intent: found.intent as Intent, prompt: found.prompt, count, settings };
+}
+
+export function startWish(): void {
+  wish.value = readWish(kept("wish")) ?? FRESH;
+  const all = kept<unknown>("presets");
+  presets.value = (Array.isArray(all) ? all : []).flatMap((one: { name?: unknown; wish?: unknown }) => {
+    const found = readWish(one?.wish);
+    return found && typeof one.name === "string" ? [{ name: one.name, wish: found }] : [];
+  });
+  effect(() => keep("wish", wish.value));
+  effect(() => keep("presets", presets.value));
+}

@@ -1,0 +1,184 @@
+// Masks: several, named, what each is for, how each is shown, and what can be done with the active one.
+import { useState } from "preact/hooks";
+
+import type { MaskInfo, MaskStyle } from "../canvas";
+import { activeMask, canvas, masks } from "../state/canvas";
+import { loadMask, saveMask } from "../state/files";
+import { showFrame, showReach } from "../state/frames";
+import { attempt } from "../state/notices";
+import { session } from "../state/session";
+import { filled, texts } from "../text";
+import { FileButton, IconButton, Select, Slider } from "./controls";
+import { toHex, toRgba } from "./ToolOptions";
+
+const COLOURS = ["#ff8a1f", "#2fa8ff", "#c45cff", "#2fc46b"];
+
+export function MasksPanel() {
+  const words = texts.value.masks;
+  const all = masks.value.filter((one) => one.role !== "restore");
+  const add = (role: string) => {
+    const made = canvas.value;
+    if (!made) return;
+    const colour = toRgba(role === "avoid" ? "#e0306a" : (COLOURS[all.length % COLOURS.length] ?? "#ff8a1f"));
+    const name = role === "avoid" ? words.roles.avoid : filled(words.numbered, { number: all.length + 1 });
+    made.setActiveMask(made.addMask({ name, role, colour }));
+  };
+  return (
+    <>
+      <ul class="masks" aria-label={words.active}>
+        {all.map((one, index) => (
+          <MaskRow key={one.id} mask={one} number={index + 1} last={all.length === 1} />
+        ))}
+      </ul>
+      <div class="row">
+        <button type="button" class="button" onClick={() => add("repaint")}>
+          {words.add}
+        </button>
+        <button type="button" class="button" onClick={() => add("avoid")}>
+          {words.avoid}
+        </button>
+      </div>
+      <Changes />
+      <Look />
+      <h3>{words.outlines}</h3>
+      <label class="check">
+        <input type="checkbox" checked={showReach.value} onChange={(event) => (showReach.value = event.currentTarget.checked)} />
+        <span class="line reach" />
+        {words.reach}
+      </label>
+      <label class="check">
+        <input type="checkbox" checked={showFrame.value} onChange={(event) => (showFrame.value = event.currentTarget.checked)} />
+        <span class="line frame" />
+        {words.frame}
+      </label>
+      <ByNumbers />
+    </>
+  );
+}
+
+function MaskRow({ mask, number, last }: { mask: MaskInfo; number: number; last: boolean }) {
+  const words = texts.value.masks;
+  const made = canvas.value;
+  const name = mask.name || filled(words.numbered, { number });
+  const chosen = mask.id === activeMask.value;
+  return (
+    <li class={chosen ? "mask chosen" : "mask"}>
+      <label class="mask-choice">
+        <input type="radio" name="mask" checked={chosen} onChange={() => made?.setActiveMask(mask.id)} />
+        <span class="unseen">{name}</span>
+        <Dot colour={toHex(mask.colour)} />
+      </label>
+      <input class="mask-name" aria-label={words.name} value={name} maxLength={60} onChange={(event) => made?.setMaskLook(mask.id, { name: event.currentTarget.value })} />
+      {mask.role === "avoid" ? <span class="dim">{words.roles.avoid}</span> : null}
+      {last ? null : <IconButton icon="trash" label={filled(words.remove, { name })} onClick={() => made?.removeMask(mask.id)} />}
+    </li>
+  );
+}
+
+/** A dot of a colour: an SVG, as the page's policy allows no inline style. */
+function Dot({ colour }: { colour: string }) {
+  return (
+    <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
+      <circle cx="6" cy="6" r="5.500" fill={colour} />
+    </svg>
+  );
+}
+
+function Changes() {
+  const words = texts.value.masks;
+  const [by, setBy] = useState(8);
+  const refine = (change: Parameters<NonNullable<typeof canvas.value>["refineMask"]>[0]) => {
+    const made = canvas.value;
+    if (made) void attempt(() => made.refineMask(change));
+  };
+  return (
+    <>
+      <div class="buttons">
+        <button type="button" class="button" onClick={() => refine({ kind: "invert" })}>
+          {words.invert}
+        </button>
+        <button type="button" class="button" onClick={() => refine({ kind: "clear" })}>
+          {words.clear}
+        </button>
+        <button type="button" class="button" onClick={() => refine({ kind: "all" })}>
+          {words.all}
+        </button>
+      </div>
+      <Slider label={words.by} value={by} min={1} max={100} unit=" px" onInput={setBy} />
+      <div class="buttons">
+        <button type="button" class="button" onClick={() => refine({ kind: "grow", radius: by })}>
+          {words.grow}
+        </button>
+        <button type="button" class="button" onClick={() => refine({ kind: "shrink", radius: by })}>
+          {words.shrink}
+        </button>
+        <button type="button" class="button" onClick={() => refine({ kind: "feather", sigma: by })}>
+          {words.feather}
+        </button>
+      </div>
+      <div class="buttons">
+        <FileButton label={words.upload} accept="image/*" onFile={(file) => void loadMask(file)} />
+        <button type="button" class="button" onClick={() => void saveMask()}>
+          {words.download}
+        </button>
+      </div>
+    </>
+  );
+}
+
+function Look() {
+  const words = texts.value.masks;
+  const made = canvas.value;
+  const mask = masks.value.find((one) => one.id === activeMask.value);
+  if (!mask || !made) return null;
+  return (
+    <>
+      <h3>{words.look}</h3>
+      <div class="form-row">
+        <label class="swatch">
+          <span class="unseen">{words.colour}</span>
+          <input type="color" value={toHex(mask.colour)} onInput={(event) => made.setMaskLook(mask.id, { colour: toRgba(event.currentTarget.value) })} />
+        </label>
+        <Select label={words.style} hideLabel value={mask.style} choices={Object.entries(words.styles)} onChange={(style) => made.setMaskLook(mask.id, { style: style as MaskStyle })} />
+      </div>
+      <Slider label={words.opacity} value={mask.opacity * 100} min={0} max={100} unit=" %" onInput={(one) => made.setMaskLook(mask.id, { opacity: one / 100 })} />
+    </>
+  );
+}
+
+/** A rectangle by its four sides: a way to mark without a pointer. */
+function ByNumbers() {
+  const words = texts.value.masks;
+  const sides = texts.value.tools.sides;
+  const now = session.value;
+  const [box, setBox] = useState<readonly number[]>([0, 0, 0, 0]);
+  if (!now) return null;
+  const [left = 0, top = 0, right = 0, bottom = 0] = box;
+  const names = [sides.left, sides.top, sides.right, sides.bottom];
+  const add = () => {
+    const made = canvas.value;
+    made?.paintArea([{ x: left, y: top }, { x: right, y: top }, { x: right, y: bottom }, { x: left, y: bottom }], "add");
+  };
+  return (
+    <details class="details">
+      <summary>{words.shape}</summary>
+      <div class="numbers">
+        {names.map((name, index) => (
+          <label key={name} class="number">
+            <span>{name}</span>
+            <input
+              type="number"
+              min={0}
+              max={index % 2 ? now.height : now.width}
+              value={box[index]}
+              onInput={(event) => setBox(box.map((one, at) => (at === index ? event.currentTarget.valueAsNumber || 0 : one)))}
+            />
+          </label>
+        ))}
+      </div>
+      <button type="button" class="button" disabled={right <= left || bottom <= top} onClick={add}>
+        {words.shapeAdd}
+      </button>
+    </details>
+  );
+}

@@ -1,0 +1,101 @@
+// The picture itself, and what is said over it.
+import { useEffect, useRef } from "preact/hooks";
+
+import { createCanvas } from "../canvas";
+import { attach, busy, canvas, compareMode, restoring } from "../state/canvas";
+import { discard, keepTake, previewed, unpreview } from "../state/actions";
+import { connected, notices, dismiss } from "../state/notices";
+import { session, stepName } from "../state/session";
+import { filled, texts } from "../text";
+import { IconButton } from "./controls";
+import { ToolOptions } from "./ToolOptions";
+
+export function Stage() {
+  const host = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!host.current) return;
+    return attach(createCanvas(host.current, { label: texts.value.shortcuts.canvas, keyTarget: null }));
+  }, []);
+  return (
+    <section class="stage">
+      <div ref={host} class="canvas-host" data-compare={compareMode.value} />
+      <ToolOptions />
+      <div class="over">
+        <PreviewChip />
+        <RestoreChip />
+        {busy.value ? <div class="chip quiet">…</div> : null}
+      </div>
+      <Notices />
+    </section>
+  );
+}
+
+/** Says that what is seen is not applied, with what to do about it. */
+function PreviewChip() {
+  const seen = previewed.value;
+  const words = texts.value.results;
+  if (!seen) return null;
+  return (
+    <div class="chip preview" role="group" aria-label={words.preview}>
+      <span>{filled(words.previewOf, { number: seen.take })}</span>
+      <button type="button" class="button small primary" onClick={() => void keepTake(seen.step, seen.take)}>
+        {words.keep}
+      </button>
+      <button type="button" class="button small" onClick={() => void discard(seen.step, seen.take)}>
+        {words.discard}
+      </button>
+      <IconButton icon="close" label={texts.value.close} onClick={unpreview} />
+    </div>
+  );
+}
+
+/** Strokes paint a layer's mask: say of which, and which way. */
+function RestoreChip() {
+  const target = restoring.value;
+  const words = texts.value.tools;
+  const step = session.value?.steps.find((one) => one.number === target?.step);
+  if (!target || !step) return null;
+  return (
+    <div class="chip" role="group" aria-label={filled(words.restoring, { name: stepName(step) })}>
+      <span>{filled(words.restoring, { name: stepName(step) })}</span>
+      <button type="button" class="button small" aria-pressed={!target.show} onClick={() => (restoring.value = { ...target, show: false })}>
+        {words.back}
+      </button>
+      <button type="button" class="button small" aria-pressed={target.show} onClick={() => (restoring.value = { ...target, show: true })}>
+        {words.show}
+      </button>
+      <button type="button" class="button small primary" onClick={() => endRestoring()}>
+        {words.done}
+      </button>
+    </div>
+  );
+}
+
+function endRestoring(): void {
+  const made = canvas.value;
+  restoring.value = null;
+  const other = made?.masks.find((one) => one.role === "repaint");
+  if (made && other) made.setActiveMask(other.id);
+}
+
+export function Notices() {
+  const words = texts.value;
+  return (
+    <div class="notices">
+      {connected.value ? null : (
+        <div class="notice warn" role="status">
+          <p>{words.connection.lost}</p>
+        </div>
+      )}
+      {notices.value.map((one) => (
+        <div key={one.id} class={`notice ${one.kind}`} role={one.kind === "error" ? "alert" : "status"}>
+          <div>
+            <p>{one.text}</p>
+            {one.hint ? <p class="hint">{one.hint}</p> : null}
+          </div>
+          <IconButton icon="close" label={words.errors.dismiss} onClick={() => dismiss(one.id)} />
+        </div>
+      ))}
+    </div>
+  );
+}

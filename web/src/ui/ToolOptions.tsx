@@ -1,0 +1,134 @@
+// The settings of the tool in the hand, over the picture's upper edge.
+import { signal } from "@preact/signals";
+
+import type { BrushSettings, Combine, FillSettings, Rgba } from "../canvas";
+import { brush, brushTool, canvas, combine, tool } from "../state/canvas";
+import { margins } from "../state/wish";
+import { texts } from "../text";
+import { IconButton, Segments, Select, Slider } from "./controls";
+
+const fill = signal<FillSettings>({ by: "mask", tolerance: 24, connected: true });
+export const colour = signal("#d04a3a");
+
+export function toRgba(hex: string): Rgba {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  return { red, green, blue, alpha: 255 };
+}
+
+export function toHex(found: Rgba): string {
+  return `#${[found.red, found.green, found.blue].map((one) => Math.round(one).toString(16).padStart(2, "0")).join("")}`;
+}
+
+function set(change: Partial<BrushSettings>): void {
+  const name = brushTool(tool.value);
+  if (name) canvas.value?.setBrush(name, change);
+}
+
+function setFill(change: Partial<FillSettings>): void {
+  fill.value = { ...fill.value, ...change };
+  canvas.value?.setFill(change);
+}
+
+function BrushOptions({ now }: { now: BrushSettings }) {
+  const words = texts.value.tools;
+  const pressures = Object.entries(words.pressures);
+  return (
+    <>
+      <Slider label={words.size} value={now.size} min={1} max={1000} curved unit=" px" onInput={(size) => set({ size })} />
+      <Slider label={words.hardness} value={now.hardness * 100} min={0} max={100} unit=" %" onInput={(one) => set({ hardness: one / 100 })} />
+      <Slider label={words.opacity} value={now.opacity * 100} min={1} max={100} unit=" %" onInput={(one) => set({ opacity: one / 100 })} />
+      <Select label={words.pressure} value={now.pressure} choices={pressures} onChange={(one) => set({ pressure: one as BrushSettings["pressure"] })} />
+    </>
+  );
+}
+
+function AreaOptions() {
+  const words = texts.value.tools;
+  return (
+    <Segments label={words.combine} value={combine.value} choices={Object.entries(words.combines)} onChange={(one) => canvas.value?.setCombine(one as Combine)} />
+  );
+}
+
+function FillOptions() {
+  const words = texts.value.tools;
+  const now = fill.value;
+  return (
+    <>
+      <Segments label={words.fillBy} value={now.by} choices={Object.entries(words.fillBys)} onChange={(by) => setFill({ by: by as FillSettings["by"] })} />
+      {now.by === "colour" ? (
+        <>
+          <Slider label={words.tolerance} value={now.tolerance} min={0} max={255} onInput={(tolerance) => setFill({ tolerance })} />
+          <label class="check">
+            <input type="checkbox" checked={now.connected} onChange={(event) => setFill({ connected: event.currentTarget.checked })} />
+            {words.connected}
+          </label>
+        </>
+      ) : null}
+    </>
+  );
+}
+
+function SketchOptions() {
+  const words = texts.value.tools;
+  const erasing = tool.value === "sketchEraser";
+  return (
+    <>
+      <label class="swatch" title={words.colour}>
+        <span class="unseen">{words.colour}</span>
+        <input
+          type="color"
+          value={colour.value}
+          onInput={(event) => {
+            colour.value = event.currentTarget.value;
+            canvas.value?.setColour(toRgba(colour.value));
+          }}
+        />
+      </label>
+      <IconButton icon="eraser" label={words.sketchEraser} pressed={erasing} onClick={() => canvas.value?.setTool(erasing ? "sketch" : "sketchEraser")} />
+      <IconButton icon="trash" label={words.clearSketch} onClick={() => canvas.value?.clearSketch()} />
+    </>
+  );
+}
+
+function ExpandOptions() {
+  const words = texts.value.tools;
+  const sides = ["left", "top", "right", "bottom"] as const;
+  return (
+    <>
+      <span class="dim wide-only">{words.expandHint}</span>
+      {sides.map((side, index) => (
+        <label key={side} class="number">
+          <span>{words.sides[side]}</span>
+          <input
+            type="number"
+            min={0}
+            max={8192}
+            step={16}
+            value={margins.value[index]}
+            onChange={(event) => {
+              const made = canvas.value;
+              const value = Math.max(0, Math.min(8192, event.currentTarget.valueAsNumber || 0));
+              made?.setMargins({ ...made.margins, [side]: value });
+            }}
+          />
+        </label>
+      ))}
+    </>
+  );
+}
+
+export function ToolOptions() {
+  const now = tool.value;
+  const settings = brush.value;
+  const areas = ["rectangle", "ellipse", "lasso", "polygon", "fill"].includes(now);
+  if (now === "pan" || now === "picker" || now === "point" || now === "box") return null;
+  return (
+    <div class="options" role="group" aria-label={texts.value.tools.options}>
+      {now === "sketch" || now === "sketchEraser" ? <SketchOptions /> : null}
+      {brushTool(now) && settings ? <BrushOptions now={settings} /> : null}
+      {areas ? <AreaOptions /> : null}
+      {now === "fill" ? <FillOptions /> : null}
+      {now === "expand" ? <ExpandOptions /> : null}
+    </div>
+  );
+}

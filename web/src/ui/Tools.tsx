@@ -1,0 +1,46 @@
+// The tools at the left side.
+import type { ToolName } from "../canvas";
+import { canvas, tool } from "../state/canvas";
+import { setIntent, wish } from "../state/wish";
+import { texts } from "../text";
+import { IconButton } from "./controls";
+import type { IconName } from "./icons";
+
+export const TOOL_KEYS: readonly (readonly [tool: ToolName, key: string, icon: IconName])[] = [
+  ["brush", "B", "brush"],
+  ["eraser", "E", "eraser"],
+  ["rectangle", "R", "rectangle"],
+  ["ellipse", "O", "ellipse"],
+  ["lasso", "L", "lasso"],
+  ["polygon", "P", "polygon"],
+  ["fill", "G", "fill"],
+  ["sketch", "S", "sketch"],
+  ["picker", "I", "picker"],
+  ["expand", "C", "expand"],
+  ["pan", "H", "pan"],
+];
+
+/** Take a tool into the hand, and give the picture the keys: Space then pans, and presses no button. */
+export function chooseTool(name: ToolName): void {
+  const made = canvas.value;
+  if (!made) return;
+  made.setTool(name);
+  made.focus();
+  if (name === "expand") setIntent("expand");
+  else if (wish.value.intent === "expand" && name !== "pan" && name !== "picker") setIntent("remove");
+}
+
+export function Tools() {
+  const words = texts.value.tools as Record<string, unknown>;
+  const now = tool.value === "sketchEraser" ? "sketch" : tool.value;
+  return (
+    <div class="tools" role="toolbar" aria-orientation="vertical" aria-label={texts.value.tools.label}>
+      {TOOL_KEYS.map(([name, key, icon]) => (
+        <>
+          {name === "sketch" || name === "expand" ? <span class="rule" /> : null}
+          <IconButton key={name} icon={icon} keys={key} label={String(words[name])} pressed={now === name} onClick={() => chooseTool(name)} />
+        </>
+      ))}
+    </div>
+  );
+}
