@@ -16,6 +16,7 @@ from test_server_sessions import begun, edited, pixels
 def client(tmp_path_factory):
     server: Running
     with running(tmp_path_factory.mktemp("frames")) as server, server.client() as found:
+        found.timeout = 120  # the first decoding starts a process
         yield found
 
 

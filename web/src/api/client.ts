@@ -202,4 +202,7 @@ export interface Property {
   minimum?: number;
   maximum?: number;
   anyOf?: Property[];
+  /** What holds where it is left out. */
+  left_open?: string;
+  unit?: string;
 }

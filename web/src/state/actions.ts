@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 
 import { api, bytes, type Schemas, type StepEdit } from "../api/client";
 import { filled, texts } from "../text";
-import { canvas, compareMode, restore, restoring } from "./canvas";
+import { canvas, compareMode, noteAsked, restore, restoring } from "./canvas";
 import { jobs, put } from "./jobs";
 import { attempt, notify, say } from "./notices";
 import { keep, kept } from "./prefs";
@@ -84,6 +84,7 @@ export async function ask(): Promise<void> {
     await attempt(async () => {
       unpreview();
       if (restoring.value) restore(null);
+      noteAsked(wish.value.intent === "expand" ? null : askedMask());
       put(await api.edit(now.id, await task(), crypto.randomUUID()));
       chosenStep.value = null;
       say(texts.value.jobs.asked);

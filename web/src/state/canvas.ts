@@ -57,6 +57,7 @@ export function attach(made: PaintCanvas): () => void {
       changedDraft();
     }),
     made.on("mask", (now) => {
+      changes.set(now.id, (changes.get(now.id) ?? 0) + 1);
       if (now.final) changedDraft();
     }),
     made.on("sketch", (now) => {
@@ -111,7 +112,30 @@ function sessionChanged(now: SessionStatus, before: SessionStatus | null): void 
   } else if (now.picture !== before.picture) {
     made.refreshPicture();
   }
-  if (replaying === 0) for (let depth = before.undo.count + 1; depth <= now.undo.count; depth++) pushStep(now, depth);
+  if (replaying > 0 || now.undo.count <= before.undo.count) return;
+  const added = now.steps.length > before.steps.length;
+  void (added ? clearAsked(made) : Promise.resolve()).catch(report).then(() => {
+    for (let depth = before.undo.count + 1; depth <= now.undo.count; depth++) pushStep(now, depth);
+  });
+}
+
+/** The mask that was asked with, and how often it had been changed by then. */
+let asked: { mask: string; changes: number } | null = null;
+
+/** Remember what was asked with, so that it can go once its result is there. */
+export function noteAsked(mask: string | null): void {
+  asked = mask === null ? null : { mask, changes: changes.get(mask) ?? 0 };
+}
+
+const changes = new Map<string, number>();
+
+/** Empty the mask whose result is there now, so that one sees it and can mark the next place. One that was painted on
+ * meanwhile stays. Undo of the edit comes first, and then the mask's. */
+async function clearAsked(made: PaintCanvas): Promise<void> {
+  const found = asked;
+  asked = null;
+  if (!found || made.painting || (changes.get(found.mask) ?? 0) !== found.changes || made.isEmpty(found.mask)) return;
+  await made.refineMask({ kind: "clear" }, found.mask);
 }
 
 /** A change of the session as a step of the one history. Another page may have undone it already: then nothing is done. */
@@ -196,7 +220,7 @@ export function restore(step: number | null, show = false): void {
 let timer: ReturnType<typeof setTimeout> | null = null;
 
 function changedDraft(): void {
-  drawn.value++;
+  drawn.value = drawn.peek() + 1;
   if (timer !== null) clearTimeout(timer);
   timer = setTimeout(() => void saveDraft(), 400);
 }

@@ -21,11 +21,11 @@ let described: Promise<void> | null = null;
 
 /** The fields; fetched when they are first wanted, as the description is large. */
 export function loadFields(): void {
-  described ??= Promise.all([api.description(), api.samplers()]).then(
-    ([found, names]) => {
-      fields.value = propertiesOf(found);
-      samplers.value = names;
-    },
+  described ??= Promise.all([
+    api.description().then((found) => (fields.value = propertiesOf(found))),
+    api.samplers().then((found) => (samplers.value = found)),
+  ]).then(
+    () => undefined,
     () => {
       described = null;
     },

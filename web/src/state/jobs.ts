@@ -61,7 +61,6 @@ function noteEnd(job: JobStatus): void {
     say(texts.value.jobs.failed);
   } else if (job.state === "done") {
     say(filled(texts.value.jobs.ready, { count: job.results.length }));
-    for (const one of job.results as SessionResult[]) if (one.doubt) notify("info", one.doubt);
   } else {
     say(texts.value.jobs.cancelled);
   }

@@ -172,7 +172,7 @@ export const de: Texts = {
     add: "Neue Maske",
     name: "Name der Maske",
     numbered: "Maske {number}",
-    avoid: "Von hier nichts kopieren",
+    avoid: "Neue Sperrfläche",
     role: "Wofür sie ist",
     roles: { repaint: "Neu malen", avoid: "Von hier nichts kopieren" },
     remove: "{name} entfernen",

@@ -170,7 +170,7 @@ export const en = {
     add: "New mask",
     name: "Name of the mask",
     numbered: "Mask {number}",
-    avoid: "Do not copy from here",
+    avoid: "New avoid area",
     role: "What it is for",
     roles: { repaint: "Repaint", avoid: "Do not copy from here" },
     remove: "Remove {name}",

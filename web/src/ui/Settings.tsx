@@ -32,12 +32,13 @@ export function Field({ name, help, value, property, onChange, note, choices }: 
   const kind = kindOf(property);
   const options = choices ?? kind.choices;
   const id = `setting-${name}`;
+  const automatic = property.left_open || words.default;
   const text = value === undefined || value === null ? "" : Array.isArray(value) ? value.join(", ") : String(value);
   let input;
   if (kind.kind === "switch") {
     input = (
       <select id={id} value={text} onChange={(event) => onChange(event.currentTarget.value === "" ? undefined : event.currentTarget.value === "true")}>
-        <option value="">{words.default}</option>
+        <option value="">{automatic}</option>
         <option value="true">{words.yes}</option>
         <option value="false">{words.no}</option>
       </select>
@@ -45,7 +46,7 @@ export function Field({ name, help, value, property, onChange, note, choices }: 
   } else if (options.length) {
     input = (
       <select id={id} value={text} onChange={(event) => onChange(event.currentTarget.value)}>
-        <option value="">{words.default}</option>
+        <option value="">{automatic}</option>
         {options.map((one) => (
           <option key={one}>{one}</option>
         ))}
@@ -61,15 +62,16 @@ export function Field({ name, help, value, property, onChange, note, choices }: 
     const change = (event: { currentTarget: HTMLInputElement }) => onChange(read(event.currentTarget.value));
     input =
       kind.kind === "number" ? (
-        <input id={id} type="number" {...limitsOf(kind)} step={kind.whole ? 1 : "any"} value={text} placeholder={words.default} onChange={change} />
+        <input id={id} type="number" {...limitsOf(kind)} step={kind.whole ? 1 : "any"} value={text} placeholder={automatic} onChange={change} />
       ) : (
-        <input id={id} type="text" value={text} placeholder={words.default} onChange={change} />
+        <input id={id} type="text" value={text} placeholder={automatic} onChange={change} />
       );
   }
   return (
     <div class={`setting ${note ? "unused" : ""}`}>
       <label for={id}>
         <code>{name}</code>
+        {property.unit ? <span class="dim"> {property.unit}</span> : null}
       </label>
       {input}
       <p id={`${id}-help`}>

@@ -18,8 +18,8 @@ export function Stage() {
   }, []);
   return (
     <section class="stage">
-      <div ref={host} class="canvas-host" data-compare={compareMode.value} />
       <ToolOptions />
+      <div ref={host} class="canvas-host" data-compare={compareMode.value} />
       <div class="over">
         <PreviewChip />
         <RestoreChip />

@@ -121,9 +121,10 @@ export function ToolOptions() {
   const now = tool.value;
   const settings = brush.value;
   const areas = ["rectangle", "ellipse", "lasso", "polygon", "fill"].includes(now);
-  if (now === "pan" || now === "picker" || now === "point" || now === "box") return null;
+  const names = texts.value.tools as unknown as Record<string, string>;
   return (
     <div class="options" role="group" aria-label={texts.value.tools.options}>
+      <span class="options-name">{names[now] ?? ""}</span>
       {now === "sketch" || now === "sketchEraser" ? <SketchOptions /> : null}
       {brushTool(now) && settings ? <BrushOptions now={settings} /> : null}
       {areas ? <AreaOptions /> : null}
