@@ -53,6 +53,7 @@ export function paintSegment(raster: TileRaster, from: Sample, to: Sample, hardn
   const growth = to.radius - from.radius;
   const solid = growth === 0 ? Math.max(0, narrowest * hardness - 0.5) : 0;
   const full = Math.round(peak);
+  const shape: Shape = { from, dx, dy, share: length2 > 0 ? 1 / length2 : 0, growth, hardness, peak };
   for (const part of raster.parts(box)) {
     let tile: Tile | null = null;
     for (let ty = part.top; ty < part.bottom; ty++) {
@@ -69,29 +70,52 @@ export function paintSegment(raster: TileRaster, from: Sample, to: Sample, hardn
         solidLast = Math.min(last, Math.floor(inner.high - part.x - 0.5));
         if (solidLast < solidFirst) [solidFirst, solidLast] = [last + 1, last];
       }
-      const ry = y - from.y;
-      for (let tx = first; tx <= last; tx++) {
-        if (tx === solidFirst) {
-          row.fill(full, solidFirst - first, solidLast - first + 1);
-          tx = solidLast;
-          continue;
-        }
-        const rx = part.x + tx + 0.5 - from.x;
-        let u = length2 > 0 ? (rx * dx + ry * dy) / length2 : 0;
-        u = u < 0 ? 0 : u > 1 ? 1 : u;
-        const ex = rx - u * dx;
-        const ey = ry - u * dy;
-        const radius = from.radius + u * growth;
-        const edge = radius + 0.5;
-        const middle = Math.max(0, radius * hardness - 0.5);
-        const t = (Math.sqrt(ex * ex + ey * ey) - middle) / (edge - middle);
-        row[tx - first] = t <= 0 ? full : t >= 1 ? 0 : (peak * FALLOFF[(t * STEPS) | 0]! + 0.5) | 0;
+      if (solidFirst > first) ramp(shape, part.x + first + 0.5, y, 0, Math.min(solidFirst, last + 1) - first);
+      if (solidFirst <= last) {
+        row.fill(full, solidFirst - first, solidLast - first + 1);
+        if (solidLast < last) ramp(shape, part.x + first + 0.5, y, solidLast - first + 1, last - first + 1);
       }
       tile ??= raster.writable(part.key);
       ink(row, last - first + 1, tile, part.key, ty * SIDE + first);
     }
   }
   return box;
+}
+
+interface Shape {
+  readonly from: Sample;
+  readonly dx: number;
+  readonly dy: number;
+  /** 1 / length²; 0 for a dab. */
+  readonly share: number;
+  readonly growth: number;
+  readonly hardness: number;
+  /** 0 to 255. */
+  readonly peak: number;
+}
+
+/** Coverage of pixels `first` to `end` of the row, whose pixel 0 has its middle at (x0, y). */
+function ramp({ from, dx, dy, share, growth, hardness, peak }: Shape, x0: number, y: number, first: number, end: number): void {
+  const ry = y - from.y;
+  const along = ry * dy;
+  let edge = from.radius + 0.5;
+  let middle = Math.max(0, from.radius * hardness - 0.5);
+  let steps = STEPS / (edge - middle);
+  for (let i = first; i < end; i++) {
+    const rx = x0 + i - from.x;
+    let u = (rx * dx + along) * share;
+    u = u < 0 ? 0 : u > 1 ? 1 : u;
+    const ex = rx - u * dx;
+    const ey = ry - u * dy;
+    if (growth !== 0) {
+      const radius = from.radius + u * growth;
+      edge = radius + 0.5;
+      middle = Math.max(0, radius * hardness - 0.5);
+      steps = STEPS / (edge - middle);
+    }
+    const t = (Math.sqrt(ex * ex + ey * ey) - middle) * steps;
+    row[i] = t <= 0 ? peak + 0.5 : t >= STEPS ? 0 : peak * FALLOFF[t | 0]! + 0.5;
+  }
 }
 
 interface Span {

@@ -46,14 +46,20 @@ export class History {
 
   #move(way: "undo" | "redo"): Promise<boolean> {
     const moved = this.#running.then(async () => {
-      const [from, to] = way === "undo" ? [this.#done, this.#undone] : [this.#undone, this.#done];
-      const step = from.at(-1);
+      const step = (way === "undo" ? this.#done : this.#undone).at(-1);
       if (!step) return false;
+      const place = this.#done.length;
       // A step that fails stays where it is, so that it can be tried again.
       await step[way]();
-      if (from.at(-1) === step) {
-        from.pop();
-        to.push(step);
+      if (way === "redo") {
+        this.#undone = this.#undone.filter((other) => other !== step);
+        // Before what was painted while it ran.
+        this.#done.splice(place, 0, step);
+      } else {
+        // What was painted while it ran ended what could be redone, this step too.
+        const newest = this.#done.at(-1) === step;
+        this.#done = this.#done.filter((other) => other !== step);
+        if (newest) this.#undone.push(step);
       }
       this.changed(this.state);
       return true;

@@ -6,7 +6,7 @@ import { inverse, reachOfChange } from "./morphology";
 import { RasterView } from "./overlay";
 import { isPng } from "./png";
 import { coverPolygon, coverRaster, join, type Coverage } from "./shapes";
-import { TileRaster, type TileDiff } from "./tiles";
+import { SIDE, TileRaster, type TileDiff } from "./tiles";
 import { pictureBox, type Board } from "./board";
 import type { Box, Combine, GreyRaster, MaskChange, MaskInfo, MaskLook, Point } from "./types";
 
@@ -108,7 +108,7 @@ export class Masks {
     const diff = raster.commit();
     mask.contour.forget(touched);
     if (!diff) return this.board.redraw.overlay(null);
-    this.#changed(mask, diff, boxOfKeys(raster, diff.keys));
+    this.#changed(mask, diff, raster.boxOfAll(diff.keys));
     if (!undoable) return;
     const show = (side: "before" | "after"): void => {
       const box = raster.show(diff, side);
@@ -254,10 +254,10 @@ export class Masks {
     for (const key of [...raster.tiles.keys()]) raster.put(key, undefined);
     if (!value) return;
     for (const part of raster.parts(picture)) {
-      if (part.right - part.left === 256 && part.bottom - part.top === 256) raster.putFull(part.key);
+      if (part.right - part.left === SIDE && part.bottom - part.top === SIDE) raster.putFull(part.key);
       else {
         const tile = raster.writable(part.key);
-        for (let y = part.top; y < part.bottom; y++) tile.fill(255, y * 256 + part.left, y * 256 + part.right);
+        for (let y = part.top; y < part.bottom; y++) tile.fill(255, y * SIDE + part.left, y * SIDE + part.right);
       }
     }
   }
@@ -265,7 +265,7 @@ export class Masks {
   #invert(mask: Mask): void {
     const { raster } = mask;
     for (const part of raster.parts(pictureBox(this.board))) {
-      const whole = part.right - part.left === 256 && part.bottom - part.top === 256;
+      const whole = part.right - part.left === SIDE && part.bottom - part.top === SIDE;
       const tile = raster.tiles.get(part.key);
       if (whole && !tile) raster.putFull(part.key);
       else if (whole && raster.isFull(tile)) raster.put(part.key, undefined);
@@ -273,7 +273,7 @@ export class Masks {
       else {
         const own = raster.writable(part.key);
         for (let y = part.top; y < part.bottom; y++) {
-          for (let i = y * 256 + part.left; i < y * 256 + part.right; i++) own[i] = 255 - own[i]!;
+          for (let i = y * SIDE + part.left; i < y * SIDE + part.right; i++) own[i] = 255 - own[i]!;
         }
       }
     }
@@ -320,16 +320,4 @@ export class Masks {
     }
     return { width, height, values };
   }
-}
-
-function boxOfKeys(raster: TileRaster, keys: readonly number[]): Box {
-  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const key of keys) {
-    const box = raster.boxOf(key);
-    left = Math.min(left, box.left);
-    top = Math.min(top, box.top);
-    right = Math.max(right, box.right);
-    bottom = Math.max(bottom, box.bottom);
-  }
-  return { left, top, right, bottom };
 }

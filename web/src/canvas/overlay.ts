@@ -39,15 +39,18 @@ export class RasterView {
     const seen = outward(under(placement, device));
     const level = levelFor(placement.zoom, LEVELS);
     context.imageSmoothingEnabled = placement.zoom < 2;
+    // Full tiles side by side are one rectangle: an inverted mask has a thousand of them.
+    const runs: Box[] = [];
     for (const [key, tile] of this.#tilesIn(seen)) {
       const to = placed(placement, this.raster.boxOf(key));
-      if (this.raster.isFull(tile) && this.raster.channels === 1) {
-        context.fillStyle = this.#css;
-        context.fillRect(to.left, to.top, to.right - to.left, to.bottom - to.top);
-        continue;
-      }
-      context.drawImage(this.#image(key, tile, level), to.left, to.top, to.right - to.left, to.bottom - to.top);
+      if (this.raster.channels === 1 && this.raster.isFull(tile)) {
+        const last = runs.at(-1);
+        if (last && last.right === to.left && last.top === to.top) runs[runs.length - 1] = { ...last, right: to.right };
+        else runs.push(to);
+      } else context.drawImage(this.#image(key, tile, level), to.left, to.top, to.right - to.left, to.bottom - to.top);
     }
+    context.fillStyle = this.#css;
+    for (const run of runs) context.fillRect(run.left, run.top, run.right - run.left, run.bottom - run.top);
     if (this.#shown.size > KEPT) for (const [key, { used }] of this.#shown) if (used < this.#clock) this.#shown.delete(key);
   }
 
@@ -89,24 +92,43 @@ export class RasterView {
   }
 }
 
-/** Means of blocks of 2 to the power `level` values. */
+/**
+ * Means of blocks of 2 to the power `level` (at least 1) values, rounded to the nearest.
+ *
+ * Four values are read at once: a 32-bit word's even and odd bytes give the sums of its two pairs in its two halves, which hold the sums
+ * of up to 128 rows. (All platforms of browsers are little-endian; only the order within a pair of blocks depends on it.)
+ */
 export function reduced(tile: Tile, level: number): Uint8Array {
   const by = 1 << level;
   const side = SIDE >> level;
+  const words = new Uint32Array(tile.buffer, tile.byteOffset, tile.length >> 2);
+  const across = SIDE >> 2;
+  const pairs = new Uint32Array(across);
   const found = new Uint8Array(side * side);
-  const sums = new Uint32Array(side);
   const half = (by * by) >> 1;
   for (let y = 0; y < side; y++) {
-    sums.fill(half);
+    pairs.fill(0);
     for (let r = 0; r < by; r++) {
-      let at = (y * by + r) * SIDE;
-      for (let x = 0; x < side; x++) {
-        let sum = 0;
-        for (let c = 0; c < by; c++) sum += tile[at++]!;
-        sums[x] = sums[x]! + sum;
+      const at = (y * by + r) * across;
+      for (let i = 0; i < across; i++) {
+        const word = words[at + i]!;
+        pairs[i] = pairs[i]! + (word & 0x00ff00ff) + ((word >>> 8) & 0x00ff00ff);
       }
     }
-    for (let x = 0; x < side; x++) found[y * side + x] = sums[x]! >> (2 * level);
+    const to = y * side;
+    if (level === 1) {
+      for (let i = 0; i < across; i++) {
+        found[to + 2 * i] = ((pairs[i]! & 0xffff) + half) >> 2;
+        found[to + 2 * i + 1] = ((pairs[i]! >>> 16) + half) >> 2;
+      }
+      continue;
+    }
+    const group = by >> 2;
+    for (let x = 0, i = 0; x < side; x++) {
+      let sum = half;
+      for (let c = 0; c < group; c++, i++) sum += (pairs[i]! & 0xffff) + (pairs[i]! >>> 16);
+      found[to + x] = sum >> (2 * level);
+    }
   }
   return found;
 }

@@ -112,6 +112,7 @@ export class TiledPicture {
   close(): void {
     this.#closed = true;
     for (const loading of this.#loading.values()) loading.abort();
+    this.#loading.clear();
     for (const tile of this.#loaded.values()) tile.bitmap?.close();
     this.#loaded.clear();
     this.source.close();

@@ -27,7 +27,7 @@ export class Sketch {
       this.board.redraw.overlay(box);
       this.board.events.emit("sketch", { box: intersect(box, pictureBox(this.board)), final: true });
     };
-    changed(pictureBox(this.board));
+    changed(this.raster.boxOfAll(diff.keys));
     if (!undoable) return;
     this.board.history.push({
       label,

@@ -29,6 +29,8 @@ export class BitmapPicture implements OpenPicture {
   ) {
     this.size = { width: bitmap.width, height: bitmap.height };
     this.#opened = workshop.call("openPicture", [this.#id, bitmap], own ? [bitmap] : []);
+    // Each load reports a failure; one that nothing waits for is no news.
+    this.#opened.catch(() => undefined);
   }
 
   async load({ level, box }: TileRequest): Promise<ImageBitmap | null> {

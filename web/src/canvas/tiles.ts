@@ -88,6 +88,13 @@ export class TileRaster {
     return { left, top, right: left + SIDE, bottom: top + SIDE };
   }
 
+  /** The smallest box around these tiles. */
+  boxOfAll(keys: Iterable<number>): Box {
+    let box = NOTHING;
+    for (const key of keys) box = unite(box, this.boxOf(key));
+    return box;
+  }
+
   isFull(tile: Tile | undefined): boolean {
     return tile === this.#full;
   }
@@ -153,28 +160,25 @@ export class TileRaster {
   /** Undoes the open change. */
   rollback(): Box {
     if (!this.#before) throw new Error("no change of this raster is open");
-    let box = NOTHING;
+    const keys = [...this.#before.keys()];
     for (const [key, old] of this.#before) {
       if (old) this.tiles.set(key, old);
       else this.tiles.delete(key);
       this.dirty.add(key);
-      box = unite(box, this.boxOf(key));
     }
     this.#before = null;
-    return box;
+    return this.boxOfAll(keys);
   }
 
   /** Shows one side of a closed change: undo or redo. Returns the box of the tiles that changed. */
   show(diff: TileDiff, side: "before" | "after"): Box {
-    let box = NOTHING;
     diff.keys.forEach((key, index) => {
       const tile = diff[side][index];
       if (tile) this.tiles.set(key, tile);
       else this.tiles.delete(key);
       this.dirty.add(key);
-      box = unite(box, this.boxOf(key));
     });
-    return box;
+    return this.boxOfAll(diff.keys);
   }
 
   /** Empties it without history. */

@@ -167,3 +167,44 @@ describe("the sketch's ink", () => {
     expect(raster.tiles.size).toBe(0);
   });
 });
+
+describe("history beside steps that take time", () => {
+  const slow = (): { step: { label: string; undo(): Promise<void>; redo(): Promise<void> }; go(): void } => {
+    let go: () => void = () => undefined;
+    const wait = (): Promise<void> => new Promise((resolve) => void (go = resolve));
+    return { step: { label: "edit", undo: wait, redo: wait }, go: () => go() };
+  };
+  const stroke = { label: "stroke", undo: (): void => undefined, redo: (): void => undefined };
+
+  test("a stroke painted while an edit is undone is the newest step, and the edit is not undone twice", async () => {
+    const history = new History(100, () => undefined);
+    const { step, go } = slow();
+    history.push(step);
+    const undone = history.undo();
+    await Promise.resolve();
+    history.push(stroke);
+    go();
+    await undone;
+    expect(history.state).toEqual({ undo: "stroke", redo: null, bytes: 0 });
+    await history.undo();
+    expect(history.state).toEqual({ undo: null, redo: "stroke", bytes: 0 });
+  });
+
+  test("a stroke painted while an edit is redone comes after the edit", async () => {
+    const history = new History(100, () => undefined);
+    const { step, go } = slow();
+    history.push(step);
+    const undone = history.undo();
+    await Promise.resolve();
+    go();
+    await undone;
+    const redone = history.redo();
+    await Promise.resolve();
+    history.push(stroke);
+    go();
+    await redone;
+    expect(history.state.undo).toBe("stroke");
+    await history.undo();
+    expect(history.state.undo).toBe("edit");
+  });
+});
