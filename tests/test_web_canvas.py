@@ -283,6 +283,19 @@ def test_letting_go_of_space_presses_no_button_and_typing_is_left_alone(page):
     assert page.evaluate("page.canvas.tool") == "lasso"
 
 
+def test_an_app_may_pass_keys_on_by_itself_both_ways(page):
+    renew(page, "{ keyTarget: null }")
+    page.evaluate("void (onkeydown = onkeyup = (event) => void page.canvas.handleKey(event))")
+    page.keyboard.press("x")
+    page.keyboard.press("]")
+    assert page.evaluate("[page.canvas.tool, page.canvas.brush('eraser').size]") == ["eraser", 24]
+    page.keyboard.down("Space")
+    drag(page, (100, 100), (130, 100))
+    page.keyboard.up("Space")
+    assert page.evaluate("page.canvas.toScreen({ x: 0, y: 0 })") == {"x": 180, "y": 100}
+    page.evaluate("void (onkeydown = onkeyup = null)")
+
+
 def test_a_stroke_outlives_the_loss_of_focus_and_a_cancelled_pointer(page):
     page.mouse.move(250, 200)
     page.mouse.down()

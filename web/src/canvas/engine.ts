@@ -176,7 +176,7 @@ export class Engine implements PaintCanvas {
       if (!this.#viewport.fitted) this.#viewport.set(this.#viewport.zoom, { x: centre.x + kept.x, y: centre.y + kept.y });
       else this.#viewport.fit();
     } else this.#viewport.fit();
-    board.margins = NO_MARGINS;
+    if (!Object.values(board.margins).every((value) => value === 0)) this.setMargins(NO_MARGINS);
     this.#viewed();
   }
 

@@ -1,7 +1,7 @@
 /** The other tools' gestures: areas, picker, points and boxes, expanding, the compare handle, brush size by dragging. */
 
 import { around, clamp, cornersOf, outward, intersect, isEmpty } from "./boxes";
-import { NO_MARGINS, pictureBox, setBrush, type Board } from "./board";
+import { pictureBox, setBrush, type Board } from "./board";
 import { ellipse } from "./shapes";
 import type { Gesture, PointerSample } from "./strokes";
 import type { Box, BrushTool, Combine, Margins, Point } from "./types";
@@ -230,5 +230,3 @@ export function expandGesture(board: Board, start: PointerSample, handle: Handle
     },
   };
 }
-
-export const noMargins = (margins: Margins): boolean => Object.values({ ...NO_MARGINS, ...margins }).every((value) => value === 0);

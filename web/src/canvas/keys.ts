@@ -55,9 +55,9 @@ export class Keys {
     this.#stop.abort();
   }
 
-  /** True where the key was for the canvas. */
+  /** True where the key was for the canvas. Keys that go up are followed by the window's own listener. */
   handle(event: KeyboardEvent): boolean {
-    if (event.defaultPrevented || event.isComposing || isTyping(event.target)) return false;
+    if (event.type !== "keydown" || event.defaultPrevented || event.isComposing || isTyping(event.target)) return false;
     if (event.ctrlKey || event.metaKey) return this.#command(event);
     if (event.altKey) return false;
     return this.#plain(event);

@@ -268,6 +268,7 @@ export interface CanvasOptions {
 export interface PaintCanvas {
   on<K extends keyof CanvasEvents>(event: K, listener: (value: CanvasEvents[K]) => void): () => void;
   destroy(): void;
+  /** True where the key was for the canvas. Only `keydown` counts; that a held key goes up is heard by itself. */
   handleKey(event: KeyboardEvent): boolean;
   focus(): void;
 
