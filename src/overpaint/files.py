@@ -23,6 +23,8 @@ READING = 60.0
 
 _CHUNK = 1 << 20  # bytes
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 def is_regular(path: Path) -> bool:
     """Whether a path leads to a file with an end, and not to a device or a pipe: but one that a shell made for this
@@ -329,4 +331,12 @@ def not_written(target: Path, error: OSError | ValueError, what: str = "") -> Ou
     number = error.errno if isinstance(error, OSError) else None
     unnameable = "no file can have this name" if isinstance(error, ValueError) else None
     reason = unnameable or reasons.get(number or 0) or getattr(error, "strerror", None) or str(error)
-    return OutputError(f"can't write {what}{target}: {reason}", field="output", value=str(target))
+    message = f"can't write {what}{target}: {reason}"
+    if is_full(error):
+        return OutputError(message, code="disk-full", field="output", value=str(target))
+    return OutputError(message, field="output", value=str(target))
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the system refuses to write because the disk is full, or a quota on it is used up."""
+    return isinstance(error, OSError) and error.errno in _FULL

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 from overpaint.errors import MissingExtraError, OutputError, RequestError
-from overpaint.files import exists_already, publish_file, write_hidden_file
+from overpaint.files import exists_already, is_full, publish_file, write_hidden_file
 from overpaint.ledger import LedgerEntry
 
 from .calls import Patience, patiently
@@ -31,7 +31,6 @@ FETCHING = Patience(300.0)
 """For a whole object; at most a row's own time."""
 
 _ASKING = Patience(60.0)
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _NUMBERS = {
     FileNotFoundError: errno.ENOENT,
     PermissionError: errno.EACCES,
@@ -365,7 +364,7 @@ def part_of(target: Path) -> Path:
 def disk_is_full(error: BaseException) -> bool:
     """Whether a file could not be written for want of room, which is no fault of a row."""
     cause = error.__cause__
-    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _FULL
+    return isinstance(error, OutputError) and cause is not None and is_full(cause)
 
 
 @contextlib.contextmanager

@@ -223,4 +223,7 @@ def reported(path: Path) -> Iterator[None]:
             "SQLITE_BUSY": f"another process held it for {_BUSY:g} s",
         }
         reason = reasons.get(name, str(error))
-        raise LedgerError(f"the ledger {path} can't be used: {reason}") from error
+        message = f"the ledger {path} can't be used: {reason}"
+        if name == "SQLITE_FULL":
+            raise LedgerError(message, code="disk-full") from error
+        raise LedgerError(message) from error

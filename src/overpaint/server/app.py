@@ -14,7 +14,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
-from overpaint.errors import LedgerError, OverpaintError
+from overpaint.errors import LedgerError, OutputError, OverpaintError
+from overpaint.files import is_full
 from overpaint.ledger import Ledger
 from overpaint.studio import Studio
 from overpaint.validation import raise_readable
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from overpaint.batch.cluster import RayExecutor
 
 log = logging.getLogger("overpaint.server")
+
+_LEDGER_REST = 2
+"""Seconds after which a request may come again that could not be written down."""
 
 _USED = "<p>This link was used before, or is too old. The server gives a new one when it starts.</p>"
 
@@ -191,16 +195,20 @@ class Server:
         app.add_exception_handler(OverpaintError, _overpaint_error)
         app.add_exception_handler(RequestValidationError, _invalid)
         app.add_exception_handler(HTTPException, _http_error)
+        app.add_exception_handler(OSError, _system_error)
         app.add_exception_handler(Exception, _unexpected)
         return app
 
 
 async def _overpaint_error(request: Request, error: Any) -> JSONResponse:
     status, body = error_reply(error)
-    if isinstance(error, LedgerError):
+    if status >= 500 and isinstance(error, LedgerError | OutputError):
+        log.error("%s %r: %s", request.method, request.scope["path"][:200], error)
+    headers = {"retry-after": str(error.retry_after)} if isinstance(error, TooManyJobsError) else None
+    if isinstance(error, LedgerError) and error.code != "disk-full":
         log.error("%s", error)
         status, body = 503, {"error": {"code": error.code, "message": "the server can't write down jobs just now"}}
-    headers = {"retry-after": str(error.retry_after)} if isinstance(error, TooManyJobsError) else None
+        headers = {"retry-after": str(_LEDGER_REST)}
     return _reply(request, status, body["error"], headers)
 
 
@@ -249,6 +257,13 @@ async def _http_error(request: Request, error: Any) -> JSONResponse:
     if error.status_code == 405:
         headers = {"allow": allowed_methods(request)}
     return _reply(request, error.status_code, table, headers)
+
+
+async def _system_error(request: Request, error: Any) -> JSONResponse:
+    """What the system refuses: a full disk is no fault of the server's."""
+    if is_full(error):
+        return await _overpaint_error(request, OutputError(str(error), code="disk-full"))
+    return await _unexpected(request, error)
 
 
 async def _unexpected(request: Request, error: Any) -> JSONResponse:

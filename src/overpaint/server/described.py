@@ -45,7 +45,11 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         "description": "Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, "
         "412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After)",
     },
-    "5XX": {"model": ErrorReply, "description": "Failed: 503 for now (memory, disk), 500 for a fault of the server"},
+    "5XX": {
+        "model": ErrorReply,
+        "description": "Failed: 503 for now (memory, ledger; see Retry-After), 507 no room (the disk, or what "
+        "the client may store), 500 for a fault of the server",
+    },
 }
 """Replies that any endpoint can have."""
 

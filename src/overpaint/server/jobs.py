@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from overpaint.errors import Cancelled, EngineError, InputError, LedgerError, OverpaintError
+from overpaint.errors import Cancelled, EngineError, InputError, LedgerError, OutputError, OverpaintError
+from overpaint.files import is_full
 from overpaint.ledger import Job, Ledger, LedgerEntry
 from overpaint.values import digest_of
 
@@ -285,10 +286,12 @@ class EditQueue:
                 error = EngineError(f"it took longer than {seconds:g} seconds", code="time-limit", value=seconds)
         except OverpaintError as found:
             state, results, error = "failed", list(job.results), found
-        except Exception:  # so that the lane goes on
+        except Exception as found:  # so that the lane goes on
             log.exception("the job %s failed unexpectedly", job.id)
             state, results = "failed", list(job.results)
             error = EngineError("it failed unexpectedly; the server's log says more")
+            if is_full(found):
+                error = OutputError("the disk is full", code="disk-full")
         with self._lock:
             self._running.pop(job.id, None)
             if state == "done":

@@ -99,14 +99,21 @@ class PictureStore:
         path = self._path(owner, facts.id)
         path.parent.mkdir(exist_ok=True, mode=0o700)
         with self._lock:
+            new = False
             try:
                 passing = self._read(owner, facts.id)[1]
             except NotFoundError:
                 write_file(path, data, overwrite=True, permissions=0o600)
-                self._bytes[path.parent.name] += len(data)
-                passing = temporary
+                new, passing = True, temporary
             # The facts come last: a picture without them was not kept whole, and is not there.
-            self._write(owner, facts, temporary=temporary and passing)
+            try:
+                self._write(owner, facts, temporary=temporary and passing)
+            except BaseException:
+                if new:
+                    path.unlink(missing_ok=True)
+                raise
+            if new:
+                self._bytes[path.parent.name] += len(data)
             if temporary and passing:
                 self._uses[owner, facts.id] += 1
         return facts

@@ -15,7 +15,7 @@ from typing import Any, Self
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from overpaint.errors import Cancelled, OverpaintError, RequestError
+from overpaint.errors import Cancelled, OutputError, OverpaintError, RequestError
 from overpaint.server.decoding import PictureFacts
 from overpaint.server.errors import ServerError
 from overpaint.server.job import EditJob
@@ -164,6 +164,8 @@ async def _end_of(job: EditJob) -> None:
 def _failure(error: dict[str, Any]) -> OverpaintError:
     """The error that a job ended with; one of its input has the status of such an error."""
     parts = {name: error.get(name) for name in ("code", "field", "value")}
+    if error.get("code") == "disk-full":
+        return OutputError(str(error.get("message", "")), code="disk-full")
     kind = JobFailedError if str(error.get("code", "")).startswith(("engine", "worker", "memory", "time")) else None
     message, hint = str(error.get("message", "the edit failed")), str(error.get("hint", ""))
     return (kind or RequestError)(message, **parts, hint=hint)

@@ -13,8 +13,7 @@ from overpaint.doors.places import Places
 from overpaint.doors.reading import EditFiles, read_beside
 from overpaint.frame import Region
 from overpaint.server.reading import bounded
-from overpaint.session import Session
-from overpaint.session import StepPlan
+from overpaint.session import Session, StepPlan
 
 from .callers import Editor, services_of
 from .session_edits import StepEdit

@@ -104,8 +104,7 @@ class SessionStore:
         id, folder = secrets.token_hex(16), self._made(owner)
         Session.create(original, folder / f"{id}.overpaint").close()
         width, height = original.size
-        made = StoredSession(id, name, time.time(), width, height, audited=audited)
-        return self._add(owner, made)
+        return self._begun(owner, StoredSession(id, name, time.time(), width, height, audited=audited))
 
     def upload_path(self, owner: str) -> Path:
         """Where the file of a session may be written that is then given to `adopt`."""
@@ -141,7 +140,7 @@ class SessionStore:
         finally:
             upload.unlink(missing_ok=True)
         made = StoredSession(id, name or facts.name, time.time(), facts.width, facts.height, audited=audited)
-        return self._add(owner, made)
+        return self._begun(owner, made)
 
     def get(self, owner: str, id: str) -> StoredSession:
         """What is known of a session. NotFoundError where its owner has no such."""
@@ -197,6 +196,14 @@ class SessionStore:
                 value=size,
                 hint="delete sessions that are not needed any more, or make them smaller (compact)",
             )
+
+    def _begun(self, owner: str, session: StoredSession) -> StoredSession:
+        """Add a new session; where that can't be written down, its file goes as well."""
+        try:
+            return self._add(owner, session)
+        except BaseException:
+            (self._folder / owner_folder(owner) / f"{session.id}.overpaint").unlink(missing_ok=True)
+            raise
 
     def _add(self, owner: str, session: StoredSession) -> StoredSession:
         folder = owner_folder(owner)

@@ -12,7 +12,8 @@ from overpaint.doors.inputs import EditInputs
 from overpaint.doors.places import Places
 from overpaint.doors.reading import EditFiles, read_beside, readers
 from overpaint.engines import Monitor
-from overpaint.errors import EngineError, OverpaintError
+from overpaint.errors import EngineError, OutputError, OverpaintError
+from overpaint.files import is_full
 from overpaint.picture.limits import MEMORY_PER_PIXEL
 from overpaint.request import EditRequest
 from overpaint.server.pictures import PictureStore
@@ -72,6 +73,8 @@ class SessionWorker:
         except Exception as error:
             if is_shortage(error):
                 raise EngineError("there was not enough memory", code="memory-short") from None
+            if is_full(error):
+                raise OutputError("the disk is full", code="disk-full") from error
             raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
         return found
 
