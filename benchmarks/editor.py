@@ -65,7 +65,7 @@ def page_of_the_engine() -> Iterator[str]:
     if not vite.exists():
         raise SystemExit("run npm ci in web/ first")
     with tempfile.TemporaryDirectory() as folder:
-        command = ["node", vite, "build", "--config", "tests/pages/vite.config.ts", "--outDir", folder]
+        command = ["node", str(vite), "build", "--config", "tests/pages/vite.config.ts", "--outDir", folder]
         subprocess.run(command, cwd=WEB, check=True, capture_output=True)
         handler = functools.partial(_QuietFiles, directory=folder)
         with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -85,7 +85,7 @@ class Bench:
     def cpu(self) -> float:
         """Milliseconds that the page's main thread has worked so far."""
         metrics = self.session.send("Performance.getMetrics")["metrics"]
-        return 1000 * next(one["value"] for one in metrics if one["name"] == "TaskDuration")
+        return 1000.0 * float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
     def frame(self) -> None:
         """Waits until a frame that begins after now has been drawn."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from overpaint.doors.places import Places
 from overpaint.doors.reading import EditFiles, read_beside
 from overpaint.frame import Region
+from overpaint.geometry import Box
 from overpaint.server.reading import bounded
 from overpaint.session import Session, StepPlan
 
@@ -41,9 +42,9 @@ class FrameFacts(BaseModel):
     def of(cls, region: Region, left: int, top: int) -> FrameFacts:
         """From a region of a result whose present picture begins at `left` and `top`."""
         return cls(
-            frame=tuple(region.frame.box.shift(-left, -top)),
-            working=tuple(region.frame.working),
-            box=tuple(region.box.shift(-left, -top)),
+            frame=_edges(region.frame.box.shift(-left, -top)),
+            working=(region.frame.working.width, region.frame.working.height),
+            box=_edges(region.box.shift(-left, -top)),
             reach=_outlines(region, left, top),
             grow=region.edge.grow,
             feather=region.edge.feather,
@@ -86,3 +87,7 @@ def _outlines(region: Region, left: int, top: int) -> list[list[tuple[int, int]]
     across, down = region.box.left - left - 1, region.box.top - top - 1
     longest = sorted((line for line in lines if len(line) > 2), key=len, reverse=True)[:_MOST_LINES]
     return [[(int(x) + across, int(y) + down) for x, y in line[:, 0]] for line in longest]
+
+
+def _edges(box: Box) -> tuple[int, int, int, int]:
+    return box.left, box.top, box.right, box.bottom
