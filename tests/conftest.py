@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from overpaint import pocket
+
+# Workers of one run share the processors: more threads in each would only wait for each other, and spin meanwhile.
+# What is claimed of several threads sets their number itself. Set before numpy and torch are imported, and inherited by
+# the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# The package is imported by hundreds of processes that tests start, and every worker reads all tests: with bytecode kept
+# each is compiled once.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # how long examples take to make and run says how busy the machine is
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -18,6 +33,17 @@ settings.load_profile("busy")
 # starts inherits that: tests of interrupts would wait for ever. A handler of our own is not inherited.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Modules and tests live as long as the process: no collection of garbage looks at them, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ class Running:
         """A client of the native API."""
         if key is not None:
             headers["authorization"] = f"Bearer {key}"
-        return httpx2.Client(base_url=self.url + PREFIX, headers=headers, timeout=30.0, trust_env=False)
+        return httpx2.Client(base_url=self.url + PREFIX, headers=headers, timeout=120.0, trust_env=False)
 
 
 @contextlib.contextmanager

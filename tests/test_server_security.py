@@ -236,7 +236,7 @@ ATTACKS = [
         },
     ),
     # What is sent.
-    Attack("a decompression bomb", 422, "picture-too-large", **UPLOAD, body=hostile_files.pictures()["largest.png"]),
+    Attack("a decompression bomb", 422, "picture-too-large", **UPLOAD, body=hostile_files.LARGEST),
     Attack("metadata that inflate", 422, "picture-invalid", **UPLOAD, body=hostile_files.pictures()["inflating.png"]),
     Attack("a pickle", 422, "picture-unsupported", **UPLOAD, body=PICKLE),
     Attack(
