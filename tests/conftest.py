@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,8 @@ from overpaint import pocket
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# The package is imported by hundreds of processes that tests start, and every worker reads all tests: with bytecode kept
-# each is compiled once.
+# The package is imported by hundreds of processes that tests start, and every worker reads all tests: with bytecode
+# kept, each is compiled once.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -36,7 +36,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection() -> Generator[None, object, object]:
     """Modules and tests live as long as the process: no collection of garbage looks at them, now or later."""
     gc.disable()
     try:

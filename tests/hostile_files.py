@@ -161,64 +161,66 @@ LARGEST = _png(size=(0x7FFFFFFF, 0x7FFFFFFF))
 def pictures() -> Mapping[str, bytes]:
     """Files that are given as pictures. Some can be edited all the same: what is hostile is beside their pixels."""
     many = 60_000
-    return MadeFiles({
-        "texts.png": lambda: _png(*((b"tEXt", b"K%d\0x" % n) for n in range(many))),
-        "inflating.png": lambda: _png((b"zTXt", b"Comment\0\0" + _inflating(80))),
-        "profile.png": lambda: _png((b"iCCP", b"icc\0\0" + _inflating(80))),
-        "tail.png": lambda: _png(pixels=_inflating(80)),
-        "no data.png": lambda: _png(*[(b"IDAT", b"")] * many),
-        "longest.png": lambda: png_reader.SIGNATURE + b"\x7f\xff\xff\xffIHDR",
-        "largest.png": lambda: LARGEST,
-        "animated.png": lambda: _png((b"acTL", struct.pack(">II", 0xFFFFFFFF, 0))),
-        "loop.png": lambda: _png((b"eXIf", _LOOP)),
-        "wide.png": lambda: _png((b"eXIf", _WIDE)),
-        "deep.png": lambda: _png(_xmp(b"<a>" * 200_000)),
-        "entities.png": lambda: _png(_xmp(_ENTITIES)),
-        "brackets.png": lambda: _png(_xmp(b"<" * 2_000_000)),
-        "parameters.png": lambda: _png(_text(b"parameters", b"a\nSteps: 20, " + b'Lora hashes: "' * 50_000)),
-        "brackets of a prompt.png": lambda: _png(_text(b"parameters", b"(" * 500_000 + b"\nSteps: 1")),
-        "workflow.png": lambda: _png(_text(b"workflow", b"[" * 500_000)),
-        "record.png": lambda: _png(_text(b"overpaint", b'{"a":' * 100_000)),
-        "loop.jpg": lambda: _jpeg((0xE1, b"Exif\0\0" + _LOOP)),
-        "wide.jpg": lambda: _jpeg((0xE1, b"Exif\0\0" + _WIDE)),
-        "comments.jpg": lambda: _jpeg(*[(0xFE, b"x")] * many),
-        "profiles.jpg": lambda: _jpeg(*[(0xE2, b"ICC_PROFILE\0\x01\xff" + bytes(6000))] * 255),
-        "resources.jpg": lambda: _jpeg((0xED, b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\0" * 5000)),
-        "pictures.jpg": lambda: _saved("JPEG") * 2000,
-        "marks.jpg": lambda: b"\xff\xd8" + b"\xff" * 5_000_000,
-        "no height.jpg": lambda: _jpeg_of(0, 40),
-        "180 megapixels.jpg": lambda: _jpeg_of(30_000, 6_000),
-        "arithmetic.jpg": lambda: _saved("JPEG").replace(b"\xff\xc0", b"\xff\xc9"),
-        "loop.tif": lambda: _tiff(then=8),
-        "largest.tif": lambda: _tiff(0x7FFFFFFF, 0xFFFF, t279=(4, 1, 9)),
-        "strips.tif": lambda: _tiff(t273=(4, 0xFFFFFFFF, 500), t279=(4, 0xFFFFFFFF, 500)),
-        "tiles.tif": lambda: _tiff(
-            4000, 4000, t322=(4, 1, 1), t323=(4, 1, 1), t324=(4, 9, 500), t325=(4, 9, 500), t279=(4, 1, 9)
-        ),
-        "inflating.tif": lambda: _tiff(t259=(3, 1, 8), t279=(4, 1, 100_000), tail=_inflating(80)),
-        "tags.tif": lambda: _tiff(t700=(1, 0xFFFFFFF0, 500), t34675=(7, 0xFFFFFFF0, 500)),
-        "directories.tif": lambda: _tiff(t330=(4, 5000, 500), tail=struct.pack("<I", 8) * 5000),
-        "canvas.webp": lambda: _riff(_canvas(1 << 24, 1 << 24), (b"VP8L", _saved("WEBP", lossless=True)[20:])),
-        "frames.webp": lambda: _riff(_canvas(40, 30, 2), (b"ANIM", bytes(6)), *[(b"ANMF", bytes(16))] * many),
-        "chunks.webp": lambda: _riff(*[(b"XXXX", b"")] * many, (b"VP8L", _saved("WEBP", lossless=True)[20:])),
-        "largest.avif": lambda: _avif_of(65_535, 65_535),
-        "nested.avif": lambda: _nested_boxes(),
-        "cut.avif": lambda: _saved("AVIF")[:300],
-        "canvas.gif": lambda: _gif(65_535, 65_535, _FRAME),
-        "frame.gif": lambda: _gif(1, 1, b",\0\0\0\0" + b"\xff" * 4 + b"\0\x02\x02\x44\x01\0"),
-        "frames.gif": lambda: _gif(40, 30, _FRAME * many),
-        "comments.gif": lambda: _gif(40, 30, b"!\xfe\x01A\0" * many + _FRAME),
-        "largest.bmp": lambda: _bmp(0x7FFFFFFF, 0x7FFFFFFF),
-        "colours.bmp": lambda: _bmp(40, 30, 8, 0x7FFFFFFF),
-        "start.bmp": lambda: _bmp(40, 30, start=0xFFFFFFF0),
-        "largest.jp2": lambda: _jpeg2000_of(0xFFFFFFFF, 0xFFFFFFFF),
-        "tiles.jp2": lambda: _jpeg2000_of(6000, 6000, 1, 1),
-        "photoshop.png": lambda: b"8BPS\0\x01" + bytes(6) + struct.pack(">HIIHH", 3, 30_000, 30_000, 8, 3),
-        "drawing.png": lambda: b"<svg xmlns='http://www.w3.org/2000/svg' width='1e9' height='1e9'/>",
-        "archive.png": lambda: _archive(),
-        "zeros.png": lambda: bytes(1_000_000),
-        "empty.png": lambda: b"",
-    })
+    return MadeFiles(
+        {
+            "texts.png": lambda: _png(*((b"tEXt", b"K%d\0x" % n) for n in range(many))),
+            "inflating.png": lambda: _png((b"zTXt", b"Comment\0\0" + _inflating(80))),
+            "profile.png": lambda: _png((b"iCCP", b"icc\0\0" + _inflating(80))),
+            "tail.png": lambda: _png(pixels=_inflating(80)),
+            "no data.png": lambda: _png(*[(b"IDAT", b"")] * many),
+            "longest.png": lambda: png_reader.SIGNATURE + b"\x7f\xff\xff\xffIHDR",
+            "largest.png": lambda: LARGEST,
+            "animated.png": lambda: _png((b"acTL", struct.pack(">II", 0xFFFFFFFF, 0))),
+            "loop.png": lambda: _png((b"eXIf", _LOOP)),
+            "wide.png": lambda: _png((b"eXIf", _WIDE)),
+            "deep.png": lambda: _png(_xmp(b"<a>" * 200_000)),
+            "entities.png": lambda: _png(_xmp(_ENTITIES)),
+            "brackets.png": lambda: _png(_xmp(b"<" * 2_000_000)),
+            "parameters.png": lambda: _png(_text(b"parameters", b"a\nSteps: 20, " + b'Lora hashes: "' * 50_000)),
+            "brackets of a prompt.png": lambda: _png(_text(b"parameters", b"(" * 500_000 + b"\nSteps: 1")),
+            "workflow.png": lambda: _png(_text(b"workflow", b"[" * 500_000)),
+            "record.png": lambda: _png(_text(b"overpaint", b'{"a":' * 100_000)),
+            "loop.jpg": lambda: _jpeg((0xE1, b"Exif\0\0" + _LOOP)),
+            "wide.jpg": lambda: _jpeg((0xE1, b"Exif\0\0" + _WIDE)),
+            "comments.jpg": lambda: _jpeg(*[(0xFE, b"x")] * many),
+            "profiles.jpg": lambda: _jpeg(*[(0xE2, b"ICC_PROFILE\0\x01\xff" + bytes(6000))] * 255),
+            "resources.jpg": lambda: _jpeg((0xED, b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0\0\0\0\0" * 5000)),
+            "pictures.jpg": lambda: _saved("JPEG") * 2000,
+            "marks.jpg": lambda: b"\xff\xd8" + b"\xff" * 5_000_000,
+            "no height.jpg": lambda: _jpeg_of(0, 40),
+            "180 megapixels.jpg": lambda: _jpeg_of(30_000, 6_000),
+            "arithmetic.jpg": lambda: _saved("JPEG").replace(b"\xff\xc0", b"\xff\xc9"),
+            "loop.tif": lambda: _tiff(then=8),
+            "largest.tif": lambda: _tiff(0x7FFFFFFF, 0xFFFF, t279=(4, 1, 9)),
+            "strips.tif": lambda: _tiff(t273=(4, 0xFFFFFFFF, 500), t279=(4, 0xFFFFFFFF, 500)),
+            "tiles.tif": lambda: _tiff(
+                4000, 4000, t322=(4, 1, 1), t323=(4, 1, 1), t324=(4, 9, 500), t325=(4, 9, 500), t279=(4, 1, 9)
+            ),
+            "inflating.tif": lambda: _tiff(t259=(3, 1, 8), t279=(4, 1, 100_000), tail=_inflating(80)),
+            "tags.tif": lambda: _tiff(t700=(1, 0xFFFFFFF0, 500), t34675=(7, 0xFFFFFFF0, 500)),
+            "directories.tif": lambda: _tiff(t330=(4, 5000, 500), tail=struct.pack("<I", 8) * 5000),
+            "canvas.webp": lambda: _riff(_canvas(1 << 24, 1 << 24), (b"VP8L", _saved("WEBP", lossless=True)[20:])),
+            "frames.webp": lambda: _riff(_canvas(40, 30, 2), (b"ANIM", bytes(6)), *[(b"ANMF", bytes(16))] * many),
+            "chunks.webp": lambda: _riff(*[(b"XXXX", b"")] * many, (b"VP8L", _saved("WEBP", lossless=True)[20:])),
+            "largest.avif": lambda: _avif_of(65_535, 65_535),
+            "nested.avif": lambda: _nested_boxes(),
+            "cut.avif": lambda: _saved("AVIF")[:300],
+            "canvas.gif": lambda: _gif(65_535, 65_535, _FRAME),
+            "frame.gif": lambda: _gif(1, 1, b",\0\0\0\0" + b"\xff" * 4 + b"\0\x02\x02\x44\x01\0"),
+            "frames.gif": lambda: _gif(40, 30, _FRAME * many),
+            "comments.gif": lambda: _gif(40, 30, b"!\xfe\x01A\0" * many + _FRAME),
+            "largest.bmp": lambda: _bmp(0x7FFFFFFF, 0x7FFFFFFF),
+            "colours.bmp": lambda: _bmp(40, 30, 8, 0x7FFFFFFF),
+            "start.bmp": lambda: _bmp(40, 30, start=0xFFFFFFF0),
+            "largest.jp2": lambda: _jpeg2000_of(0xFFFFFFFF, 0xFFFFFFFF),
+            "tiles.jp2": lambda: _jpeg2000_of(6000, 6000, 1, 1),
+            "photoshop.png": lambda: b"8BPS\0\x01" + bytes(6) + struct.pack(">HIIHH", 3, 30_000, 30_000, 8, 3),
+            "drawing.png": lambda: b"<svg xmlns='http://www.w3.org/2000/svg' width='1e9' height='1e9'/>",
+            "archive.png": lambda: _archive(),
+            "zeros.png": lambda: bytes(1_000_000),
+            "empty.png": lambda: b"",
+        }
+    )
 
 
 # ── masks and annotations ─────────────────────────────────────────────────────────────────────────────────────────
@@ -256,50 +258,64 @@ def masks() -> Mapping[str, bytes]:
     deep = "[" * 900 + "]" * 900
     bomb = base64.b64encode(_png(size=(14_000, 14_000))).decode()
     square = [[0, 0], [39, 29]]
-    return MadeFiles({
-        "entities.xml": lambda: _ENTITIES,
-        "outside.xml": lambda: b'<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]><annotations>&a;</annotations>',
-        "deep.xml": lambda: b"<a>" * 200_000,
-        "names.xml": lambda: b"<annotations " + b" ".join(b'a%d="x"' % n for n in range(60_000)) + b"/>",
-        "spaces.xml": lambda: b"<annotations " + b" ".join(b'xmlns:a%d="x%d"' % (n, n) for n in range(20_000)) + b"/>",
-        "open.xml": lambda: b"<annotations a='" + b"x" * 5_000_000,
-        "comments.xml": lambda: b"<annotations>" + b"<!-- -->" * 200_000 + b"</annotations>",
-        "NUL.xml": lambda: b"<annotations>\0</annotations>",
-        "large mask.xml": lambda: _cvat('<mask label="x" rle="0, 190000000" left="0" top="0" width="19000" height="10000"/>'),
-        "runs.xml": lambda: _cvat(f'<mask label="x" rle="{"0," * 500_000}" left="0" top="0" width="20" height="10"/>'),
-        "digits.xml": lambda: _cvat(f'<mask label="x" rle="{"9" * 500_000}" left="0" top="0" width="20" height="10"/>'),
-        "ellipse.xml": lambda: _cvat('<ellipse label="x" cx="1e308" cy="nan" rx="1e308" ry="inf"/>'),
-        "size.xml": lambda: _cvat("", "9" * 5000, "1e999"),
-        "deep.json": lambda: b"[" * 200_000,
-        "deep tables.json": lambda: b'{"a":' * 200_000,
-        "deep polygon.json": lambda: _coco(0).replace(b'"segmentation": 0', b'"segmentation": ' + deep.encode()),
-        "numbers.json": lambda: _coco([[float("nan"), 0, float("inf"), 0, 9, 9]]),
-        "digits.json": lambda: b'{"annotations": ' + b"9" * 1_000_000 + b"}",
-        "kinds.json": lambda: _coco([["x", "y", None, True, {}, []]]),
-        "text runs.json": lambda: _coco({"size": [30, 40], "counts": "o" * 1_000_000}),
-        "no runs.json": lambda: _coco({"size": [30, 40], "counts": [0] * 500_000}),
-        "large runs.json": lambda: _coco({"size": [14_000, 14_000], "counts": [14_000 * 14_000]}, 1000),
-        "half a character.json": lambda: _coco({"size": [30, 40], "counts": "\ud800"}),
-        "negative.json": lambda: _coco({"size": [-30, -40], "counts": [1200]}),
-        "large.json": lambda: _coco([], 1, 10**18, 10**18),
-        "keys.json": lambda: b"{" + b",".join(b'"k%d\\n":1' % n for n in range(60_000)) + b"}",
-        "long key.json": lambda: json.dumps({"k" * 2_000_000: 1}).encode(),
-        "none.json": lambda: b'{"annotations": null, "images": null}',
-        "UTF-16.json": lambda: '{"annotations": []}'.encode("utf-16"),
-        "bomb.json": lambda: _labelme({"shape_type": "mask", "points": square, "mask": bomb}),
-        "circle.json": lambda: _labelme({"shape_type": "circle", "points": [[1e308, 1e308], [-1e308, 0]]}),
-        "kind.json": lambda: _labelme({"shape_type": {"a": []}, "points": [[0, 0], [9, 0], [9, 9]]}),
-        "text points.json": lambda: _labelme({"points": "0" * 2_000_000}),
-        "huge.json": lambda: _labelme({"points": square}, -40, 1e308),
-        "archive.zip": lambda: _archive(),
-        "array.npy": lambda: b"\x93NUMPY\x01\0v\0" + b"{'descr': '<f8', 'shape': (999999, 999999), }".ljust(117) + b"\n",
-        "NaN.tif": lambda: _tiff(
-            t258=(3, 1, 32), t339=(3, 1, 3), t279=(4, 1, 4800), tail=np.full(1200, np.nan, "<f4").tobytes()
-        ),
-        "largest.tif": lambda: _tiff(0x7FFFFFFF, 0xFFFF, t279=(4, 1, 9)),
-        "loop.webp": lambda: _riff(_canvas(1 << 24, 1 << 24)),
-        "empty.png": lambda: b"",
-    })
+    return MadeFiles(
+        {
+            "entities.xml": lambda: _ENTITIES,
+            "outside.xml": lambda: (
+                b'<!DOCTYPE a [<!ENTITY a SYSTEM "file:///etc/passwd">]><annotations>&a;</annotations>'
+            ),
+            "deep.xml": lambda: b"<a>" * 200_000,
+            "names.xml": lambda: b"<annotations " + b" ".join(b'a%d="x"' % n for n in range(60_000)) + b"/>",
+            "spaces.xml": lambda: (
+                b"<annotations " + b" ".join(b'xmlns:a%d="x%d"' % (n, n) for n in range(20_000)) + b"/>"
+            ),
+            "open.xml": lambda: b"<annotations a='" + b"x" * 5_000_000,
+            "comments.xml": lambda: b"<annotations>" + b"<!-- -->" * 200_000 + b"</annotations>",
+            "NUL.xml": lambda: b"<annotations>\0</annotations>",
+            "large mask.xml": lambda: _cvat(
+                '<mask label="x" rle="0, 190000000" left="0" top="0" width="19000" height="10000"/>'
+            ),
+            "runs.xml": lambda: _cvat(
+                f'<mask label="x" rle="{"0," * 500_000}" left="0" top="0" width="20" height="10"/>'
+            ),
+            "digits.xml": lambda: _cvat(
+                f'<mask label="x" rle="{"9" * 500_000}" left="0" top="0" width="20" height="10"/>'
+            ),
+            "ellipse.xml": lambda: _cvat('<ellipse label="x" cx="1e308" cy="nan" rx="1e308" ry="inf"/>'),
+            "size.xml": lambda: _cvat("", "9" * 5000, "1e999"),
+            "deep.json": lambda: b"[" * 200_000,
+            "deep tables.json": lambda: b'{"a":' * 200_000,
+            "deep polygon.json": lambda: _coco(0).replace(b'"segmentation": 0', b'"segmentation": ' + deep.encode()),
+            "numbers.json": lambda: _coco([[float("nan"), 0, float("inf"), 0, 9, 9]]),
+            "digits.json": lambda: b'{"annotations": ' + b"9" * 1_000_000 + b"}",
+            "kinds.json": lambda: _coco([["x", "y", None, True, {}, []]]),
+            "text runs.json": lambda: _coco({"size": [30, 40], "counts": "o" * 1_000_000}),
+            "no runs.json": lambda: _coco({"size": [30, 40], "counts": [0] * 500_000}),
+            "large runs.json": lambda: _coco({"size": [14_000, 14_000], "counts": [14_000 * 14_000]}, 1000),
+            "half a character.json": lambda: _coco({"size": [30, 40], "counts": "\ud800"}),
+            "negative.json": lambda: _coco({"size": [-30, -40], "counts": [1200]}),
+            "large.json": lambda: _coco([], 1, 10**18, 10**18),
+            "keys.json": lambda: b"{" + b",".join(b'"k%d\\n":1' % n for n in range(60_000)) + b"}",
+            "long key.json": lambda: json.dumps({"k" * 2_000_000: 1}).encode(),
+            "none.json": lambda: b'{"annotations": null, "images": null}',
+            "UTF-16.json": lambda: '{"annotations": []}'.encode("utf-16"),
+            "bomb.json": lambda: _labelme({"shape_type": "mask", "points": square, "mask": bomb}),
+            "circle.json": lambda: _labelme({"shape_type": "circle", "points": [[1e308, 1e308], [-1e308, 0]]}),
+            "kind.json": lambda: _labelme({"shape_type": {"a": []}, "points": [[0, 0], [9, 0], [9, 9]]}),
+            "text points.json": lambda: _labelme({"points": "0" * 2_000_000}),
+            "huge.json": lambda: _labelme({"points": square}, -40, 1e308),
+            "archive.zip": lambda: _archive(),
+            "array.npy": lambda: (
+                b"\x93NUMPY\x01\0v\0" + b"{'descr': '<f8', 'shape': (999999, 999999), }".ljust(117) + b"\n"
+            ),
+            "NaN.tif": lambda: _tiff(
+                t258=(3, 1, 32), t339=(3, 1, 3), t279=(4, 1, 4800), tail=np.full(1200, np.nan, "<f4").tobytes()
+            ),
+            "largest.tif": lambda: _tiff(0x7FFFFFFF, 0xFFFF, t279=(4, 1, 9)),
+            "loop.webp": lambda: _riff(_canvas(1 << 24, 1 << 24)),
+            "empty.png": lambda: b"",
+        }
+    )
 
 
 # ── lists of edits ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -308,33 +324,35 @@ def masks() -> Mapping[str, bytes]:
 def lists() -> Mapping[str, bytes]:
     """Files that are given as a list of edits and can't be read as one at all."""
     merged = "".join(f"- &a{n + 1}\n  <<: [{','.join([f'*a{n}'] * 9)}]\n  prompt: x\n" for n in range(15))
-    return MadeFiles({
-        "deep.json": lambda: b"[" * 500_000,
-        "number.json": lambda: b"9" * 500_000,
-        "table.json": lambda: b'{"a": 1}',
-        "deep.yaml": lambda: b"- " + b"[" * 100_000,
-        "deep tables.yaml": lambda: b"{a: " * 50_000,
-        "deep rows.yaml": lambda: b"- " * 50_000 + b"a",
-        "merged.yaml": lambda: b"- &a0 {image: p000.png}\n" + merged.encode(),
-        "digits.yaml": lambda: b"- {seed: " + b"9" * 500_000 + b"}",
-        "documents.yaml": lambda: b"--- []\n" * 10_000,
-        "code.yaml": lambda: b"- !!python/object/apply:os.system ['exit 1']",
-        "keys.yaml": lambda: b"- {? [a, b] : c}",
-        "quotes.yaml": lambda: b'"' + b"\n" * 1_000_000,
-        "text.yaml": lambda: b"a " * 1_000_000,
-        "binary.csv": lambda: bytes(range(256)),
-        "blank.csv": lambda: b"\n" * 1_000_000,
-        "columns.csv": lambda: b"," * 100_000 + b"\n",
-        "same names.csv": lambda: b"a,a,a\n1,2,3\n",
-        "open.csv": lambda: b'image,box\n"' + b"x\n" * 500_000,
-        "long.csv": lambda: b'image,box\n"' + b"x" * 17_000_000 + b'"',
-        "page.csv": lambda: b"<html></html>",
-        "workbook.csv": lambda: _archive(),
-        "workbook.xlsx": lambda: _archive(),
-        "packed.jsonl": lambda: gzip.compress(bytes(1_000_000)),
-        "latin.jsonl": lambda: '{"image": "caf\u00e9.png"}'.encode("latin-1"),
-        "no rows.jsonl": lambda: b"\n" * 100_000,
-    })
+    return MadeFiles(
+        {
+            "deep.json": lambda: b"[" * 500_000,
+            "number.json": lambda: b"9" * 500_000,
+            "table.json": lambda: b'{"a": 1}',
+            "deep.yaml": lambda: b"- " + b"[" * 100_000,
+            "deep tables.yaml": lambda: b"{a: " * 50_000,
+            "deep rows.yaml": lambda: b"- " * 50_000 + b"a",
+            "merged.yaml": lambda: b"- &a0 {image: p000.png}\n" + merged.encode(),
+            "digits.yaml": lambda: b"- {seed: " + b"9" * 500_000 + b"}",
+            "documents.yaml": lambda: b"--- []\n" * 10_000,
+            "code.yaml": lambda: b"- !!python/object/apply:os.system ['exit 1']",
+            "keys.yaml": lambda: b"- {? [a, b] : c}",
+            "quotes.yaml": lambda: b'"' + b"\n" * 1_000_000,
+            "text.yaml": lambda: b"a " * 1_000_000,
+            "binary.csv": lambda: bytes(range(256)),
+            "blank.csv": lambda: b"\n" * 1_000_000,
+            "columns.csv": lambda: b"," * 100_000 + b"\n",
+            "same names.csv": lambda: b"a,a,a\n1,2,3\n",
+            "open.csv": lambda: b'image,box\n"' + b"x\n" * 500_000,
+            "long.csv": lambda: b'image,box\n"' + b"x" * 17_000_000 + b'"',
+            "page.csv": lambda: b"<html></html>",
+            "workbook.csv": lambda: _archive(),
+            "workbook.xlsx": lambda: _archive(),
+            "packed.jsonl": lambda: gzip.compress(bytes(1_000_000)),
+            "latin.jsonl": lambda: '{"image": "caf\u00e9.png"}'.encode("latin-1"),
+            "no rows.jsonl": lambda: b"\n" * 100_000,
+        }
+    )
 
 
 def rows() -> list[str]:

@@ -31,7 +31,7 @@ from overpaint.request import Sampling
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
 
 SIDE = 192
-
+QUICK_TRIAL = ("--dry-run", "--json", "--steps", "1")  # a row is painted to say how long all will take
 
 SHIPPED = pocket.folder() is not None
 shipped = pytest.mark.skipif(not SHIPPED, reason="no weights are shipped yet")
@@ -287,10 +287,10 @@ def test_a_batch_says_it_of_its_rows_before_the_first_is_painted(tmp_path, capsy
     assert began["event"] == "began"
     assert began["notes"] == [], "rows that are left for another run are not spoken of"
     assert began["bad"] == 1
-    main(["batch", "rows.jsonl", "--intent", "replace", "-o", "out", "--dry-run", "--json", "--where", "row > 1"])
+    main(["batch", "rows.jsonl", "--intent", "replace", "-o", "out", *QUICK_TRIAL, "--where", "row > 1"])
     (note,) = json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
     assert note.startswith("rows 2, 3: pocket does not paint dog")
-    main(["batch", "rows.jsonl", "--intent", "replace", "-o", "private", "--dry-run", "--json", "--private"])
+    main(["batch", "rows.jsonl", "--intent", "replace", "-o", "private", *QUICK_TRIAL, "--private"])
     said = capsys.readouterr().out
     assert "dog" not in said
     assert "notes on the rows' prompts are left out" in said
