@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import overpaint
+from overpaint import files
 from overpaint.errors import FormatError, OutputError
 from overpaint.files import write_file
 from overpaint.picture import extension_for, format_for_path, format_named, format_of_path, formats, from_array
@@ -107,6 +111,54 @@ def test_without_hard_links_files_are_written_all_the_same(tmp_path: Path, monke
     monkeypatch.setattr(os, "link", no_links)
     write_file(tmp_path / "a.png", b"bytes")
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+KILLED = """
+import os, signal, sys
+from overpaint import files
+
+path, overwrite = sys.argv[1], sys.argv[2] == "overwrite"
+os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+files.write_file(path, b"new" * 1000, overwrite=overwrite)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="files without names are Linux's")
+@pytest.mark.parametrize("how", ["new", "overwrite"])
+def test_a_killed_process_leaves_nothing_of_a_file_that_it_was_writing(tmp_path: Path, how: str) -> None:
+    (tmp_path / ".a.png.0123456789ab.tmp").write_bytes(b"another's")
+    if how == "overwrite":
+        (tmp_path / "a.png").write_bytes(b"old")
+    before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a.png"), how], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("lacking", ["O_TMPFILE", "proc"])
+def test_without_files_that_have_no_name_they_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str, overwrite: bool
+) -> None:
+    if overwrite:
+        (tmp_path / "a.png").write_bytes(b"old")
+    if lacking == "O_TMPFILE":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    else:
+        monkeypatch.setattr(files, "_linked", lambda *_: False)
+    write_file(tmp_path / "a.png", b"bytes" * 1000, overwrite=overwrite)
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == {"a.png": b"bytes" * 1000}
+
+
+def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_file(tmp_path / "a.png", b"bytes")
+        write_file(tmp_path / "b.png", b"bytes", permissions=0o600)
+    finally:
+        os.umask(before)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a.png", "b.png")]
+    assert modes == [0o640, 0o600]
 
 
 def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:

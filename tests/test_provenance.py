@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import itertools
 import json
 import shutil
 import subprocess
 import time
+import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +45,7 @@ from overpaint.record import (
 )
 from overpaint.record.provenance import IPTC_EXTENSION
 from overpaint.request import UsedModel
+from overpaint.values import digest_of
 from stand_ins import flat, noise
 from test_record_infotext import record
 from test_untouched import picture_of
@@ -51,6 +54,7 @@ SIZE = Size(96, 64)
 MASK = Mask.box(SIZE, Box(30, 20, 50, 40))
 FORMATS = {"png": "png", "jpeg": "jpg", "webp": "webp", "tiff": "tif", "avif": "avif"}
 LEARNED = "compositeWithTrainedAlgorithmicMedia"
+LEARNED_CARD = EngineCard(name="stand-in", title="", samples=True, accepts=frozenset({"seed"}))
 WEIGHTS = UsedModel(role="checkpoint", name="/home/someone/models/toy.safetensors", sha256="0" * 64)
 
 types = st.sampled_from(SourceType)
@@ -85,6 +89,32 @@ def marked(xmp: bytes | None, made: Record, marking: Marking = USUAL, format: st
     metadata = Metadata(xmp=xmp)
     picture = Picture(np.zeros((4, 4, 3), np.uint8), metadata=metadata)
     return with_statement(metadata, provenance_of(EditStatement.of_records([made]), picture, marking), marking, format)
+
+
+def as_before_painted_from(path: Path) -> None:
+    """Change a session's takes to what an older version wrote: their records do not say what was seen."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    looks: dict[str, str] = {}
+    previous = hashlib.sha256(files["session.json"]).hexdigest()
+    for name in sorted(name for name in files if name.startswith("journal/")):
+        entry = json.loads(files[name])
+        entry["previous"] = previous
+        for place, digest in enumerate(entry["action"].get("takes", [])):
+            take = json.loads(files.pop(f"blobs/{digest}"))
+            take["record"].pop("painted_from", None)
+            for seen in take["saw"]:
+                seen["paint"] = looks[seen["paint"]]
+            data = json.dumps(take).encode()
+            new = hashlib.sha256(data).hexdigest()
+            files[f"blobs/{new}"] = data
+            entry["action"]["takes"][place] = new
+            looks[digest_of([digest, 1.0, None])] = digest_of([new, 1.0, None])
+        files[name] = json.dumps(entry).encode()
+        previous = hashlib.sha256(files[name]).hexdigest()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
 
 
 class TestTheVocabulary:
@@ -419,9 +449,8 @@ class TestDoors:
     def test_a_session_joins_what_its_edits_say(self, photo, tmp_path):
         from overpaint.session import Session
 
-        card = EngineCard(name="stand-in", title="", samples=True, accepts=frozenset({"seed"}))
         with Studio() as studio, Session.create(photo, tmp_path / "s.overpaint", studio=studio) as session:
-            studio.add_engine(noise(card))
+            studio.add_engine(noise(LEARNED_CARD))
             session.edit(mask=MASK, engine="stand-in", intent="replace", seed=1)
             session.edit(mask=Mask.box(SIZE, Box(5, 5, 15, 15)), engine="telea", intent="remove")
             saved = session.flatten().save(tmp_path / "flat.jpg")
@@ -431,6 +460,31 @@ class TestDoors:
             session.rerun(2)
             assert session.flatten().render("png").marks.source_type == "humanEdits"
         assert declared_type(open_picture(tmp_path / "flat.jpg").metadata) == LEARNED
+
+    @pytest.mark.parametrize("dropped", [False, True])
+    def test_a_take_of_an_older_version_is_labelled_by_the_steps_that_it_saw(self, dropped, photo, tmp_path):
+        """Its record does not say what it was painted from; of what is gone it counts as generative AI."""
+        from overpaint.session import Session
+
+        path = tmp_path / "s.overpaint"
+        with Studio() as studio, Session.create(photo, path, studio=studio) as session:
+            studio.add_engine(noise(LEARNED_CARD))
+            below = {"engine": "blur", "intent": "remove"} if dropped else {"engine": "stand-in", "intent": "replace"}
+            session.edit(mask=MASK, seed=1, **below)
+            session.edit(mask=Mask.box(SIZE, Box(5, 5, 15, 15)), engine="telea", intent="remove")
+            session.edit(mask=Mask.box(SIZE, Box(4, 4, 12, 12)), engine="telea", intent="remove")
+            session.hide(1)
+            session.hide(2)
+        as_before_painted_from(path)
+        with Session.open(path) as session:
+            if dropped:
+                assert session.flatten().render("png").marks.source_type == "humanEdits"
+                session.rerun(1, grow=5)
+                session.compact(takes=True, undo=True)
+            assert session.flatten().render("png").marks.source_type == LEARNED
+            session.check()
+            session.rerun(3)
+            assert session.flatten().render("png").marks.source_type == "humanEdits"
 
     def test_a_batch_marks_its_results_and_its_report_says_how(self, photo, tmp_path):
         (tmp_path / "edits.jsonl").write_text(

@@ -5,21 +5,27 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from overpaint import Mask, Session, Studio
 from overpaint.audit import AuditKey, AuditLog, Secret, SessionAudit, entries, replay_session, verify
 from overpaint.cli import main
-from overpaint.errors import OutputError
+from overpaint.engines import SizeRules
+from overpaint.errors import OutputError, SessionError
 from overpaint.geometry import Box, Size
 from overpaint.picture import encode
+from overpaint.request import EditRequest, raster_tables
 from overpaint.studio import pixel_digest
-from stand_ins import noise
+from stand_ins import DIFFUSION, noise
 from test_untouched import picture_of
 
 SIZE = Size(64, 48)
@@ -30,6 +36,7 @@ LOG = Path("audit.jsonl")
 def studio() -> Any:
     with Studio() as made:
         made.add_engine(noise())
+        made.add_engine(noise(replace(DIFFUSION, name="prompted", sizes=SizeRules())))
         yield made
 
 
@@ -40,7 +47,8 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def paint(session: Session, *box: int, **more: Any) -> None:
-    session.edit(mask=Mask.box(SIZE, Box(*box)), engine="stand-in", **{"seed": 1, "grow": 1.0, "feather": 2.0, **more})
+    given = {"engine": "stand-in", "seed": 1, "grow": 1.0, "feather": 2.0, **more}
+    session.edit(mask=Mask.box(SIZE, Box(*box)), **given)
 
 
 def recorder(**more: Any) -> SessionAudit:
@@ -197,6 +205,81 @@ def test_tampering_is_found_and_nothing_is_appended_over_it(what, audited, studi
         assert len(LOG.read_bytes().splitlines()) == lines
 
 
+UNDONE = ["the paint", "the take", "the mask", "a raster of its request"]
+
+
+@pytest.mark.parametrize(("deleted", "folder"), [(False, True), (True, False)], ids=["changed", "deleted"])
+@pytest.mark.parametrize("what", UNDONE)
+def test_what_was_undone_is_compared_too(what, deleted, folder, studio):
+    """Though no undo, redo, pick or branch leads to it any more."""
+    wide = Size(320, 240)
+    noise_values = 0.5 + 0.5 * np.random.default_rng(1).random(wide.shape, dtype=np.float32)
+    noise_values[:8] = 0
+    noisy = Mask(noise_values)  # too much for a code within the request
+    small = what != "a raster of its request"
+    source = picture_of(SIZE if small else wide, "rgb", 8)
+    with Session.create(source, "s.overpaint", studio=studio, recorder=recorder(), folder=folder) as session:
+        session.edit(mask=Mask.box(SIZE, Box(5, 5, 20, 20)) if small else noisy, engine="stand-in", seed=1)
+        ((digest, take),) = session.takes(session.actions[0])
+        session.mask(1, Mask.box(session.size, Box(8, 8, 12, 12)))
+        set_mask = session.actions[1].action.mask.values.sha256
+        for _ in range(2):
+            session.undo()
+        session.edit(mask=Mask.box(session.size, Box(30, 10, 40, 30)), engine="blur")
+        assert not session.can_redo
+        found = {"the paint": take.patches[0].samples.sha256, "the take": digest, "the mask": set_mask}.get(what)
+    assert verify(LOG, strict=True).whole
+    found = found or raster_in(take)
+    tamper_with("s.overpaint", f"blobs/{found}", deleted=deleted)
+    said = "; ".join(faults())
+    assert f"the session is damaged, in blobs/{found}" in said
+    assert ("it is missing" if deleted else "it has another digest") in said
+
+
+def raster_in(take: Any) -> str | None:
+    (table,) = raster_tables(take.record.request.to_mapping())
+    return None if table.get("data") else table["sha256"]
+
+
+def inverted(data: bytes) -> bytes:
+    return bytes(255 - one for one in data)
+
+
+def tamper_with(session: str, name: str, *, deleted: bool) -> None:
+    path = Path(session)
+    if path.is_dir():
+        data = (path / name).read_bytes()
+        (path / name).unlink() if deleted else (path / name).write_bytes(inverted(data))
+        return
+    with zipfile.ZipFile(path) as archive:
+        files = {one: archive.read(one) for one in archive.namelist()}
+    files[name] = inverted(files[name])
+    with zipfile.ZipFile(path, "w") as archive:
+        for one, data in files.items():
+            if one != name or not deleted:
+                archive.writestr(one, data)
+
+
+def test_what_compact_dropped_is_no_fault(studio):
+    """Paint and masks that nothing leads to: of a mask alone too, of which the journal has the entry."""
+    with Session.create("photo.png", "s.overpaint", studio=studio, recorder=recorder()) as session:
+        paint(session, 5, 5, 20, 20)
+        session.mask(1, Mask.box(SIZE, Box(8, 8, 12, 12)))
+        session.undo()
+        session.mask(1, Mask.box(SIZE, Box(7, 7, 9, 9)))
+        assert session.compact().takes == 0
+        assert session.actions[-1].action.do == "compact", "or nothing says why the first mask is gone"
+        entries = len(session.actions)
+        session.compact()
+        assert len(session.actions) == entries
+        name = f"blobs/{session.actions[3].action.mask.values.sha256}"
+        session.undo()
+        session.opacity(1, 0.5)
+    assert verify(LOG, strict=True).whole
+    tamper_with("s.overpaint", name, deleted=True)
+    assert f"in {name}: it is missing" in "; ".join(faults()), "the mask that showed when it was compacted"
+
+
 def test_an_older_copy_is_gone_on_with_when_told_and_stays_a_fault(audited, studio):
     older(studio)
     with opened(studio, accept=True) as session:
@@ -280,6 +363,168 @@ def test_private_mode_keeps_prompts_out_of_the_log(studio, capsys):
     assert main(["audit", "show", id, "--prompt", "a green donkey"]) == 1
 
 
+# ── What a record says, beside what a replay finds ────────────────────────────────────────────────────────────────────
+
+
+def forge(change: Callable[[dict[str, Any]], None], path: str = "s.overpaint") -> None:
+    """Change the take of the first action, with digests and a journal that follow."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    first = json.loads(files["journal/00000001.json"])
+    (digest,) = first["action"]["takes"]
+    take = json.loads(files.pop(f"blobs/{digest}"))
+    change(take)
+    data = json.dumps(take, ensure_ascii=False).encode()
+    digest = hashlib.sha256(data).hexdigest()
+    files[f"blobs/{digest}"] = data
+    first["action"]["takes"] = [digest]
+    files["journal/00000001.json"] = json.dumps(first).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+def setting(value: Any, *at: str) -> Callable[[dict[str, Any]], None]:
+    def change(take: dict[str, Any]) -> None:
+        for name in at[:-1]:
+            take = take[int(name)] if isinstance(take, list) else take[name]
+        take[at[-1]] = value
+
+    return change
+
+
+def both(value: Any, name: str) -> Callable[[dict[str, Any]], None]:
+    def change(take: dict[str, Any]) -> None:
+        setting(value, "record", "request", name)(take)
+        setting(value, "record", "resolved", name)(take)
+
+    return change
+
+
+OTHER_MASK = {"parts": [{"kind": "box", "box": [6, 5, 20, 20]}]}
+FORGED: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "the prompt that was asked": (
+        setting("a cat", "record", "request", "prompt"),
+        "its prompt is a red balloon, and its own request gives a cat",
+    ),
+    "the prompt that was used": (
+        setting("a cat", "record", "resolved", "prompt"),
+        "its prompt is a cat, and its own request gives a red balloon",
+    ),
+    "the seed": (setting(5, "record", "request", "seed"), "its seed is 7, and its own request gives 5"),
+    "the mask that was asked": (setting(OTHER_MASK, "record", "request", "mask"), "its mask is"),
+    "both masks": (both(OTHER_MASK, "mask"), "it marks another place to repaint than its request does"),
+    "the engine's digest": (setting("e" * 9, "record", "resolved", "engine_digest"), "eeeeeeeee as the digest of the"),
+    "another model": (
+        setting([{"role": "lora", "name": "x", "sha256": "0" * 64}], "record", "resolved", "models"),
+        "as the models, and the replay []",
+    ),
+    "the picture below": (
+        setting("0" * 64, "record", "resolved", "image", "sha256"),
+        "has 000000000000... as the digest of the picture that it was painted on",
+    ),
+    "the input's name": (setting("holiday.jpg", "record", "input_name"), "holiday.jpg as the name of the input"),
+    "the input's digest": (setting("0" * 64, "record", "input_sha256"), "as the digest of the input file"),
+    "the mask's digest": (setting("0" * 64, "record", "mask_sha256"), "as the digest of the mask"),
+    "the result's digest": (setting("0" * 64, "record", "pixels_sha256"), "as the digest of the result's pixels"),
+    "the origin": (setting("humanEdits", "record", "source_type"), "has humanEdits as the source type"),
+    "what it was painted from": (
+        setting("trainedAlgorithmicMedia", "record", "painted_from"),
+        "has trainedAlgorithmicMedia as the source type of what it was painted from",
+    ),
+    "the reach": (setting(0, "record", "reach"), "has 0 as the reach"),
+    "a region's seed": (setting(1, "record", "regions", "0", "seed"), "its record has other regions"),
+    "where it marks": (setting([5, 5, 21, 20], "marked", "box"), ""),
+    "what it saw": (setting([{"step": 1, "paint": "0" * 64}], "saw"), "it says that its engine saw the steps 1"),
+}
+
+
+@pytest.fixture
+def one_edit(studio: Studio) -> bytes:
+    with Session.create("photo.png", "s.overpaint", studio=studio) as session:
+        mask = {"parts": [{"kind": "box", "box": [5, 5, 20, 20]}]}
+        asked = {"engine": "prompted", "prompt": "a red balloon", "seed": 7, "intent": "add", "mask": mask}
+        session.edit(EditRequest.of(**asked))
+    return Path("s.overpaint").read_bytes()
+
+
+def replayed(studio: Studio, **more: Any) -> Any:
+    with Session.open("s.overpaint", studio=studio, read_only=True) as session:
+        (found,) = replay_session(session, **more)
+    return found
+
+
+def test_a_record_that_says_something_else_than_its_replay_is_named_in_words(one_edit, studio):
+    found = replayed(studio)
+    assert (found.outcome, found.contradictions) == ("same", ())
+    for what, (change, said) in FORGED.items():
+        Path("s.overpaint").write_bytes(one_edit)
+        forge(change)
+        if not said:  # what does not fit together is no session
+            with pytest.raises(SessionError):
+                Session.open("s.overpaint", read_only=True)
+            continue
+        found = replayed(studio)
+        assert found.outcome == "different", what
+        assert said in found.reason, (what, found.reason)
+        assert found.contradictions, what
+
+
+def test_a_record_that_can_not_be_painted_again_is_said_and_the_rest_is_compared(studio):
+    with Session.create("photo.png", "s.overpaint", studio=studio) as session:
+        paint(session, 5, 5, 20, 20)
+    forge(setting(OTHER_MASK, "record", "request", "mask"))  # it has the code of the mask, for both requests
+    with Session.open("s.overpaint", studio=studio) as session:
+        paint(session, 30, 10, 40, 30)
+        first, second = replay_session(session)
+    assert (first.outcome, second.outcome) == ("not compared", "same")
+    assert "its record can't be painted again: the 64x48 raster" in first.reason
+
+
+def test_equal_takes_are_painted_once_and_each_is_said(one_edit, studio):
+    """As a session of a thousand equal takes would cost a thousand paintings."""
+    with zipfile.ZipFile("s.overpaint") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    first = json.loads(files["journal/00000001.json"])
+    first["action"]["takes"] *= 50
+    files["journal/00000001.json"] = json.dumps(first).encode()
+    with zipfile.ZipFile("s.overpaint", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    engine = studio.engine("prompted")
+    before = len(engine.canvases)
+    with Session.open("s.overpaint", studio=studio, read_only=True) as session:
+        found = list(replay_session(session))
+    assert [(one.take, one.outcome) for one in found] == [(number, "same") for number in range(1, 51)]
+    assert len(engine.canvases) - before == 1
+
+
+def test_the_command_says_where_a_record_says_otherwise(capsys):
+    run("session", "new", "photo.png", "-q")
+    run("session", "edit", "photo.overpaint", "remove", *FIRST, "-q")
+    run("replay", "photo.overpaint")
+    forge(setting("holiday.jpg", "record", "input_name"), "photo.overpaint")
+    capsys.readouterr()
+    run("replay", "photo.overpaint", status=1)
+    said = capsys.readouterr().out
+    assert "step 1, take 1: the same came out, BUT ITS RECORD SAYS OTHERWISE: its record has holiday.jpg" in said
+    run("replay", "photo.overpaint", "--json", status=1)
+    (take,) = json.loads(capsys.readouterr().out)["takes"]
+    assert (take["painted"], take["outcome"], len(take["contradictions"])) == (True, "different", 1)
+
+
+def test_what_no_replay_can_know_is_not_compared(one_edit, studio):
+    for change in (
+        setting({}, "record", "timings"),
+        setting(["a note"], "record", "notes"),
+        setting("0.0.1", "record", "overpaint"),
+    ):
+        forge(change)
+    found = replayed(studio)
+    assert found.outcome == "same"
+    assert any(one.startswith("overpaint was 0.0.1") for one in found.notes)
+
+
 # ── The command line ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 FIRST, SECOND = ["--box", "5,5,25,25", "--engine", "blur"], ["--box", "15,15,45,40", "--engine", "telea"]
@@ -359,6 +604,44 @@ def test_replay_paints_a_session_an_action_and_an_export_once_more(verbs, capsys
     Path("photo.overpaint").unlink()
     run("replay", "out.png", status=2)
     assert "photo.overpaint doesn't exist" in capsys.readouterr().err
+
+
+def replaced_in_png(data: bytes, old: bytes, new: bytes) -> bytes:
+    """A PNG in whose texts something is replaced, with lengths and checksums that follow."""
+    found, at = data[:8], 8
+    while at < len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        body = data[at + 4 : at + 8 + length]
+        if body[1:4] in (b"EXt", b"TXt"):
+            body = body.replace(old, new)
+        found += struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+        at += 12 + length
+    assert found != data, old
+    return found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            b'"engine": "telea"',
+            b'"engine": "telea", "prompt": "a cat"',
+            "the record within the file has another request prompt than the log",
+        ),
+        (b'"grow": 4.0', b'"grow": 5.0', "the record within the file has another earlier request grow than the log"),
+        (b"digitalsourcetype/humanEdits", b"digitalsourcetype/digitalCapture", "the file says that it is digitalCap"),
+    ],
+)
+def test_the_record_within_an_exported_picture_is_compared_with_the_log(old, new, said, capsys):
+    run("session", "new", "photo.png", "--audit", str(LOG), "-q")
+    session("edit", "remove", *FIRST, "--grow", "4", "-q")
+    session("edit", "remove", *SECOND, "-q")
+    session("export", "-o", "out.png", "-q")
+    run("replay", "out.png")
+    Path("out.png").write_bytes(replaced_in_png(Path("out.png").read_bytes(), old, new))
+    capsys.readouterr()
+    run("replay", "out.png", "--audit", str(LOG), status=1)
+    assert f"out.png: BUT {said}" in capsys.readouterr().out
 
 
 def test_options_about_the_log_need_a_log(capsys):

@@ -23,6 +23,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from overpaint import Mask, Session, Studio
 from overpaint.errors import OutputError, SessionError
@@ -85,6 +86,35 @@ class TestForm:
             assert archive.testzip() is None
             archive.extractall(tmp_path / "folder")
         assert looked_at(tmp_path / "folder") == looked_at(path)
+
+    def test_a_folder_that_another_program_has_packed_is_a_session(self, made, tmp_path):
+        """With entries for its folders, and its lock, as `zip -r` writes them; the first change gives it our form."""
+        target = tmp_path / "s.overpaint"
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in ("journal/", "blobs/", "lock"):
+                archive.writestr(name, b"")
+            for name, data in files_of(made).items():
+                archive.writestr(name, data)
+        assert is_session(target)
+        assert looked_at(target) == looked_at(made)
+        with Session.open(target) as session:
+            session.opacity(1, 0.5)
+            picture = pixel_digest(session.picture)
+            session.check()
+        with zipfile.ZipFile(target) as archive:
+            assert archive.namelist()[0] == "session.json"
+            assert not [name for name in archive.namelist() if name.endswith(("/", "lock"))]
+            directory = archive.start_dir
+        with target.open("r+b") as file:
+            file.truncate(directory)
+        with Session.open(target) as session:
+            assert session.torn
+            assert pixel_digest(session.picture) == picture
+
+    def test_the_folder_itself_packed_is_refused_with_what_to_do(self, made, tmp_path):
+        files = {f"photo/{name}": data for name, data in files_of(made).items()}
+        with pytest.raises(SessionError, match="pack what is in that folder, and not the folder itself"):
+            Session.open(written(tmp_path / "s", {"photo/": b"", **files}))
 
     def test_every_blob_has_the_digest_that_is_its_name(self, path):
         blobs = {name: data for name, data in files_of(path).items() if name.startswith("blobs/")}
@@ -527,6 +557,23 @@ class TestHostile:
         assert 10 < len(str(caught.value)) < 600
         assert [one.name for one in tmp_path.iterdir()] == ["in"]
         assert [one.name for one in (tmp_path / "in").iterdir()] == ["s.overpaint"]
+
+    @pytest.mark.parametrize("format", ["png", "jpeg", "tiff", "avif", "gif"])
+    def test_a_forged_size_is_refused_when_it_is_opened_whatever_format_the_original_has(self, format, tmp_path):
+        """Of formats too whose header is not read without decoding."""
+        pixels = picture_of(SIZE, "rgb", 8)
+        if format == "gif":
+            Image.fromarray(pixels.samples).save(tmp_path / "a.gif")
+        else:
+            (tmp_path / "a.gif").write_bytes(encode(pixels, format).data)
+        with Session.create((tmp_path / "a.gif").read_bytes(), tmp_path / "s.overpaint") as session:
+            assert session.size == SIZE
+        files = files_of(tmp_path / "s.overpaint")
+        for field, value in (("width", SIZE.width + 1), ("height", 20_000), ("width", 1 << 20)):
+            forged = written(tmp_path / "forged", _original(dict(files), **{field: value}))
+            with pytest.raises(SessionError, match=r"it says \d+x\d+ of an original that has") as caught:
+                Session.open(forged, read_only=True)
+            assert caught.value.code == "session-damaged"
 
     def test_a_name_that_is_there_twice(self, made, tmp_path):
         files = files_of(made)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from psd_tools import PSDImage
 from psd_tools.constants import Resource
 
@@ -27,6 +28,7 @@ from overpaint.picture import Metadata, encode, open_picture
 from overpaint.picture.xmp import read_property
 from overpaint.record import Marking, Record, declared_type, read_record
 from overpaint.record._embed import NAMESPACE
+from overpaint.session._paint import patch_of
 from stand_ins import DIFFUSION, noise
 from test_untouched import picture_of
 
@@ -161,7 +163,7 @@ ACTIONS = ("custom", "custom", "add", "variations", "cut", "expand", "hide", "mo
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.sampled_from(["rgb", "rgb+alpha", "grey+alpha"]),
+    st.sampled_from(["rgb", "rgb+alpha", "grey+alpha", "cmyk"]),
     st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 10**6)), min_size=2, max_size=7),
 )
 def test_the_layers_of_any_session_are_its_picture(studio, tmp_path_factory, mode, actions):
@@ -193,8 +195,48 @@ def test_the_layers_of_any_session_are_its_picture(studio, tmp_path_factory, mod
         layered = session.layered()
         assert layered.merged is session.picture
         bound = 2 * sum(1 for _ in layers_of(layered.layers)) + 0.5
-        assert largest_difference(composed_ora(layered.encode("ora")), session.picture) <= bound
+        if mode != "cmyk":  # which OpenRaster can't hold
+            assert largest_difference(composed_ora(layered.encode("ora")), session.picture) <= bound
         assert largest_difference(composed_psd(layered.encode("psd")), session.picture) <= bound
+
+
+@pytest.mark.parametrize(
+    ("what", "depth", "seed"),
+    [("expand", 8, 0), ("expand", 16, 2), ("custom", 8, 1), ("custom", 8, 2), ("custom", 16, 1)],
+)
+def test_paint_that_needs_more_ink_than_there_is_agrees_in_picture_layers_and_export(
+    studio, tmp_path, what, depth, seed
+):
+    with new(tmp_path, studio, "cmyk", depth) as session:
+        if what == "expand":
+            session.edit(intent="expand", engine="stand-in", prompt="x", margins=(6, 0, 0, 5), seed=seed)
+        else:
+            session.edit(mask=Mask.ellipse(SIZE, (8, 8, 50, 40)), engine="stand-in", grow=2.0, feather=3.0, seed=seed)
+        ((_, take),) = session.takes(session.actions[0])
+        exact = [session._contents.array(patch.exact) for patch in take.patches]
+        assert max(one.max() for one in exact) == session.picture.maximum, "clipped, or this test says nothing"
+        data = session.layered().encode("psd")
+        assert largest_difference(composed_psd(data), session.picture) <= 1
+        if depth == 8:
+            assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), session.picture.samples)
+        flat = open_picture(session.flatten().render("tiff").data)
+        assert np.array_equal(flat.samples, session.picture.samples)
+
+
+def test_paint_beyond_the_range_of_an_older_session_is_clipped_as_the_layers_have_it(studio, tmp_path):
+    with new(tmp_path, studio, "cmyk") as session:
+        paint(session, LEFT)
+        ((_, take),) = session.takes(session.actions[0])
+        state = session.actions[0].after.stack[0]
+        stored = take.patches[0]
+        array = session._contents.array
+
+        def read(wanted: Any) -> Any:
+            return array(wanted) * np.float32(3) if wanted == stored.exact else array(wanted)
+
+        patch = patch_of(stored, state, session.original, session.canvas, read)
+        assert array(stored.exact).max() * 3 > 255
+        assert patch.patch.max() == 255
 
 
 class TestCommands:

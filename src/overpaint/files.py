@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import secrets
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -71,7 +72,7 @@ def close_to_others(paths: Iterable[Path]) -> None:
 def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = False, permissions: int = 0o666) -> None:
     """Write `data` to `path` so that a reader sees the old file, none, or the whole new one.
 
-    The bytes go to a hidden file in the same folder, are flushed to the disk, and take the name in one step; an
+    The bytes go to a `NewFile` in the same folder, are flushed to the disk, and take the name in one step; an
     interruption leaves nothing behind. A new file has the permissions that any new file would have (or fewer, by
     `permissions`), an overwritten one keeps its own. A symbolic link is followed.
 
@@ -81,13 +82,67 @@ def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = F
     """
     target = _followed(Path(path))
     check_writable(target, overwrite=overwrite)
-    hidden = target.with_name(_hidden_name(target))
+    prepared = prepare_file(target, lambda file: _write_all(file, data), overwrite=overwrite, permissions=permissions)
     try:
-        write_hidden_file(hidden, data, target, permissions)
-        publish_file(hidden, target, overwrite=overwrite)
+        prepared.publish()
     finally:
-        with contextlib.suppress(OSError):
-            hidden.unlink(missing_ok=True)
+        prepared.discard()
+
+
+class NewFile:
+    """A file that is written before it has its name.
+
+    Where the system can do that (Linux, on most file systems) it has none at all meanwhile, so that nothing is left of
+    it however its process ends. Elsewhere it is a hidden file beside its target, which a killed process leaves.
+    """
+
+    def __init__(self, target: Path, permissions: int = 0o666) -> None:
+        """A new empty file in the folder of its target, open for reading and writing.
+
+        Raises:
+            OSError: The folder takes none.
+        """
+        self.target = target
+        self.hidden: Path | None = None
+        unnamed = _unnamed_in(target.parent, permissions)
+        if unnamed is None:
+            self.hidden = target.with_name(_hidden_name(target))
+            unnamed = _created(self.hidden, permissions)
+        self._file: BinaryIO | None = open(unnamed, "w+b", buffering=0)  # noqa: PTH123, SIM115 - a descriptor
+
+    @property
+    def file(self) -> BinaryIO:
+        """The open file, without a buffer."""
+        assert self._file is not None
+        return self._file
+
+    def publish(self, *, overwrite: bool) -> None:
+        """Give it its name in one step. Raises OutputError as `publish_file`."""
+        try:
+            if self.hidden is None:
+                if not overwrite and _linked(self.file.fileno(), self.target):
+                    flush_folder(self.target.parent)
+                    return
+                self.hidden = _named(self.file, self.target.with_name(_hidden_name(self.target)))
+        except FileExistsError as error:
+            raise exists_already(self.target) from error
+        except OSError as error:
+            raise not_written(self.target, error) from error
+        self._close()  # a file that is open can't be renamed on every system
+        publish_file(self.hidden, self.target, overwrite=overwrite)
+
+    def discard(self) -> None:
+        """Close it, and remove what has not got its name."""
+        self._close()
+        if self.hidden is not None:
+            with contextlib.suppress(OSError):
+                self.hidden.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,28 +150,29 @@ class PreparedFile:
     """A file that is whole, and does not have its name yet.
 
     Attributes:
-        hidden: What it is called until then, in the same folder.
-        target: Its name.
-        overwrite: Whether a file of that name may be replaced.
+        file: It.
+        overwrite: Whether a file of its name may be replaced.
     """
 
-    hidden: Path
-    target: Path
+    file: NewFile
     overwrite: bool
 
     def publish(self) -> None:
         """Give it its name in one step. Raises OutputError as `write_file` does."""
-        publish_file(self.hidden, self.target, overwrite=self.overwrite)
+        self.file.publish(overwrite=self.overwrite)
         self.discard()
 
     def discard(self) -> None:
-        """Remove the hidden file, where it is still there."""
-        with contextlib.suppress(OSError):
-            self.hidden.unlink(missing_ok=True)
+        """Remove it, where it has not got its name."""
+        self.file.discard()
 
 
 def prepare_file(
-    path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, overwrite: bool = False
+    path: str | os.PathLike[str],
+    write: Callable[[BinaryIO], object],
+    *,
+    overwrite: bool = False,
+    permissions: int = 0o666,
 ) -> PreparedFile:
     """The first half of `write_file` for what is written piece by piece.
 
@@ -124,6 +180,7 @@ def prepare_file(
         path: Its name.
         write: Writes it, to any places of the file.
         overwrite: Whether a file of that name may be replaced.
+        permissions: As for `write_file`.
 
     Raises:
         OutputError: As for `write_file`. What `write` raises goes through, but for errors of the system, which are
@@ -131,18 +188,71 @@ def prepare_file(
     """
     target = _followed(Path(path))
     check_writable(target, overwrite=overwrite)
-    prepared = PreparedFile(target.with_name(_hidden_name(target)), target, overwrite)
     try:
-        with open(_created(prepared.hidden, 0o666), "w+b") as file:
+        new = NewFile(target, permissions)
+    except (OSError, ValueError) as error:
+        raise not_written(target, error) from error
+    try:
+        with open(new.file.fileno(), "r+b", closefd=False) as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
     except BaseException as error:
-        prepared.discard()
+        new.discard()
         if isinstance(error, OSError):
             raise not_written(target, error) from error
         raise
-    return prepared
+    return PreparedFile(new, overwrite)
+
+
+def _unnamed_in(folder: Path, permissions: int) -> int | None:
+    """The descriptor of a new file that has no name; None where there are none, or /proc is missing to name it by."""
+    flag = getattr(os, "O_TMPFILE", 0)
+    if not flag:
+        return None
+    try:
+        descriptor = os.open(folder, flag | os.O_RDWR, permissions)
+    except OSError:  # this file system has none, or the folder takes no files: then making one with a name says why
+        return None
+    if os.access(f"/proc/self/fd/{descriptor}", os.F_OK):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _linked(descriptor: int, name: Path) -> bool:
+    """Whether a file without a name could get this one. Raises FileExistsError where there is such a file."""
+    try:
+        folder = os.open(name.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        # with folders the call is linkat, which follows the link in /proc to the file itself
+        os.link(f"/proc/self/fd/{descriptor}", name.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    finally:
+        os.close(folder)
+    return True
+
+
+def _named(file: BinaryIO, hidden: Path) -> Path:
+    """Give a file without a name this one; where that can't be done, it is copied."""
+    if not _linked(file.fileno(), hidden):
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        try:
+            with open(_created(hidden, mode), "wb") as copy:
+                file.seek(0)
+                shutil.copyfileobj(file, copy, _CHUNK)
+                copy.flush()
+                os.fsync(copy.fileno())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                hidden.unlink(missing_ok=True)
+            raise
+    return hidden
 
 
 def _hidden_name(target: Path) -> str:
@@ -268,10 +378,14 @@ def check_folder(folder: Path) -> None:
 
 def _write(hidden: Path, data: bytes, permissions: int) -> None:
     with open(_created(hidden, permissions), "wb", buffering=0) as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
+        _write_all(file, data)
         os.fsync(file.fileno())
+
+
+def _write_all(file: BinaryIO | io.FileIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
 
 
 def _created(hidden: Path, permissions: int) -> int:

@@ -28,9 +28,10 @@ from ._record import (
     mask_file,
     place_of,
 )
+from ._record_compared import export_contradictions
 from ._replay import Difference, FileComparison, Replayed, difference, file_comparison, replay, request_again
 from ._secret import Secret
-from ._session import SessionAudit, logged_actions, logged_paints, session_faults
+from ._session import SessionAudit, logged_actions, logged_takes, session_faults
 from ._session_record import LoggedTake, SessionRecord
 from ._session_replay import ReplayedTake, replay_session
 from ._verify import Verdict, verify
@@ -68,6 +69,7 @@ __all__ = [
     "difference",
     "edit_record",
     "entries",
+    "export_contradictions",
     "file_comparison",
     "find",
     "head_path",
@@ -75,7 +77,7 @@ __all__ = [
     "log_at",
     "logged_actions",
     "logged_outputs",
-    "logged_paints",
+    "logged_takes",
     "mask_file",
     "place_of",
     "read_head",

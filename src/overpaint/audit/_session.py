@@ -184,12 +184,12 @@ def logged_actions(log: Path, session: str) -> Iterator[tuple[int, SessionPlace]
             yield entry.link.n, SessionPlace(**place)
 
 
-def logged_paints(log: Path, session: str) -> dict[str, str]:
-    """The digests of paint of a session's takes, as a log has them, by the digests of the takes. Raises RecordError."""
+def logged_takes(log: Path, session: str) -> dict[str, LoggedTake]:
+    """What a log has of the takes of a session, by their digests. Raises RecordError."""
     found = (
         one.action for one in entries(log, holding=session.encode(), sessions=True) if one.of_session and one.whole
     )
-    return {take.take: take.paint for record in found if record.session.id == session for take in record.painted}
+    return {take.take: take for record in found if record.session.id == session for take in record.painted}
 
 
 def session_faults(session: Session, logged: Iterable[tuple[int, SessionPlace]]) -> Iterator[Fault]:
@@ -231,7 +231,7 @@ def _compared(path: Path, logged: list[tuple[int, SessionPlace]]) -> tuple[list[
     with Session.open(path, read_only=True) as session:
         faults = list(session_faults(session, logged))
         try:
-            session.check()
+            session.check(rasters=True)
         except SessionError as error:
             faults.append(Fault(None, f"{path.name}: {error}"))
         known = {place.number for _, place in logged}

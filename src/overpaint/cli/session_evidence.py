@@ -97,11 +97,11 @@ def replay_of_session(
         device, written: As for every replay.
         unlogged: Why there is no log.
     """
-    from overpaint.audit import logged_paints, replay_session
+    from overpaint.audit import logged_takes, replay_session
 
     with bar(quiet=written.quiet) as shown, _opened(path, device) as session:
         shown.say("painting")
-        logged = None if log is None else logged_paints(log, session.id)
+        logged = None if log is None else logged_takes(log, session.id)
         done = list(
             replay_session(
                 session,
@@ -125,11 +125,11 @@ def replay_of_session(
 
 def replay_of_export(what: str, entry: LogEntry, made: Path | None, *, device: Device, written: Written) -> int:
     """Paint the steps of a picture that a session was exported to once more, and compare the file with the session."""
-    from overpaint.audit import file_comparison, logged_paints, replay_session
+    from overpaint.audit import export_contradictions, file_comparison, logged_takes, replay_session
     from overpaint.doors.reading import readers
     from overpaint.files import READING
     from overpaint.picture import open_picture
-    from overpaint.record import WatermarkChoice
+    from overpaint.record import WatermarkChoice, read_record
 
     record, place = entry.record, entry.record.session
     assert place is not None
@@ -139,7 +139,7 @@ def replay_of_export(what: str, entry: LogEntry, made: Path | None, *, device: D
         _check_place(session, place)
         state = session.actions[place.number - 1].after
         takes = frozenset(step.take for step in state.visible)
-        logged = logged_paints(entry.log, session.id)
+        logged = logged_takes(entry.log, session.id)
         done = list(replay_session(session, takes=takes, logged=logged, log=str(entry.log), monitor=shown.monitor()))
         finished = session.flatten(state)
         marks = record.edit.marks
@@ -149,13 +149,18 @@ def replay_of_export(what: str, entry: LogEntry, made: Path | None, *, device: D
         picture = readers.call(open_picture, str(file), seconds=READING) if file.is_file() else None
         found = file_comparison(finished, picture, record.output.format, record.edit)
         equal = finished.pixels_sha256() == record.edit.pixels_sha256
+        within = None if picture is None else read_record(file)
+        said = export_contradictions(record, finished, picture, within and within.record)
     if written.json:
         table = {"session": str(path), "takes": [asdict(one) for one in done], "file": found.file}
-        print_json({**table, "reason": found.reason or None, "composed_as_recorded": equal})
+        print_json({**table, "reason": found.reason or None, "composed_as_recorded": equal, "contradictions": said})
     elif not written.quiet:
         _say(str(path), done)
         print(visible(f"{what}: {_of_file(found, equal, str(finished.picture.size))}"))
-    return _status((*(one.outcome for one in done), found.file if equal and not found.surplus else "different"))
+        for one in said:
+            print(visible(f"{what}: BUT {one}"))
+    whole = equal and not found.surplus and not said
+    return _status((*(one.outcome for one in done), found.file if whole else "different"))
 
 
 def _of_file(found: FileComparison, equal: bool, size: str) -> str:
@@ -174,6 +179,8 @@ def _say(name: str, done: list[ReplayedTake]) -> None:
         take = f", take {one.take}" if one.take else ""
         said = {"same": "the same came out, every sample equal", "different": "ANOTHER PAINT CAME OUT"}
         text = said.get(one.outcome, "NOT COMPARED")
+        if one.painted and one.contradictions:
+            text = "the same came out, BUT ITS RECORD SAYS OTHERWISE"
         print(visible(f"{name}, step {one.step}{take}: {text}{f': {one.reason}' if one.reason else ''}"))
     for note in dict.fromkeys(note for one in done for note in one.notes):
         print(visible(f"note: {note}"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from overpaint.engines import Monitor
-from overpaint.errors import SessionError
+from overpaint.errors import OverpaintError, SessionError
 from overpaint.picture import Picture
-from overpaint.request import EditRequest
+from overpaint.request import EditRequest, ResolvedRequest
 from overpaint.studio import Edited, Studio
 
 from ._contents import SessionContents
@@ -30,16 +30,23 @@ class PaintedAgain:
         step, number: Its step, and its number among the takes of that.
         take: It as it is in the session.
         edited: What came out now.
+        again: The take that the session would have of that.
         equal: Whether that is the same paint, in full depth, under the same mask.
         before: The picture with the take as it is in the session.
+        requested: What the record's own request resolves to, with the engine and the seed of then where it leaves them
+            open; None where it can't be painted.
+        unresolved: Why not, in words.
     """
 
     step: int
     number: int
     take: Take
     edited: Edited
+    again: Take
     equal: bool
     before: Picture
+    requested: ResolvedRequest | None = None
+    unresolved: str = ""
 
 
 def painted_again(
@@ -56,9 +63,15 @@ def painted_again(
     original = session.original
     steps = [(state, _there(session, contents, state.take)) for state in under]
     below = composite(original, steps, contents.array)
-    every = action.after.step(done.step).takes
-    for digest in done.takes:
-        take = takes[digest]
+    first = len(action.after.step(done.step).takes) - len(done.takes) + 1
+    found: PaintedAgain | None = None
+    last = ""
+    for number, digest in enumerate(done.takes, start=first):
+        if found is not None and digest == last:  # of equal takes the same comes out, which is exact by its digest
+            found = replace(found, number=number)
+            yield found
+            continue
+        last, take = digest, takes[digest]
         if take is None:
             raise _gone(session, done.step)
         request = EditRequest.of(**take.record.resolved.settings())
@@ -69,14 +82,29 @@ def painted_again(
         )
         again, _ = take_of(edited, below, steps)
         alone = StepState(done.step, (digest,))
-        yield PaintedAgain(
+        requested, unresolved = _requested(studio, take)
+        found = PaintedAgain(
             step=done.step,
-            number=every.index(digest) + 1,
+            number=number,
             take=take,
             edited=edited,
+            again=again,
             equal=(again.patches, again.canvas) == (take.patches, take.canvas),
             before=_with(original, steps, (alone, take), contents).picture,
+            requested=requested,
+            unresolved=unresolved,
         )
+        yield found
+
+
+def _requested(studio: Studio, take: Take) -> tuple[ResolvedRequest | None, str]:
+    """What the request of a take resolves to; or why it does not."""
+    request, made = take.record.request, take.record.resolved
+    try:
+        chosen = request.merged(engine=request.engine or made.engine, model=request.model or made.model)
+        return studio.resolved(chosen, seed=made.seed or 0), ""
+    except OverpaintError as error:
+        return None, str(error)
 
 
 def _with(original: Picture, steps: list[PaintedStep], last: PaintedStep, contents: SessionContents) -> Composite:

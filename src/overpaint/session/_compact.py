@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ._contents import SessionContents
 from ._history import History
 from ._store import blob_name
-from ._values import DropPaint
+from ._values import Action, AddStep, AddTakes, DropPaint, SetMask
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,40 @@ def blobs_left(history: History, dropped: DropPaint, contents: SessionContents, 
         names.update(blob_name(step.mask.values.sha256) for step in state.stack if step.mask is not None)
     for digest in _needed(left, picked=False) - gone:
         names.update(contents.blobs_of(digest), contents.rasters_of(digest))
+    return names
+
+
+def masks_of(actions: Iterable[Action]) -> set[str]:
+    """The names of the blobs of all masks that these actions set."""
+    found = (action.mask for action in actions if isinstance(action, SetMask) and action.mask is not None)
+    return {blob_name(mask.values.sha256) for mask in found}
+
+
+def blobs_kept(actions: Iterable[Action], contents: SessionContents, original: str, *, rasters: bool) -> set[str]:
+    """The names of the blobs that a session has by its journal: what any action has painted or set and no `DropPaint`
+    has dropped, also where it was undone and nothing leads to it any more.
+
+    Args:
+        actions: All, in their order.
+        contents: Reads the takes.
+        original: The digest of the original's file.
+        rasters: Whether the rasters that requests name are among them. Otherwise those that are there.
+
+    Raises:
+        SessionError: A take is missing or damaged.
+    """
+    history, masks, takes = History(), set[str](), set[str]()
+    for action in actions:
+        history.take(history.plan(action))
+        if isinstance(action, DropPaint):  # it drops every mask that no state shows, and names none of them
+            shown = (step.mask for state in history.reachable() for step in state.stack)
+            masks &= {blob_name(mask.values.sha256) for mask in shown if mask is not None}
+        elif isinstance(action, AddStep | AddTakes):
+            takes.update(action.takes)
+        masks |= masks_of([action])
+    names = {blob_name(original), *masks}
+    for digest in takes - history.dropped:
+        names.update(contents.blobs_of(digest), contents.rasters_of(digest, missing=rasters))
     return names
 
 

@@ -17,6 +17,7 @@ from overpaint.request import EditRequest, raster_tables
 from overpaint.studio.inserts import Pictured, picture_of
 
 from ._access import damaged
+from ._origins import SeenTakes
 from ._store import HEAD, Store, blob_name
 from ._values import OriginalFile, StoredArray, Take
 
@@ -58,6 +59,8 @@ class SessionContents:
         self._store = store
         self._opener = opener
         self._takes: dict[str, Take] = {}
+        self.seen: SeenTakes | None = None
+        """Where takes of older versions find what their engines saw; None: their records are as they are."""
 
     def original(self, stored: OriginalFile, path: Path | None) -> Picture:
         """The original as its file has it; `path` is where that is said to be.
@@ -78,11 +81,19 @@ class SessionContents:
     def take(self, digest: str) -> Take:
         """A take. Raises SessionError where it is missing or damaged."""
         if digest not in self._takes:
-            try:
-                self._takes[digest] = Take.from_json(self._blob(digest, _TAKE_LIMIT))
-            except RecordError as error:
-                raise damaged(blob_name(digest), str(error)) from None
+            take = self._read_take(digest)
+            if self.seen is not None and take.saw and not take.record.painted_from:
+                origin = self.seen.origin_of(take, self._read_take).value
+                record = take.record.model_copy(update={"painted_from": origin})
+                take = take.model_copy(update={"record": record})
+            self._takes[digest] = take
         return self._takes[digest]
+
+    def _read_take(self, digest: str) -> Take:
+        try:
+            return Take.from_json(self._blob(digest, _TAKE_LIMIT))
+        except RecordError as error:
+            raise damaged(blob_name(digest), str(error)) from None
 
     def forget(self) -> None:
         """Keep no take in memory."""
@@ -107,11 +118,14 @@ class SessionContents:
             arrays += [patch.samples, patch.exact, patch.weight, patch.opacity]
         return [*(blob_name(one.sha256) for one in arrays if one is not None), blob_name(digest)]
 
-    def rasters_of(self, digest: str) -> list[str]:
-        """The names of the rasters that the request of a take names by digest, and that are here. Errors likewise."""
-        tables = raster_tables(self.take(digest).record.request.to_mapping())
+    def rasters_of(self, digest: str, *, missing: bool = False) -> list[str]:
+        """The names of the rasters that the request of a take names by digest, and that are here, or `missing` too.
+        Errors likewise.
+        """
+        request = self.take(digest).record.request.model_copy(update={"image": None})  # the picture below is painted on
+        tables = raster_tables(request.to_mapping())
         names = (blob_name(table["sha256"]) for table in tables if table.get("data") is None)
-        return [name for name in names if self._store.has(name)]
+        return [name for name in names if missing or self._store.has(name)]
 
     def blob(self, name: str) -> bytes:
         """A blob's bytes by its name. Raises SessionError where it is missing or damaged."""

@@ -249,7 +249,7 @@ def patch_of(
         exact = read(stored.exact)
         if not np.isfinite(exact).all():
             raise _misfit("paint that is no number")
-        patch[band] = exact
+        patch[band] = np.clip(exact, 0, original.maximum)  # as the layers have it
     opacity = opacity_of(stored, read)
     here = box.intersect(canvas)
     if here.empty:

@@ -18,7 +18,7 @@ from overpaint.studio.inputs import EditArguments, MaskLike, as_mask
 from overpaint.studio.inserts import Pictured
 
 from ._again import PaintedAgain, painted_again
-from ._compact import Compacted, blobs_left, what_to_drop
+from ._compact import Compacted, blobs_left, masks_of, what_to_drop
 from ._contents import OpenOriginal, begun_from, opened, original_of
 from ._journal import JOURNAL_LIMIT, SessionAction
 from ._paint import Composite, masked, painted_on
@@ -396,7 +396,8 @@ class Session(SessionView):
         action = what_to_drop(self._history, takes=takes, branches=branches, undo=undo)
         left = blobs_left(self._history, action, self._contents, self.head.original.sha256)
         unneeded = [name for name in self._store.blobs() if name not in left]
-        if action != DropPaint():
+        named = masks_of(one.action for one in self._actions)
+        if action != DropPaint() or not named.isdisjoint(unneeded):
             self._do(action, without=unneeded)
         elif unneeded:
             self._store.rewrite(unneeded, ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable
 
 from overpaint.errors import PictureError
@@ -20,9 +21,9 @@ def check_sizes(
 ) -> None:
     """Compare the sizes of the original and of all takes with one another.
 
-    The original has the size that its file's header says, where that says one. A take was painted on the original, or
-    on what takes before it made of it, of which some may be lost in a session that was repaired; its patches lie
-    within, as every take is checked for by itself.
+    The original has the size that its file's header says; where that says none, it is decoded. A take was painted on
+    the original, or on what takes before it made of it, of which some may be lost in a session that was repaired; its
+    patches lie within, as every take is checked for by itself.
 
     Args:
         original: What is said of it.
@@ -60,5 +61,8 @@ def _check_original(stored: OriginalFile, contents: SessionContents) -> None:
         raise damaged(blob_name(stored.sha256), str(error)) from None
     if len(data) != stored.size:
         raise damaged(HEAD, f"it says {stored.size:,} bytes of an original that has {len(data):,}")
-    if found is not None and found != stored.box.size:
+    if found is None:
+        with contextlib.suppress(PictureError):  # one that can't be decoded here is said where its pixels are needed
+            contents.original(stored, None)
+    elif found != stored.box.size:
         raise damaged(HEAD, f"it says {stored.box.size} of an original that has {found}")

@@ -36,6 +36,7 @@ from ._torn import DIRECTORY_LIMIT, directory_size, mended
 HEAD = "session.json"
 LOCK = "lock"
 _NAME = re.compile(r"session\.json|journal/\d{8}\.json|blobs/[0-9a-f]{64}")
+_SURPLUS = re.compile(r"journal/|blobs/|lock")  # of a session's folder that another program has packed
 _STORED = re.compile(rb"\xff\xd8\xff|\x89PNG|RIFF|....ftyp", re.DOTALL)
 _NOT_WRITEABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -299,7 +300,7 @@ class _ZipStore:
         return os.fstat(self._file.fileno()).st_size
 
     def blobs(self) -> list[str]:
-        return [name for name in self._archive.NameToInfo if name.startswith("blobs/")]
+        return [name for name in self._archive.NameToInfo if name.startswith("blobs/") and _NAME.fullmatch(name)]
 
     def has(self, name: str) -> bool:
         return name in self._archive.NameToInfo
@@ -325,6 +326,10 @@ class _ZipStore:
         check_open(self._path, is_closed=self._file.closed, read_only=self._read_only)
         if not os.fstat(self._file.fileno()).st_nlink:  # deleted or replaced: what is added would be lost
             check_place(self._path, self._file.fileno(), self._path)
+        if any(map(_SURPLUS.fullmatch, self._archive.NameToInfo)):
+            # Its entries can't be found from the front once its end is torn: it gets the form of our own first.
+            self.rewrite((), files)
+            return
         start = self._archive.start_dir
         self._file.seek(start)
         directory = self._file.read()
@@ -364,10 +369,11 @@ class _ZipStore:
             take_lock(new.fileno(), self._path)  # before it has the session's name
             with zipfile.ZipFile(new, "w") as archive:
                 for info in sorted(self._archive.infolist(), key=lambda one: (one.filename != HEAD, one.header_offset)):
-                    if info.filename not in dropped:
+                    if info.filename not in dropped and _NAME.fullmatch(info.filename):
                         _append(archive, info.filename, self._whole(info))
                 for name, content in files:
-                    _append(archive, _known(name), content)
+                    if name not in archive.NameToInfo:
+                        _append(archive, _known(name), content)
             os.fsync(new.fileno())
             hidden.chmod(stat.S_IMODE(os.fstat(self._file.fileno()).st_mode))
             target = self._path.resolve()
@@ -450,15 +456,19 @@ def _append(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 def _check_entries(entries: Collection[zipfile.ZipInfo]) -> None:
     """Raise SessionError for a name, a kind or a coding that no session has."""
     seen: set[str] = set()
+    heads = [folder for entry in entries for folder, _, file in (entry.filename.rpartition("/"),) if file == HEAD]
     for entry in entries:
         name = entry.filename
-        if entry.orig_filename != name or not _NAME.fullmatch(name):
-            raise damaged("", f"no file of a session is called {entry.orig_filename[:80]!r}")
+        known = _NAME.fullmatch(name) or (_SURPLUS.fullmatch(name) and not entry.file_size)
+        if entry.orig_filename != name or not known:
+            within = name.startswith(f"{heads[0]}/") if heads else False
+            hint = ": pack what is in that folder, and not the folder itself" if within else ""
+            raise damaged("", f"no file of a session is called {entry.orig_filename[:80]!r}{hint}")
         if name in seen:
             raise damaged(name, "it is there twice")
         seen.add(name)
         kind = stat.S_IFMT(entry.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG):
+        if kind not in ((0, stat.S_IFDIR) if name.endswith("/") else (0, stat.S_IFREG)):
             raise damaged(name, "it is no regular file")
         if entry.flag_bits & 0x1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise damaged(name, "it is encrypted, or compressed in another way than sessions are")

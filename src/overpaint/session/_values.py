@@ -74,7 +74,8 @@ class StoredPatch(Value):
         box: Where.
         samples: (h, w, C), the paint in the picture's depth, rounded.
         exact: (n, C) float32, the paint before rounding, of the n pixels whose weight lies between 0 and 1, by rows;
-            None where there is none. Where the weight is 1, the rounded paint is what the composite has.
+            None where there is none. Where the weight is 1, the rounded paint is what the composite has. In
+            sessions of older versions it may go beyond the samples' range; it is clipped when it is read.
         weight: (h, w) float32, the composite mask.
         opacity: (h, w) float32, the paint's own alpha; None where it follows from the request.
     """

@@ -20,18 +20,19 @@ from overpaint.studio import FinishedPicture
 from overpaint.studio.written import RecordMode
 from overpaint.values import digest_of
 
-from ._compact import blobs_left
+from ._compact import blobs_kept
 from ._contents import OpenOriginal, SessionContents, opened
 from ._export import finished
 from ._history import SessionState, StepState
 from ._journal import SessionAction, entry_text, read_journal
 from ._layers import StepTakes, layered
+from ._origins import SeenTakes
 from ._paint import Composite, PaintedStep, composite, grown_by, shown
 from ._paint_layer import PaintLayer, layer_of
 from ._sizes import check_sizes
 from ._steps import SessionEvent, Step, events_of, steps_of
 from ._store import HEAD, Store
-from ._values import DropPaint, SessionHead, Take
+from ._values import SessionHead, Take
 
 
 class SessionView:
@@ -49,6 +50,7 @@ class SessionView:
         self.id = hashlib.sha256(data).hexdigest()
         self._actions, self._history = read_journal(store, self.id)
         self._contents = SessionContents(store, opener)
+        self._contents.seen = SeenTakes(lambda: self._history.states, lambda: self._history.dropped)
         check_sizes(self.head.original, self._actions, self._history.dropped, self._contents)
         self._cached: tuple[tuple[str, ...], Composite] | None = None
         self._at_opening = self._history.state
@@ -197,9 +199,18 @@ class SessionView:
         self._check_there(state)
         return self._below(self._painted(state.visible)).picture
 
-    def check(self) -> None:
-        """Read every file that the session needs. Raises SessionError for the first that is missing or damaged."""
-        for name in blobs_left(self._history, DropPaint(), self._contents, self.head.original.sha256):
+    def check(self, *, rasters: bool = False) -> None:
+        """Read every file that the session has by its journal, those too of what was undone and that nothing leads to.
+
+        Args:
+            rasters: Whether the rasters that requests name must be there as well. A repaired session may lack some; its
+                picture does not follow from them.
+
+        Raises:
+            SessionError: For the first that is missing or damaged.
+        """
+        actions = [one.action for one in self._actions]
+        for name in sorted(blobs_kept(actions, self._contents, self.head.original.sha256, rasters=rasters)):
             self._contents.check(name)
 
     def request(self, step: int) -> EditRequest:

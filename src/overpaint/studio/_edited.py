@@ -39,7 +39,8 @@ class PaintedRegion:
         edge: Its (widest) edge.
         parts: Connected parts of the mask in it.
         seed: The seed that it was painted with.
-        patch: (h, w, C) float32 over `box`, the painted pixels in units of the picture's samples, unblended.
+        patch: (h, w, C) float32 over `box`, the painted pixels in units of the picture's samples and within their
+            range, unblended.
         weight: (h, w) float32 over `box`, the composite mask.
         shift: Mean colour correction by channel, on the scale 0 to 1.
         detail: How far the detail added to it could be trusted, 0 (none was added) to 1.

@@ -84,6 +84,9 @@ class RegionCanvas:
             over_box, share = self._with_detail(painted, corrected, resolved.detail, check)
         region, within = self.region, self.region.within.slices
         back = self.converter.to_samples(self.crop[within], self.clean[within], over_box[within])
+        # Inks, and colours of another profile, may lie beyond what a sample holds. A layer can't have such paint: it is
+        # clipped before it is blended, so that picture and layers agree.
+        back = np.clip(back, 0, self.converter.maximum)
         return PaintedRegion(
             box=region.box,
             frame=region.frame.box,
