@@ -150,7 +150,7 @@ def replay_of_export(what: str, entry: LogEntry, made: Path | None, *, device: D
         found = file_comparison(finished, picture, record.output.format, record.edit)
         equal = finished.pixels_sha256() == record.edit.pixels_sha256
         within = None if picture is None else read_record(file)
-        said = export_contradictions(record, finished, picture, within and within.record)
+        said = export_contradictions(record, finished, picture, None if within is None else within.record)
     if written.json:
         table = {"session": str(path), "takes": [asdict(one) for one in done], "file": found.file}
         print_json({**table, "reason": found.reason or None, "composed_as_recorded": equal, "contradictions": said})
