@@ -25,7 +25,7 @@ from .browser import COOKIE, BrowserTokens
 from .canvas_work import CanvasWorker
 from .canvases import CanvasStore
 from .cluster_work import ClusterWorker
-from .described import ERRORS, PREFIX, DescribedApi, allowed_methods, operation_id
+from .described import PREFIX, DescribedApi, allowed_methods, operation_id
 from .errors import TooManyJobsError
 from .figures import ServerFigures
 from .guard import Guard
@@ -188,9 +188,8 @@ class Server:
             generate_unique_id_function=operation_id,
         )
         app.state.keyed = self.keys is not None
-        app.include_router(native.router, prefix=PREFIX, responses=ERRORS)
-        app.include_router(documentation.router)
-        app.include_router(editor.router)
+        # As the application's own routes: `include_router` would have each request go through every nested router.
+        app.routes.extend([*native.router.routes, *documentation.router.routes, *editor.router.routes])
         compat.include(app, self.settings.apis)
         app.add_exception_handler(OverpaintError, _overpaint_error)
         app.add_exception_handler(RequestValidationError, _invalid)

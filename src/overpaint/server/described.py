@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.requests import Request
@@ -59,6 +59,11 @@ def operation_id(route: APIRoute) -> str:
     words = [part for part in route.path_format.split("/") if part and "{" not in part]
     native = words[2:] if f"/{'/'.join(words[:2])}" == PREFIX else words
     return "-".join([*native, *([route.name] if native[-1:] != [route.name] else [])])
+
+
+def native_router(tag: str) -> APIRouter:
+    """A part of the native API. Its routes are whole as they are: an application adds them to its own."""
+    return APIRouter(prefix=PREFIX, tags=[tag], responses=ERRORS, generate_unique_id_function=operation_id)
 
 
 class DescribedApi(FastAPI):

@@ -24,7 +24,7 @@ def include(app: FastAPI, names: Collection[str]) -> None:
     """Serve the APIs of these names."""
     for name, module in _MODULES.items():
         if name in names:
-            app.include_router(module.router)
+            app.routes.extend(module.router.routes)
     if "iopaint" in names:
         iopaint.include_sockets(app)
 

@@ -34,4 +34,4 @@ for part in (
     state,
     canvases,
 ):
-    router.include_router(part.router)
+    router.routes.extend(part.router.routes)

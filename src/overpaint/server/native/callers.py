@@ -26,15 +26,15 @@ def may(request: Request, scope: Scope) -> Caller:
     return caller
 
 
-def _reader(request: Request) -> str:
+async def _reader(request: Request) -> str:
     return may(request, "read").name
 
 
-def _editor(request: Request) -> str:
+async def _editor(request: Request) -> str:
     return may(request, "edit").name
 
 
-def _admin(request: Request) -> str:
+async def _admin(request: Request) -> str:
     return may(request, "admin").name
 
 

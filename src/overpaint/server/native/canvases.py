@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import Header, Path, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
@@ -15,13 +15,14 @@ from overpaint.engines.card_table import card_table
 from overpaint.engines.packed import CANVAS_PROTOCOL, canvas_arrays, other_protocol
 from overpaint.errors import RequestError
 from overpaint.request import EditRequest
+from overpaint.server.described import native_router
 from overpaint.server.job import EditJob
 from overpaint.server.tasks import CanvasSettings, CanvasTask
 
 from .callers import Editor, Reader, services_of
 from .jobs import JobStatus
 
-router = APIRouter(tags=["canvases"])
+router = native_router("canvases")
 
 CanvasId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="the canvas's id")]
 

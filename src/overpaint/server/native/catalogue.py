@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from overpaint.request import INTENTS
+from overpaint.server.described import native_router
 
 from .callers import Reader
 
@@ -21,7 +21,7 @@ log = logging.getLogger("overpaint.server")
 
 T = TypeVar("T")
 
-router = APIRouter(tags=["catalogue"])
+router = native_router("catalogue")
 
 
 class Kept(Generic[T]):

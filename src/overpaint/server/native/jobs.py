@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
+from overpaint.server.described import native_router
 from overpaint.server.events import EventKind
 from overpaint.server.job import EditJob, JobState
 from overpaint.server.jobs import EditQueue
@@ -17,7 +18,7 @@ from overpaint.server.tasks import CanvasTask, EditTask
 
 from .callers import Editor, Reader, services_of
 
-router = APIRouter(tags=["edits"])
+router = native_router("edits")
 
 Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="the job's id")]
 
@@ -185,7 +186,7 @@ async def move(request: Request, owner: Editor, id: Id, where: NewPlace) -> JobS
     return JobStatus.of(await run_in_threadpool(queue.move, owner, id, where.place), queue)
 
 
-def _followed(request: Request, owner: Reader, id: Id) -> EditJob:
+async def _followed(request: Request, owner: Reader, id: Id) -> EditJob:
     """The job, found before the reply begins, so that one that is not there has its own status."""
     return services_of(request).queue.job(owner, id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
@@ -13,13 +13,14 @@ from overpaint.doors.places import Places
 from overpaint.doors.reading import EditFiles
 from overpaint.request import EditRequest
 from overpaint.server.decoding import PictureFacts
+from overpaint.server.described import native_router
 from overpaint.server.masking import MadeMask, MaskTask, drawn_mask, files_of, overlaid
 from overpaint.server.reading import bounded
 
 from .callers import Editor, Reader, services_of
 from .pictures import IMAGE, Id, StoredPicture
 
-router = APIRouter(tags=["masks"])
+router = native_router("masks")
 
 
 class MaskFacts(StoredPicture):

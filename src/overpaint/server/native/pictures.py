@@ -5,16 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from overpaint.errors import PictureError
 from overpaint.server.decoding import PictureFacts
+from overpaint.server.described import native_router
 
 from .callers import Editor, Reader, services_of
 
-router = APIRouter(tags=["pictures"])
+router = native_router("pictures")
 
 MEDIA_TYPES = {
     "png": "image/png",

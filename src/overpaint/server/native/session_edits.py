@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from overpaint.errors import RequestError
 from overpaint.request import EditRequest
+from overpaint.server.described import native_router
 from overpaint.server.job import EditJob
 from overpaint.server.sessions import SessionStatus
 from overpaint.server.tasks import SessionTask, TaskRequest
@@ -21,7 +22,7 @@ from .jobs import JobStatus
 from .sessions import Id, changed
 from .versions import Version, in_thread
 
-router = APIRouter(tags=["sessions"])
+router = native_router("sessions")
 
 StepNumber = Annotated[int, Path(ge=1, le=1_000_000, description="the step's number")]
 Repeat = Annotated[

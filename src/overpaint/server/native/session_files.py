@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.background import BackgroundTask
 
 from overpaint.errors import SessionError
 from overpaint.picture import format_of
+from overpaint.server.described import native_router
 from overpaint.server.errors import NotFoundError
 from overpaint.server.sessions import SessionStatus, exported, flattened
 from overpaint.server.tasks import OutputSettings
@@ -22,7 +23,7 @@ from .pictures import MEDIA_TYPES, StoredPicture, body_of
 from .sessions import Id, Name, status_of
 from .versions import KEEP, in_thread, tagged
 
-router = APIRouter(tags=["sessions"])
+router = native_router("sessions")
 
 SESSION_TYPE = "application/vnd.overpaint-session"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 from pydantic import Field
 
 from overpaint.doors.reading import EditFiles, read_beside
@@ -14,6 +14,7 @@ from overpaint.mask import Mask
 from overpaint.picture import Colour, encode, from_array
 from overpaint.request import EditRequest
 from overpaint.server.decoding import levels_of
+from overpaint.server.described import native_router
 from overpaint.server.reading import bounded
 from overpaint.server.sessions import ScreenPart, SessionStatus, on_screen, shown_digest
 from overpaint.server.sessions.screen import MEDIA, ScreenFormat
@@ -29,7 +30,7 @@ from .session_pictures import BoxText, Side
 from .sessions import Id, changed, status_of
 from .versions import Version, in_thread, shown
 
-router = APIRouter(tags=["sessions"])
+router = native_router("sessions")
 
 Take = Annotated[int | None, Query(ge=1, le=10_000, description="one of its takes; left out, the one that shows")]
 

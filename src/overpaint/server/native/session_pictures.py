@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from overpaint.picture import Picture
+from overpaint.server.described import native_router
 from overpaint.server.sessions import ScreenPart, on_screen, shown_digest
 from overpaint.server.sessions.screen import MEDIA, ScreenFormat
 from overpaint.session import Session
@@ -16,7 +17,7 @@ from .pictures import UNCHANGED
 from .sessions import Id, status_of
 from .versions import in_thread, shown
 
-router = APIRouter(tags=["sessions"])
+router = native_router("sessions")
 
 BoxText = Annotated[
     str | None, Query(max_length=60, description='"left,top,right,bottom" of the picture; left out, all of it')

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from overpaint.errors import OverpaintError, RequestError
+from overpaint.server.described import native_router
 from overpaint.server.events import SessionEvents
 from overpaint.server.sessions import SessionStatus, StoredSession
 from overpaint.server.tasks import PictureId
@@ -20,7 +21,7 @@ from overpaint.values import Value
 from .callers import Editor, Reader, services_of
 from .versions import Version, in_thread, tagged
 
-router = APIRouter(tags=["sessions"])
+router = native_router("sessions")
 
 Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="the session's id")]
 Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 from overpaint.exposition import MEDIA_TYPE
+from overpaint.server.described import native_router
 from overpaint.server.job import JobState
 
 from .callers import Admin, Reader, services_of
 
-router = APIRouter(tags=["server"])
+router = native_router("server")
 
 
 class Health(BaseModel):

@@ -28,7 +28,7 @@ async def in_thread(function: Callable[P, T], *arguments: P.args, **options: P.k
     return await asyncio.get_running_loop().run_in_executor(_threads, call)
 
 
-def _version(
+async def _version(
     if_match: Annotated[
         str | None, Header(max_length=100, description='the version that the session must have: "7"')
     ] = None,

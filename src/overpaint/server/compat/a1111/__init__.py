@@ -23,4 +23,4 @@ OPEN_PATHS = signing_in.PATHS
 
 router = APIRouter()
 for part in (edits, lists, photoshop, krita, signing_in):
-    router.include_router(part.router)
+    router.routes.extend(part.router.routes)

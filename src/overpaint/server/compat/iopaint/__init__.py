@@ -15,6 +15,6 @@ from .sockets import include_sockets, sockets_of
 
 __all__ = ["PREFIXES", "STATUSES", "error_body", "include_sockets", "router", "sockets_of"]
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
 for _part in (edits, lists, masks, medias, plugins, lama_cleaner):
-    router.include_router(_part.router)
+    router.routes.extend(_part.router.routes)

@@ -28,7 +28,7 @@ from .chosen import ERASERS, chosen
 from .forms import form_table
 from .sockets import sockets_of
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _METHODS = {"INPAINT_TELEA": "telea", "INPAINT_NS": "navier-stokes"}
 

@@ -20,7 +20,7 @@ from .chosen import ERASERS, chosen
 from .edits import inpaint_of
 from .forms import form_fields, form_table
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _SETTINGS = {"sd_strength": "0.75"}
 """Where its defaults differ from IOPaint's."""

@@ -16,7 +16,7 @@ from .chosen import ERASERS, choose, chosen
 from .plugins import ENLARGER, PLUGINS, SELECTOR
 from .sockets import sockets_of
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 SAMPLERS = (
     *("DPM++ 2M", "DPM++ 2M Karras", "DPM++ 2M SDE", "DPM++ 2M SDE Karras", "DPM++ SDE", "DPM++ SDE Karras"),

@@ -16,7 +16,7 @@ from overpaint.server.decoding import levels_of
 from overpaint.server.native.callers import Editor, services_of
 from overpaint.server.reading import bounded
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _INK = (255, 203, 0, 186)
 """The colour in which its page shows a mask, RGBA."""

@@ -20,7 +20,7 @@ from overpaint.server.native.pictures import MEDIA_TYPES
 from overpaint.server.picture_folders import KINDS, FolderPicture, Kind, PictureFolders
 from overpaint.server.reading import bounded
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 Side = Annotated[int, Query(ge=0, le=65536)]
 

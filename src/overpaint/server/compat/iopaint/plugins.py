@@ -33,7 +33,7 @@ from .selecting import clicked_mask
 if TYPE_CHECKING:
     from overpaint.select import Click
 
-router = APIRouter()
+router = APIRouter(include_in_schema=False)
 
 _MOST_CLICKS = 200
 
