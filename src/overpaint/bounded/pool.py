@@ -107,6 +107,12 @@ class BoundedPool:
         finally:
             self._put(process)
 
+    def warm(self) -> None:
+        """Start a process where there is none, so that the first call does not wait for it. Returns at once."""
+        with self._lock:
+            if os.name == "posix" and not (self._busy or self._idle):
+                self._idle.append(_BoundedProcess(self._modules))
+
     def close(self) -> None:
         """End the processes that are idle. The pool can be used again."""
         with self._lock:
@@ -118,16 +124,14 @@ class BoundedPool:
         with self._lock:
             if self._owner != os.getpid():  # a fork shares its parent's processes
                 self._idle, self._busy, self._starting, self._owner = [], 0, set(), os.getpid()
-            patience = _PATIENCE
-            while self._busy and not self._idle and patience > 0:
+            until = time.monotonic() + _PATIENCE
+            while self._busy and not self._idle and time.monotonic() < until:
                 check()
-                # While one starts, it is nearer to its end than another that would start now.
-                patience -= 0 if self._starting else _LOOK
                 self._lock.wait(_LOOK)
-            if self._idle:
-                process = self._idle.pop()
-            else:
-                process = _BoundedProcess(self._modules)
+                if self._starting:  # it is nearer to its end than another that would start now
+                    until = time.monotonic() + _PATIENCE
+            process = self._idle.pop() if self._idle else _BoundedProcess(self._modules)
+            if process.new:
                 self._starting.add(process)
             self._busy += 1
         return process
@@ -192,6 +196,7 @@ class _BoundedProcess:
 
     Attributes:
         at_rest: Whether it waits for a call.
+        new: Whether it has not begun with any call: it may be starting still.
     """
 
     def __init__(self, modules: tuple[str, ...]) -> None:
@@ -214,7 +219,7 @@ class _BoundedProcess:
             other.close()
             os.close(reading)
         self._socket = own
-        self.at_rest = True
+        self.at_rest = self.new = True
 
     def call(
         self,
@@ -241,6 +246,7 @@ class _BoundedProcess:
                     raise _Unfinished("time", max(spent, key=lambda one: spent[one]))
                 kind, value = receive(self._socket)
                 if kind == "begun":
+                    self.new = False
                     begun()
                     left = float("inf") if seconds is None else seconds
                     spent.clear()

@@ -29,6 +29,7 @@ from .described import PREFIX, DescribedApi, allowed_methods, operation_id
 from .errors import TooManyJobsError
 from .figures import ServerFigures
 from .guard import Guard
+from .intake import JobIntake
 from .jobs import EditQueue
 from .keys import ApiKeys
 from .one_server import held
@@ -58,6 +59,7 @@ class Services:
     sessions: SessionPool
     canvases: CanvasStore
     queue: EditQueue
+    intake: JobIntake
     studio: Studio
     tokens: BrowserTokens
     keys: ApiKeys | None
@@ -126,7 +128,16 @@ class Server:
                 worker = self._workers(studio, pictures, sessions, canvases)
                 queue = EditQueue(ledger, worker, self.settings, self.figures, sessions.job_changed)
                 app.state.services = Services(
-                    self.settings, pictures, sessions, canvases, queue, studio, self.tokens, self.keys, self.figures
+                    self.settings,
+                    pictures,
+                    sessions,
+                    canvases,
+                    queue,
+                    JobIntake(queue.submit_all),
+                    studio,
+                    self.tokens,
+                    self.keys,
+                    self.figures,
                 )
                 queue.start()
                 try:

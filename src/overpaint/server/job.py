@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from overpaint.engines import Monitor
 from overpaint.ledger import LedgerEntry
+from overpaint.values import digest_of
 
 from .decoding import small_picture
 from .events import JobEvents
@@ -76,7 +79,7 @@ class EditJob:
     @cached_property
     def digest(self) -> str:
         """A digest of everything that is asked for."""
-        return self.task.digest
+        return digest_of(self.asked)
 
     @cached_property
     def asked(self) -> dict[str, Any]:
@@ -92,6 +95,55 @@ class EditJob:
     def ended(self) -> bool:
         """Whether nothing more happens to it by itself."""
         return self.state in ("done", "failed", "cancelled")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A job that a client asks for.
+
+    Attributes:
+        owner: The client.
+        task: What is asked for.
+        idempotency: A name that the client gave this request: the job of an earlier one of that name is meant.
+        attach: Whether the unfinished job of the same task is meant in place of a second one.
+        temporary: Whether it is of a call that waits for it: a server that starts anew does not do it.
+        check: Called before anything else, on a thread; what it raises refuses the job.
+    """
+
+    owner: str
+    task: ServerTask
+    idempotency: str | None = None
+    attach: bool = True
+    temporary: bool = False
+    check: Callable[[], object] = lambda: None
+
+    @cached_property
+    def asked(self) -> dict[str, Any]:
+        """What is asked for, as plain values; not to be changed."""
+        return self.task.to_mapping()
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of everything that is asked for."""
+        return digest_of(self.asked)
+
+
+def job_for(asked: Submission, notes: tuple[str, ...]) -> EditJob:
+    """A job that is asked for, with what is to be noted of it."""
+    now = time.time()
+    job = EditJob(
+        id=secrets.token_hex(16),
+        owner=asked.owner,
+        task=asked.task,
+        state="queued",
+        created=now,
+        updated=now,
+        notes=notes,
+        idempotency=asked.idempotency,
+        temporary=asked.temporary,
+    )
+    job.asked, job.digest = asked.asked, asked.digest  # made already
+    return job
 
 
 def is_private(job: EditJob) -> bool:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from overpaint.errors import Cancelled, EngineError, InputError, LedgerError, OutputError, OverpaintError
@@ -21,7 +20,7 @@ from overpaint.values import digest_of
 
 from .errors import ConflictError, NotFoundError, TooManyJobsError
 from .figures import ServerFigures
-from .job import EditJob, JobState, is_private, job_of, monitor_of, spec_of
+from .job import EditJob, JobState, Submission, is_private, job_for, job_of, monitor_of, spec_of
 from .known_jobs import KnownJobs
 from .lanes import Lanes
 from .replies import error_table
@@ -72,8 +71,8 @@ class EditQueue:
         self._jobs = KnownJobs()
         self._turns = Turns()
         self._running: dict[str, EditJob] = {}
-        self._keys: dict[tuple[str, str], str] = {}
-        self._same: dict[tuple[str, str], str] = {}
+        self._keys: dict[tuple[str, str], EditJob] = {}
+        self._same: dict[tuple[str, str], EditJob] = {}
         self._stopping = False
         self._lanes = Lanes(settings, self._lock, self._running, self._work, self._wanted)
         self._seconds = 1.0  # mean duration of jobs, for Retry-After
@@ -105,32 +104,30 @@ class EditQueue:
             TooManyJobsError: The limit of the client's jobs, or of all jobs, is reached.
             OverpaintError: The task can't be done, whatever its picture.
         """
-        digest = task.digest
+        (found,) = self.submit_all([Submission(owner, task, idempotency, attach, temporary)])
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def submit_all(self, submissions: Iterable[Submission]) -> list[EditJob | Exception]:
+        """Accept jobs in one transaction. For each the job, or what `submit` would raise."""
+        checked = [(one, self._checked(one)) for one in submissions]
         with self._lock:
-            if found := self._known(owner, digest, idempotency, attach):
-                return found
-        notes = self._worker.check(task)
-        with self._lock:
-            if found := self._known(owner, digest, idempotency, attach):
-                return found
-            self._check_room(owner)
-            now = time.time()
-            job = EditJob(
-                id=secrets.token_hex(16),
-                owner=owner,
-                task=task,
-                state="queued",
-                created=now,
-                updated=now,
-                notes=notes,
-                idempotency=idempotency,
-                temporary=temporary,
-            )
-            self._ledger.add([Job(job.id, digest, spec_of(job))])
-            self._jobs.add(job)
-            self._name(job, digest)
-            self._wait(job)
-        return job
+            new: list[EditJob] = []
+            found = [self._made(one, notes, new) if isinstance(notes, tuple) else notes for one, notes in checked]
+            try:
+                if new:
+                    self._ledger.add(Job(job.id, job.digest, spec_of(job)) for job in new)
+            except Exception as error:
+                for job in new:
+                    self._same.pop((job.owner, job.digest), None)
+                    if job.idempotency is not None:
+                        self._keys.pop((job.owner, job.idempotency), None)
+                return [error if one in new else one for one in found]
+            for job in new:
+                self._jobs.add(job)
+                self._wait(job)
+        return found
 
     def job(self, owner: str, id: str) -> EditJob:
         """A client's job. NotFoundError where it has no such."""
@@ -174,7 +171,7 @@ class EditQueue:
             self._ledger.again([id])
             job.state, job.error, job.results, job.step, job.steps = "queued", None, [], 0, 0
             job.attempts = 0
-            self._name(job, job.digest)
+            self._name(job)
             self._wait(job)
             self._keep_order(owner)
         return job
@@ -313,6 +310,17 @@ class EditQueue:
                 job.events.add("failed", error=job.error)
             self._lock.notify_all()
 
+    def _checked(self, asked: Submission) -> tuple[str, ...] | EditJob | Exception:
+        """What is to be noted of a job that can be done; the job where it is known; or why it is refused."""
+        try:
+            asked.check()
+            with self._lock:
+                if known := self._known(asked):
+                    return known
+            return self._worker.check(asked.task)
+        except Exception as error:  # the others go on
+            return error
+
     # ── within the lock ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _end(
@@ -350,24 +358,36 @@ class EditQueue:
         assert found is not None
         return found
 
-    def _known(self, owner: str, digest: str, idempotency: str | None, attach: bool) -> EditJob | None:
-        if idempotency is not None and (id := self._keys.get((owner, idempotency))) is not None:
-            job = self._job(id)
-            if job.digest != digest:
+    def _known(self, asked: Submission) -> EditJob | None:
+        if asked.idempotency is not None and (job := self._keys.get((asked.owner, asked.idempotency))) is not None:
+            if job.digest != asked.digest:
                 raise ConflictError(
                     "the idempotency key was given to another request",
                     code="idempotency-key-used",
                     field="idempotency_key",
-                    value=idempotency,
+                    value=asked.idempotency,
                 )
             return job
-        if attach and idempotency is None and (id := self._same.get((owner, digest))) is not None:
-            return self._job(id)
+        if asked.attach and asked.idempotency is None:
+            return self._same.get((asked.owner, asked.digest))
         return None
 
-    def _check_room(self, owner: str) -> None:
-        waiting = len(self._turns) + len(self._running)
-        own = self._turns.count(owner) + sum(job.owner == owner for job in self._running.values())
+    def _made(self, asked: Submission, notes: tuple[str, ...], new: list[EditJob]) -> EditJob | Exception:
+        """The job that is asked for, put to the new ones where it is not known; or why there is none."""
+        try:
+            if known := self._known(asked):
+                return known
+            self._check_room(asked.owner, new)
+        except OverpaintError as error:
+            return error
+        job = job_for(asked, notes)
+        self._name(job)
+        new.append(job)
+        return job
+
+    def _check_room(self, owner: str, new: Sequence[EditJob] = ()) -> None:
+        waiting = len(self._turns) + len(self._running) + len(new)
+        own = self._turns.count(owner) + sum(job.owner == owner for job in (*self._running.values(), *new))
         for count, most, whose in (
             (own, self._settings.client_jobs, "your"),
             (waiting, self._settings.jobs, "the server's"),
@@ -377,10 +397,10 @@ class EditQueue:
                 error.retry_after = max(1, min(600, round(self._seconds)))
                 raise error
 
-    def _name(self, job: EditJob, digest: str) -> None:
-        self._same[job.owner, digest] = job.id
+    def _name(self, job: EditJob) -> None:
+        self._same[job.owner, job.digest] = job
         if job.idempotency is not None:
-            self._keys[job.owner, job.idempotency] = job.id
+            self._keys[job.owner, job.idempotency] = job
 
     def _wait(self, job: EditJob) -> None:
         self._turns.add(job.owner, job.id)
@@ -430,7 +450,7 @@ class EditQueue:
                 continue
             self._jobs.add(job)
             if job.idempotency is not None:
-                self._keys[job.owner, job.idempotency] = job.id
+                self._keys[job.owner, job.idempotency] = job
             if not job.ended and entry.attempts >= _ATTEMPTS:
                 lease = self._ledger.claim(_OWNER, _LEASE, job.id)
                 if lease is not None:
@@ -440,7 +460,7 @@ class EditQueue:
                 kind: Any = job.state
                 job.events.add(kind, **({"error": job.error} if job.error else {}), results=job.results)
             else:
-                self._name(job, entry.key)
+                self._name(job)
                 self._wait(job)
 
     def _give_up(self, job: EditJob, lease: LedgerEntry, attempts: int) -> None:

@@ -11,6 +11,7 @@ from types import FrameType
 
 import uvicorn
 
+from overpaint.doors.reading import readers
 from overpaint.errors import OutputError
 
 from .app import Server
@@ -101,6 +102,7 @@ class _Announcing(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._on_ready()
+            readers.warm()
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue
 from overpaint.doors.places import Places
 from overpaint.errors import RequestError
 from overpaint.request import MOST_SEED, Control, EditRequest
-from overpaint.values import Listed, Value, digest_of
+from overpaint.values import Listed, Value
 
 if TYPE_CHECKING:
     from overpaint.record import Marking
@@ -72,11 +72,6 @@ class TaskRequest(Value):
     def pictures(self) -> frozenset[str]:
         """The ids of all stored pictures that it needs."""
         return _pictures_of(self)
-
-    @property
-    def digest(self) -> str:
-        """A digest of everything that is asked for."""
-        return digest_of(self.to_mapping())
 
 
 class SessionTask(TaskRequest):
@@ -171,11 +166,6 @@ class CanvasTask(Value):
 
     canvas: PictureId
     settings: CanvasSettings
-
-    @property
-    def digest(self) -> str:
-        """A digest of everything that is asked for."""
-        return digest_of(self.to_mapping())
 
 
 ServerTask = EditTask | SessionTask | CanvasTask

@@ -18,7 +18,7 @@ from fastapi.concurrency import run_in_threadpool
 from overpaint.errors import Cancelled, OutputError, OverpaintError, RequestError
 from overpaint.server.decoding import PictureFacts
 from overpaint.server.errors import ServerError
-from overpaint.server.job import EditJob
+from overpaint.server.job import EditJob, Submission
 from overpaint.server.native.callers import services_of
 from overpaint.server.tasks import EditTask
 
@@ -54,7 +54,7 @@ class Call:
         services = services_of(request)
         self._request = request
         self._owner = owner
-        self._pictures, self._queue = services.pictures, services.queue
+        self._pictures, self._queue, self._intake = services.pictures, services.queue, services.intake
         self._added: list[str] = []
         self._stop = threading.Event()
         self.job: EditJob | None = None
@@ -93,8 +93,8 @@ class Call:
         """
         if self.cancelled:
             raise Cancelled("the edit was cancelled")
-        submit = partial(self._queue.submit, self._owner, task, attach=attach, temporary=True)
-        self.job = job = await run_in_threadpool(submit)
+        asked = Submission(self._owner, task, attach=attach, temporary=True)
+        self.job = job = await self._intake.submit(asked)
         job.waiting += 1
         if self._stop.is_set():  # meanwhile
             await self.cancel()

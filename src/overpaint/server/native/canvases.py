@@ -16,7 +16,7 @@ from overpaint.engines.packed import CANVAS_PROTOCOL, canvas_arrays, other_proto
 from overpaint.errors import RequestError
 from overpaint.request import EditRequest
 from overpaint.server.described import native_router
-from overpaint.server.job import EditJob
+from overpaint.server.job import Submission
 from overpaint.server.tasks import CanvasSettings, CanvasTask
 
 from .callers import Editor, Reader, services_of
@@ -131,10 +131,9 @@ async def paint(
     services = services_of(request)
     task = CanvasTask(canvas=id, settings=settings)
 
-    def submitted() -> EditJob:
+    def check() -> None:
         services.canvases.size(owner, id)
-        return services.queue.submit(owner, task, idempotency=idempotency_key, attach=False)
 
-    job = await run_in_threadpool(submitted)
+    job = await services.intake.submit(Submission(owner, task, idempotency_key, attach=False, check=check))
     response.headers["location"] = f"{request.url.path.split('/canvases/')[0]}/edits/{job.id}"
     return JobStatus.of(job, services.queue)

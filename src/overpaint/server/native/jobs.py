@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from overpaint.server.described import native_router
 from overpaint.server.events import EventKind
-from overpaint.server.job import EditJob, JobState
+from overpaint.server.job import EditJob, JobState, Submission
 from overpaint.server.jobs import EditQueue
 from overpaint.server.tasks import CanvasTask, EditTask
 
@@ -129,12 +129,12 @@ async def create(
     """
     services = services_of(request)
 
-    def submitted() -> EditJob:
+    def check() -> None:
         for id in sorted(task.pictures):
             services.pictures.facts(owner, id)
-        return services.queue.submit(owner, task, idempotency=idempotency_key, attach=repeat == "attach")
 
-    job = await run_in_threadpool(submitted)
+    asked = Submission(owner, task, idempotency_key, attach=repeat == "attach", check=check)
+    job = await services.intake.submit(asked)
     response.headers["location"] = f"{request.url.path}/{job.id}"
     return JobStatus.of(job, services.queue)
 

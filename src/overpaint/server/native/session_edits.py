@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import Header, Path, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from overpaint.errors import RequestError
 from overpaint.request import EditRequest
 from overpaint.server.described import native_router
-from overpaint.server.job import EditJob
+from overpaint.server.job import Submission
 from overpaint.server.sessions import SessionStatus
 from overpaint.server.tasks import SessionTask, TaskRequest
 from overpaint.session import Session
@@ -148,13 +147,12 @@ async def _job(
 ) -> JobStatus:
     services = services_of(request)
 
-    def submitted() -> EditJob:
+    def check() -> None:
         services.sessions.store.get(owner, task.session)
         for picture in sorted(task.pictures):
             services.pictures.facts(owner, picture)
         services.sessions.check(owner, task.session, version)
-        return services.queue.submit(owner, task, idempotency=idempotency, attach=attach)
 
-    job = await run_in_threadpool(submitted)
+    job = await services.intake.submit(Submission(owner, task, idempotency, attach=attach, check=check))
     response.headers["location"] = f"{request.url.path.partition('/sessions/')[0]}/edits/{job.id}"
     return JobStatus.of(job, services.queue)
