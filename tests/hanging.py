@@ -22,6 +22,11 @@ def process() -> int:
     return os.getpid()
 
 
+def nap(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
 def hang() -> None:
     """In a loop that holds the interpreter's lock, as a parser in C may."""
     re.match("(a*)*b", "a" * 60)

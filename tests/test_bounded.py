@@ -92,6 +92,36 @@ def test_calls_wait_for_a_process_that_starts_instead_of_starting_another():
         pool.close()
 
 
+def test_many_calls_that_wait_start_one_process_and_not_one_each(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("overpaint.bounded.pool._PATIENCE", 0.2)
+    with ThreadPoolExecutor(9) as threads:
+        pool = BoundedPool("hanging_start")  # a second process takes two seconds to start
+        pool.warm()
+        found = [threads.submit(pool.call, hanging.nap, 0.3) for _ in range(9)]
+        assert len({one.result() for one in found}) <= 3
+        pool.close()
+
+
+def test_the_first_call_finds_a_process_that_was_started_before(pool: BoundedPool):
+    pool = BoundedPool()
+    pool.warm()
+    pool.warm()
+    (process,) = pool._idle
+    assert pool.call(hanging.process) == process._process.pid
+    pool.warm()
+    assert pool._idle == [process]
+    pool.close()
+
+
+def test_calls_wait_for_a_process_that_was_started_before_and_is_not_there_yet():
+    with ThreadPoolExecutor(3) as threads:
+        pool = BoundedPool("hanging_start")
+        pool.warm()
+        found = [threads.submit(pool.call, hanging.process) for _ in range(3)]
+        assert len({one.result() for one in found}) == 1
+        pool.close()
+
+
 def test_a_call_that_waits_for_a_process_ends_by_its_check():
     def check() -> None:
         if time.monotonic() - began > 0.3:

@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -56,6 +56,8 @@ class NumberedEvents(Generic[Kind]):
         self._kept: deque[NumberedEvent[Kind]] = deque(maxlen=_KEPT)
         self._next = time.time_ns() // 1_000_000 << 12
         self._followers: set[_Follower] = set()
+        self.on_followed: Callable[[bool], None] = lambda followed: None
+        """Called when somebody begins to follow them, and when nobody does any more."""
 
     @property
     def followed(self) -> bool:
@@ -83,6 +85,7 @@ class NumberedEvents(Generic[Kind]):
         """The events after a number, as they come, until the last one; None after so many seconds without any."""
         follower = _Follower(asyncio.get_running_loop())
         self._followers.add(follower)
+        self.on_followed(True)
         try:
             while True:
                 for event in self.after(after):
@@ -94,6 +97,8 @@ class NumberedEvents(Generic[Kind]):
                     yield None
         finally:
             self._followers.discard(follower)
+            if not self._followers:
+                self.on_followed(False)
 
 
 class JobEvents(NumberedEvents[EventKind]):
@@ -123,7 +128,8 @@ class _Follower:
 
     async def woken(self, seconds: float) -> bool:
         try:
-            await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
         except TimeoutError:
             return False
         self._event.clear()

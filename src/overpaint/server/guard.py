@@ -207,7 +207,8 @@ class Guard:
                 return await receive()
             left = began + self._settings.slowest_body + body.bytes / _SLOWEST - time.monotonic()
             try:
-                message = await asyncio.wait_for(receive(), max(left, 0))
+                async with asyncio.timeout(max(left, 0)):
+                    message = await receive()
             except TimeoutError:
                 log.warning("refused a body of which %d bytes came in %.0f s", body.bytes, time.monotonic() - began)
                 raise HTTPException(408, "the body of the request came too slowly") from None

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from overpaint.errors import Cancelled, EngineError, InputError, LedgerError, OutputError, OverpaintError
@@ -73,6 +74,7 @@ class EditQueue:
         self._running: dict[str, EditJob] = {}
         self._keys: dict[tuple[str, str], EditJob] = {}
         self._same: dict[tuple[str, str], EditJob] = {}
+        self._followed: set[str] = set()
         self._stopping = False
         self._lanes = Lanes(settings, self._lock, self._running, self._work, self._wanted)
         self._seconds = 1.0  # mean duration of jobs, for Retry-After
@@ -405,15 +407,22 @@ class EditQueue:
     def _wait(self, job: EditJob) -> None:
         self._turns.add(job.owner, job.id)
         job.waits_since = time.monotonic()
+        job.events.on_followed = partial(self._follow, job.id)
+        self._follow(job.id, job.events.followed)
         job.events.add("queued", place=self._turns.place(job.owner, job.id))
         self._on_state(job)
         self._lock.notify()
 
     def _tell_places(self, owner: str | None = None) -> None:
         """Tell those who follow waiting jobs where these stand now."""
-        for id in self._turns.all() if owner is None else self._turns.jobs(owner):
-            if (job := self._job(id)).events.followed:
-                job.events.add("queued", place=self._turns.place(job.owner, job.id))
+        for id in tuple(self._followed):  # few of the many that wait
+            job = self._jobs.get(id)
+            if job is not None and owner in (None, job.owner) and (place := self.place(job)) is not None:
+                job.events.add("queued", place=place)
+
+    def _follow(self, id: str, followed: bool) -> None:
+        """Note whether anybody follows a job. It needs no lock."""
+        (self._followed.add if followed else self._followed.discard)(id)
 
     def _told(self, job: EditJob, result: dict[str, Any]) -> None:
         """A result is there while others of the same job are still painted."""

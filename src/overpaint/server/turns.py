@@ -89,8 +89,3 @@ class Turns:
         """The client's waiting jobs, in their order."""
         with self._lock:
             return list(self._waiting.get(client, ()))
-
-    def all(self) -> list[str]:
-        """All waiting jobs."""
-        with self._lock:
-            return [job for jobs in self._waiting.values() for job in jobs]
