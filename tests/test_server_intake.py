@@ -41,6 +41,9 @@ class NoWork:
     ) -> list[Any]:
         raise NotImplementedError
 
+    def written(self, owner: str, task: EditTask, job: str) -> tuple[list[Any], bool]:
+        return [], False
+
 
 class CountingLedger(Ledger):
     """Counts its transactions that add jobs, and lets a test hold them up or fail them."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from overpaint.engines import Monitor
+from overpaint.errors import OverpaintError
 from overpaint.ledger import LedgerEntry
 from overpaint.values import digest_of
 
@@ -21,6 +23,8 @@ from .tasks import EditTask, ServerTask, SessionTask, task_of
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+log = logging.getLogger("overpaint.server")
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -183,6 +187,15 @@ def job_of(entry: LedgerEntry) -> EditJob:
         idempotency=spec["idempotency"],
         temporary=spec["temporary"],
     )
+
+
+def jobs_of(entries: Iterable[LedgerEntry]) -> Iterator[tuple[EditJob, LedgerEntry]]:
+    """The jobs of a ledger, without those that can't be read."""
+    for entry in entries:
+        try:
+            yield job_of(entry), entry
+        except (OverpaintError, ValueError, KeyError, TypeError) as error:
+            log.error("the ledger's job %s can't be read, and is left out: %s", entry.id, error)
 
 
 def monitor_of(job: EditJob) -> Monitor:

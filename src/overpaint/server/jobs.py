@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from overpaint.values import digest_of
 
 from .errors import ConflictError, NotFoundError, TooManyJobsError
 from .figures import ServerFigures
-from .job import EditJob, JobState, Submission, is_private, job_for, job_of, monitor_of, spec_of
+from .job import EditJob, JobState, Submission, is_private, job_for, jobs_of, monitor_of, spec_of
 from .known_jobs import KnownJobs
 from .lanes import Lanes
 from .replies import error_table
@@ -452,8 +453,7 @@ class EditQueue:
         self._ledger.expire(owners_gone=True)
         for entry in self._ledger.entries("finished"):  # by an earlier version, which wrote the end in two parts
             self._ledger.done(entry.id, entry.line)
-        stored = sorted(self._stored(), key=lambda pair: pair[0].updated if pair[0].ended else float("inf"))
-        for job, entry in self._in_order(stored):
+        for job, entry in self._in_order(jobs_of(self._ledger.entries())):
             if job.temporary or (job.ended and is_private(job)):  # nobody waits for it any more; its prompt leaves
                 self._ledger.forget([job.id])
                 continue
@@ -486,8 +486,9 @@ class EditQueue:
         message = f"it was begun {attempts} times, and each time the server ended"
         self._end(job, lease, "failed", results, EngineError(message, code="worker-lost"))
 
-    def _in_order(self, stored: list[tuple[EditJob, LedgerEntry]]) -> list[tuple[EditJob, LedgerEntry]]:
+    def _in_order(self, jobs: Iterable[tuple[EditJob, LedgerEntry]]) -> list[tuple[EditJob, LedgerEntry]]:
         """The jobs, of each client in the order that was written down last, and those that came later behind them."""
+        stored = sorted(jobs, key=lambda pair: pair[0].updated if pair[0].ended else math.inf)
         orders: dict[str, dict[str, int]] = {}
         for owner in {job.owner for job, _ in stored if not job.ended}:
             orders[owner] = {
@@ -500,10 +501,3 @@ class EditQueue:
             return -1 if job.ended else orders[job.owner].get(job.id, most)
 
         return sorted(stored, key=place)
-
-    def _stored(self) -> Iterator[tuple[EditJob, LedgerEntry]]:
-        for entry in self._ledger.entries():
-            try:
-                yield job_of(entry), entry
-            except (OverpaintError, ValueError, KeyError, TypeError) as error:
-                log.error("the ledger's job %s can't be read, and is left out: %s", entry.id, error)
