@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 
 from overpaint.doors.places import Places
 from overpaint.doors.reading import EditFiles, read_beside
 from overpaint.frame import Region
 from overpaint.geometry import Box
+from overpaint.server.described import native_router
 from overpaint.server.reading import bounded
 from overpaint.session import Session, StepPlan
 
@@ -21,7 +22,7 @@ from .session_edits import StepEdit
 from .sessions import Id
 from .versions import in_thread
 
-router = APIRouter(tags=["sessions"])
+router = native_router("sessions")
 
 _MOST_LINES = 64
 """Outlines of a reach that are given, the longest first: a screen needs no more."""
