@@ -128,8 +128,8 @@ class EditQueue:
                         self._keys.pop((job.owner, job.idempotency), None)
                 return [error if one in new else one for one in found]
             for job in new:
-                self._jobs.add(job)
                 self._wait(job)
+                self._jobs.add(job)
         return found
 
     def job(self, owner: str, id: str) -> EditJob:
@@ -409,7 +409,6 @@ class EditQueue:
         self._turns.add(job.owner, job.id)
         job.waits_since = time.monotonic()
         job.events.on_followed = partial(self._follow, job.id)
-        self._follow(job.id, job.events.followed)
         job.events.add("queued", place=self._turns.place(job.owner, job.id))
         self._on_state(job)
         self._lock.notify()
@@ -491,13 +490,11 @@ class EditQueue:
         stored = sorted(jobs, key=lambda pair: pair[0].updated if pair[0].ended else math.inf)
         orders: dict[str, dict[str, int]] = {}
         for owner in {job.owner for job, _ in stored if not job.ended}:
-            orders[owner] = {
-                id: place for place, id in enumerate(json.loads(self._ledger.kept(_ORDER + owner) or "[]"))
-            }
-        most = len(stored)
+            kept = json.loads(self._ledger.kept(_ORDER + owner) or "[]")
+            orders[owner] = {id: place for place, id in enumerate(kept)}
 
         def place(pair: tuple[EditJob, LedgerEntry]) -> int:
             job = pair[0]
-            return -1 if job.ended else orders[job.owner].get(job.id, most)
+            return -1 if job.ended else orders[job.owner].get(job.id, len(stored))
 
         return sorted(stored, key=place)
