@@ -313,13 +313,13 @@ class EditQueue:
                 job.events.add("failed", error=job.error)
             self._lock.notify_all()
 
-    def _checked(self, asked: Submission) -> tuple[str, ...] | EditJob | Exception:
-        """What is to be noted of a job that can be done; the job where it is known; or why it is refused."""
+    def _checked(self, asked: Submission) -> tuple[str, ...] | Exception:
+        """What is to be noted of a job that can be done, or why it is refused."""
         try:
             asked.check()
             with self._lock:
                 if known := self._known(asked):
-                    return known
+                    return known.notes
             return self._worker.check(asked.task)
         except Exception as error:  # the others go on
             return error
