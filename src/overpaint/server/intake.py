@@ -28,7 +28,7 @@ Accept = Callable[[Iterable[Submission]], Sequence[EditJob | Exception]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
+class _AskedJob:
     """A job that is asked for, and its answer."""
 
     submission: Submission
@@ -39,8 +39,8 @@ class _Asked:
 class _Group:
     """Jobs that are accepted together; those that a thread has begun with are in `begun`, in their order."""
 
-    left: deque[_Asked]
-    begun: list[_Asked] = field(default_factory=list)
+    left: deque[_AskedJob]
+    begun: list[_AskedJob] = field(default_factory=list)
 
     def submissions(self) -> Iterator[Submission]:
         """All of them, one by one; those that were taken out meanwhile do not come."""
@@ -58,14 +58,14 @@ class JobIntake:
 
     def __init__(self, accept: Accept) -> None:
         self._accept = accept
-        self._waiting: deque[_Asked] = deque()
+        self._waiting: deque[_AskedJob] = deque()
         self._current: _Group | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = CapacityLimiter(_THREADS)
 
     async def submit(self, submission: Submission) -> EditJob:
         """Accept a job; it is on the disk when this returns. Raises as `EditQueue.submit`."""
-        asked = _Asked(submission, asyncio.get_running_loop().create_future())
+        asked = _AskedJob(submission, asyncio.get_running_loop().create_future())
         self._waiting.append(asked)
         if self._current is None:
             self._begin()
