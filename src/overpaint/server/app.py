@@ -127,13 +127,14 @@ class Server:
                 canvases = CanvasStore(data / "canvases", self.settings)
                 worker = self._workers(studio, pictures, sessions, canvases)
                 queue = EditQueue(ledger, worker, self.settings, self.figures, sessions.job_changed)
+                intake = JobIntake(queue.submit_all)
                 app.state.services = Services(
                     self.settings,
                     pictures,
                     sessions,
                     canvases,
                     queue,
-                    JobIntake(queue.submit_all),
+                    intake,
                     studio,
                     self.tokens,
                     self.keys,
@@ -144,6 +145,7 @@ class Server:
                     yield
                 finally:
                     await compat.close(app)
+                    intake.close()
                     queue.stop()
                     sessions.close()
             finally:

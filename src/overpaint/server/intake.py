@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-
-import anyio.to_thread
-from anyio import CapacityLimiter
 
 from .job import EditJob, Submission
 
@@ -61,7 +59,7 @@ class JobIntake:
         self._waiting: deque[_AskedJob] = deque()
         self._current: _Group | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._threads = CapacityLimiter(_THREADS)
+        self._threads = ThreadPoolExecutor(_THREADS, "intake")  # of its own: uploads may hold all others
 
     async def submit(self, submission: Submission) -> EditJob:
         """Accept a job; it is on the disk when this returns. Raises as `EditQueue.submit`."""
@@ -71,6 +69,10 @@ class JobIntake:
             self._begin()
         return await asked.answer
 
+    def close(self) -> None:
+        """End its threads, once what they are at is done."""
+        self._threads.shutdown(wait=False)
+
     def _begin(self) -> None:
         self._current = group = _Group(self._waiting)
         self._waiting = deque()
@@ -79,10 +81,11 @@ class JobIntake:
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, group: _Group) -> None:
-        late = asyncio.get_running_loop().call_later(_SLOW, self._leave, group)
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(_SLOW, self._leave, group)
         found: Sequence[EditJob | Exception]
         try:
-            found = await anyio.to_thread.run_sync(self._accept, group.submissions(), limiter=self._threads)
+            found = await loop.run_in_executor(self._threads, self._accept, group.submissions())
         except Exception as error:  # there is no thread, say
             group.begun.extend(group.left)
             group.left.clear()
