@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from overpaint import pocket
 # the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
 
 # The package is imported by hundreds of processes that tests start, and every worker reads all tests: with bytecode
 # kept, each is compiled once.
@@ -44,9 +46,20 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.freeze()
+        gc.set_threshold(20_000)  # a young generation of 700 objects is searched hundreds of times a second
 
 
 @pytest.fixture
 def without_pocket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package that was built without the embedded model: nothing is there but what the test puts there."""
     monkeypatch.setattr(pocket, "FOLDER", tmp_path / "no-pocket")
+
+
+@pytest.fixture
+def quick_fills(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The patch-based fill in its quickest form, for claims about what is around a fill."""
+    from overpaint.engines import exemplar
+
+    quickest = replace(exemplar.QUALITIES["draft"], iterations=1, lines=False)
+    for name in exemplar.QUALITIES:
+        monkeypatch.setitem(exemplar.QUALITIES, name, quickest)

@@ -27,18 +27,30 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "home"))
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    return checkpoints.small_config(PLAN, tmp_path / "config")
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoints.small_config(PLAN, tmp_path_factory.mktemp("plan") / "config")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def whole() -> dict[str, torch.Tensor]:
     return checkpoints.tensors(checkpoints.layout(PLAN))
 
 
 def load(path: Path, config: Path | None, **how: Any) -> LoadedModel:
     return loader.load(models.find(str(path), config=config, **how))
+
+
+@pytest.fixture(scope="module")
+def loaded(
+    whole: dict[str, Any], config: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[LoadedModel, Path, LoadedModel]:
+    """The whole checkpoint as it is loaded; another checkpoint's file, and what is loaded from that."""
+    folder = tmp_path_factory.mktemp("loaded")
+    base = saved(folder / "base.safetensors", checkpoints.tensors(checkpoints.layout(PLAN), seed=5))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("OVERPAINT_HOME", str(folder / "home"))
+        return load(saved(folder / "whole.safetensors", whole), config), base, load(base, config)
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module, error: float = 0.0) -> bool:
@@ -72,10 +84,14 @@ def test_a_file_without_its_vae_takes_another(whole: dict[str, Any], config: Pat
 @pytest.mark.parametrize("form", ["prefix", "bare", "diffusers", "fp8", "gguf"])
 @pytest.mark.parametrize("layout", ["file", "folder"])
 def test_a_unet_alone_takes_the_rest_from_a_base(
-    form: str, layout: str, whole: dict[str, Any], config: Path, tmp_path: Path
+    form: str,
+    layout: str,
+    whole: dict[str, Any],
+    config: Path,
+    loaded: tuple[LoadedModel, Path, LoadedModel],
+    tmp_path: Path,
 ) -> None:
-    base = saved(tmp_path / "base.safetensors", checkpoints.tensors(checkpoints.layout(PLAN), seed=5))
-    base_model, expected = load(base, config), load(saved(tmp_path / "whole.safetensors", whole), config)
+    expected, base, base_model = loaded
     if layout == "folder":
         base = as_folder(base_model, config, tmp_path / "base")
     unet = {n: one for n, one in whole.items() if n.startswith(UNET)}

@@ -36,6 +36,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.usefixtures("quick_fills")
 @pytest.mark.parametrize(
     "page", ["README.md", "docs/python.md", "docs/session.md", "docs/provenance.md", "docs/layers.md"]
 )
@@ -69,6 +70,7 @@ def test_the_readme_leads_to_every_page():
 
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("jq") is None, reason="needs curl and jq")
+@pytest.mark.usefixtures("quick_fills")
 def test_the_server_page_runs_against_a_server(folder, tmp_path, capsys):
     page = (ROOT / "docs" / "server.md").read_text()
     script = "\n".join(re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL))

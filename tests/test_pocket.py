@@ -156,16 +156,23 @@ def test_it_is_found_listed_and_verified_like_any_other_but_can_not_be_removed_o
         models.add(pocket.FOLDER, "pocket")
 
 
-@pytest.mark.parametrize(("sampler", "strength"), [("DDIM", 1.0), ("DDIM", 0.6), ("Euler", 1.0)])
-def test_diffusers_pipeline_paints_the_same_from_the_same_files(sampler, strength):
+@pytest.fixture(scope="module")
+def pipe(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import diffusers
 
-        pipe = diffusers.StableDiffusionInpaintPipeline.from_pretrained(str(pocket.FOLDER), local_files_only=True)
-    pipe.set_progress_bar_config(disable=True)
+        found = diffusers.StableDiffusionInpaintPipeline.from_pretrained(str(folder), local_files_only=True)
+    found.set_progress_bar_config(disable=True)
+    return found
+
+
+@pytest.mark.parametrize(("sampler", "strength"), [("DDIM", 1.0), ("DDIM", 0.6), ("Euler", 1.0)])
+def test_diffusers_pipeline_paints_the_same_from_the_same_files(pipe, monkeypatch, sampler, strength):
     if sampler == "Euler":
-        pipe.scheduler = diffusers.EulerDiscreteScheduler.from_config(pipe.scheduler.config)
+        from diffusers import EulerDiscreteScheduler
+
+        monkeypatch.setattr(pipe, "scheduler", EulerDiscreteScheduler.from_config(pipe.scheduler.config))
     pixels = photo().astype(np.float32) / 255
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -25,7 +25,7 @@ from stand_ins import LEARNED, noise
 NEEDED = {
     "backdrop": {"options": {"colour": "teal"}},
     "recolor": {"options": {"to": "teal"}},
-    "diffusion": {"model": "pocket", "steps": 2},
+    "diffusion": {"model": "pocket", "steps": 1},
     "cutout": {"insert": np.pad(np.full((9, 5, 4), 200, np.uint8), ((1, 1), (1, 1), (0, 0)))},
 }
 """What engines that paint from settings alone are given, and the model that is not used unasked for a removal."""
