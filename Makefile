@@ -17,8 +17,9 @@ demo: $(READY)
 serve: $(READY)
 	@$(BIN)/overpaint serve $(ARGS)
 
+# Bytecode is kept even where the environment says otherwise: tests start hundreds of processes that import the same.
 test: lint
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(READY)
 	@$(BIN)/ruff check -q .
