@@ -332,3 +332,38 @@ def _peer(one: socket.socket) -> Any:
         return one.getpeername()
     except OSError:
         return None
+
+
+def test_head_is_answered_wherever_get_is_and_has_no_body(ann, server, keys):
+    picture = upload(ann, photo())
+    body = {"picture": picture, "request": {"intent": "remove", "engine": "telea"}, "marks": {"box": ["10,10,20,20"]}}
+    job = ended(ann, ann.post("/edits", json=body).json()["id"])
+    paths = (
+        "/health",
+        "/state",
+        f"/pictures/{picture}",
+        f"/pictures/{picture}/file",
+        f"/pictures/{picture}/thumbnail",
+        f"/edits/{job['id']}",
+        f"/pictures/{job['results'][0]['picture']}/file",
+        f"/pictures/{'0' * 64}/file",
+    )
+    for path in paths:
+        head, get = ann.head(path), ann.get(path)
+        assert head.status_code == get.status_code, path
+        assert head.content == b""
+        for name in ("content-type", "etag", "cache-control"):
+            assert head.headers.get(name) == get.headers.get(name), (path, name)
+        if path != "/state":  # whose seconds grow
+            assert head.headers["content-length"] == str(len(get.content)), path
+    began = time.monotonic()
+    waits = ann.post("/sessions", json={"picture": picture}).json()["id"]
+    stream = ann.head(f"/sessions/{waits}/events")  # whose GET would last
+    assert (stream.status_code, stream.content) == (200, b"")
+    assert time.monotonic() - began < 15
+    assert ann.head("/pictures").status_code == 200
+    assert ann.head(f"/sessions/{waits}/undo").status_code == 405
+    key = {"authorization": f"Bearer {keys['ann']}"}
+    for path in ("/sdapi/v1/options", "/v1/models", "/api/v1/server-config", "/docs"):
+        assert httpx2.head(server.url + path, headers=key, trust_env=False, timeout=30).status_code == 200, path
+    assert httpx2.head(f"{server.url}/sdapi/v1/options", trust_env=False).status_code == 401

@@ -250,3 +250,16 @@ def test_a_private_job_is_not_known_to_the_next_server(tmp_path):
         assert ended(client, job["id"])["state"] == "done"
     with running(tmp_path) as server, server.client() as client:
         assert client.get("/edits").json() == []
+
+
+def test_an_audit_log_says_its_end(client, server):
+    id = begun(client, audited=True)["id"]
+    edited(client, id)
+    log = client.get(f"/sessions/{id}/audit")
+    head = client.get(f"/sessions/{id}/audit/head").json()
+    assert head["count"] == len(log.content.splitlines())
+    assert log.headers["overpaint-audit-head"] == f"{head['count']}:{head['hash']}"
+    asked = client.head(f"/sessions/{id}/audit")
+    assert asked.headers["overpaint-audit-head"] == log.headers["overpaint-audit-head"]
+    assert client.get(f"/sessions/{begun(client)['id']}/audit/head").status_code == 404
+    assert list((server.server.settings.data / "scratch").iterdir()) == []

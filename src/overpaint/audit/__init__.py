@@ -9,7 +9,7 @@ from __future__ import annotations
 from ._chain import Fault
 from ._export import spreadsheet_safe, to_csv, to_prov
 from ._find import LogEntry, entries, find, log_at
-from ._head import head_path, read_head
+from ._head import head_bytes, head_path, read_head
 from ._key import AuditKey
 from ._line import ChainHead, id_of
 from ._log import AuditLog
@@ -72,6 +72,7 @@ __all__ = [
     "export_contradictions",
     "file_comparison",
     "find",
+    "head_bytes",
     "head_path",
     "id_of",
     "log_at",

@@ -70,6 +70,11 @@ def _signed(end: ChainHead, next: tuple[str, ...], made: str) -> dict[str, objec
     return {"what": "end of an audit log", **_table(end, next, made)}
 
 
+def head_bytes(end: ChainHead) -> bytes:
+    """The content of a head's file, without a signature."""
+    return HeadFile.of(end).to_bytes()
+
+
 def head_path(log: Path) -> Path:
     """NAME.head beside NAME.jsonl."""
     return log.with_suffix(".head")

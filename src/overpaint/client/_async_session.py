@@ -24,7 +24,7 @@ from ._async_job import AsyncJob
 from ._calls import AskedJob, Calls, checked_id
 from ._connection import FileBody
 from ._replies import FollowedEvent, foreign
-from ._session_values import ServedFile, SessionSnapshot, exported_file
+from ._session_values import ServedFile, SessionSnapshot, audit_file, exported_file
 from ._values import JobSnapshot, UploadedPicture
 
 
@@ -416,9 +416,12 @@ class AsyncSession:
         return ServedFile(reply.content, "overpaint")
 
     async def audit_log(self) -> ServedFile:
-        """Its audit log, which `overpaint.audit.verify` checks. NotFoundError where it has none."""
+        """Its audit log with its head, which `overpaint.audit.verify` checks. NotFoundError where it has none."""
         reply = await self._calls.connection.send("GET", self._at("/audit"))
-        return ServedFile(reply.content, "jsonl")
+        try:
+            return audit_file(reply.content, reply.headers)
+        except (KeyError, ValueError):
+            raise foreign(self._url, "its reply says no head of the audit log") from None
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────────────
 

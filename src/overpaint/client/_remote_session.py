@@ -294,5 +294,5 @@ class RemoteSession:
         return self._loop.run(self._session.file())
 
     def audit_log(self) -> ServedFile:
-        """Its audit log, which `overpaint.audit.verify` checks. NotFoundError where it has none."""
+        """Its audit log with its head, which `overpaint.audit.verify` checks. NotFoundError where it has none."""
         return self._loop.run(self._session.audit_log())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from overpaint.audit import ChainHead, head_bytes, head_path
 from overpaint.errors import FormatError, SessionError, UnknownFormatError
 from overpaint.files import opened_regular, write_file
 from overpaint.geometry import Box, Size
@@ -120,14 +121,16 @@ class ServedFile:
         data: Its bytes.
         format: "png", "jpeg", "psd", ...; "overpaint" for a whole session, "jsonl" for an audit log.
         notes: For people: what the file can't hold, say.
+        head: Of an audit log, the end of its chain; None for other files.
     """
 
     data: bytes
     format: str
     notes: tuple[str, ...] = ()
+    head: ChainHead | None = None
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the file, whole or not at all. Returns its path.
+        """Write the file, whole or not at all; an audit log with its head beside it. Returns its path.
 
         Raises:
             FormatError: The name's extension says another format of pictures.
@@ -142,6 +145,8 @@ class ServedFile:
                 hint=f"export it with format {said!r}, or give another name",
             )
         write_file(path, self.data, overwrite=overwrite)
+        if self.head is not None:
+            write_file(head_path(Path(path)), head_bytes(self.head), overwrite=overwrite)
         return Path(path)
 
 
@@ -163,6 +168,12 @@ def session_file(path: str | os.PathLike[str]) -> bytes:
     except OSError as error:
         message = f"{path} can't be read: {error.strerror or error}"
         raise SessionError(message, field="session", value=str(path)) from None
+
+
+def audit_file(data: bytes, headers: Mapping[str, str]) -> ServedFile:
+    """An audit log with the end of its chain. ValueError or KeyError where the headers don't say that."""
+    count, _, digest = headers["overpaint-audit-head"].partition(":")
+    return ServedFile(data, "jsonl", head=ChainHead(int(count), digest))
 
 
 def exported_file(data: bytes, format: str | None, headers: Mapping[str, str]) -> ServedFile:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -9,11 +11,14 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.routing import Match
+from starlette.types import Message, Receive, Scope, Send
 
 PREFIX = "/overpaint/v1"
 """Where the native API is: none of the compatible APIs has paths there."""
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+_EVENTS = b"text/event-stream"
 
 _SCHEMES: dict[str, dict[str, Any]] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
@@ -72,6 +77,27 @@ class DescribedApi(FastAPI):
     `state.keyed` says whether it does.
     """
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A HEAD request is answered as a GET of the same path, without its body (RFC 9110, 9.3.2)."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self._head({**scope, "method": "GET"}, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+    async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                if any(name == b"content-type" and value.startswith(_EVENTS) for name, value in message["headers"]):
+                    await send({"type": "http.response.body", "body": b""})
+                    answer.cancel()  # which would go on for ever
+            elif message["type"] == "http.response.body":
+                await send({**message, "body": b""})
+
+        answer = asyncio.ensure_future(super().__call__(scope, receive, sent))
+        with contextlib.suppress(asyncio.CancelledError):
+            await answer
+
     def openapi(self) -> dict[str, Any]:
         """The description."""
         found = super().openapi()
@@ -98,4 +124,6 @@ def allowed_methods(request: Request) -> str:
     found = [
         method for method, scope in scopes.items() if any(route.matches(scope)[0] == Match.FULL for route in routes)
     ]
+    if "GET" in found:
+        found.insert(1, "HEAD")
     return ", ".join(found)

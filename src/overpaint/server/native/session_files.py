@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
 
+from overpaint.audit import ChainHead
 from overpaint.errors import SessionError
 from overpaint.picture import format_of
 from overpaint.server.described import native_router
@@ -158,15 +160,41 @@ async def flatten(
     return picture
 
 
+class AuditHead(BaseModel):
+    """The end of an audit log: its file NAME.head, by which lines that are gone from the end are noticed."""
+
+    count: int = Field(description="the number of the last line")
+    hash: str = Field(description="the SHA-256 of the last line, in hexadecimal")
+
+
 @router.get("/sessions/{id}/audit", response_class=FileResponse, responses=_file_of("application/jsonl"))
 async def audit(request: Request, owner: Reader, id: Id) -> FileResponse:
-    """The session's audit log: a line of JSON for each action, chained by hashes. 404 where it has none."""
+    """The session's audit log: a line of JSON for each action, chained by hashes. 404 where it has none.
+
+    The header `overpaint-audit-head` is COUNT:HASH of its last line.
+    """
+    status, path, end = await _audited(request, owner, id)
+    reply = _sent(path, "application/jsonl", _named(status, "audit.jsonl"))
+    reply.headers["overpaint-audit-head"] = f"{end.count}:{end.hash}"
+    reply.headers["etag"] = f'"{end.hash}"'
+    return reply
+
+
+@router.get("/sessions/{id}/audit/head")
+async def audit_head(request: Request, owner: Reader, id: Id) -> AuditHead:
+    """The end of the session's audit log, as it is now. 404 where it has none."""
+    _, path, end = await _audited(request, owner, id)
+    await in_thread(_removed, path)
+    return AuditHead(count=end.count, hash=end.hash)
+
+
+async def _audited(request: Request, owner: str, id: str) -> tuple[SessionStatus, Path, ChainHead]:
     pool = services_of(request).sessions
     status = await status_of(request, owner, id)
     if not status.audited:
         raise NotFoundError("the session has no audit log", field="session", value=id)
-    path = await in_thread(pool.copied, owner, id, ".audit.jsonl")
-    return _sent(path, "application/jsonl", _named(status, "audit.jsonl"))
+    path, end = await in_thread(pool.audit_log, owner, id)
+    return status, path, end
 
 
 def _sent(path: Path, media: str, name: str) -> FileResponse:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from overpaint.audit import AuditLog, SessionAudit
+from overpaint.audit import AuditLog, ChainHead, SessionAudit, read_head
 from overpaint.errors import InputError, OverpaintError, SessionError
 from overpaint.files import not_written
 from overpaint.server.errors import ChangedError, ConflictError, NotFoundError, ServerError
@@ -32,6 +32,8 @@ from .store import SessionStore
 T = TypeVar("T")
 
 log = logging.getLogger("overpaint.server")
+
+_AUDIT = ".audit.jsonl"
 
 _KNOWN = 2000
 """Sessions whose state is kept in memory."""
@@ -114,11 +116,20 @@ class SessionPool:
         with self._use(owner, id) as (_, session):
             return look(session)
 
-    def copied(self, owner: str, id: str, suffix: str = ".overpaint") -> Path:
-        """A copy of a session's file, or of the one beside it, to be sent and removed. Errors as for `status`."""
+    def copied(
+        self, owner: str, id: str, suffix: str = ".overpaint", look: Callable[[Session], None] = lambda session: None
+    ) -> Path:
+        """A copy of a session's file, or of the one beside it, to be sent and removed. Errors as for `status`.
+
+        Args:
+            owner, id: Which.
+            suffix: Of the file.
+            look: Called with the session while nobody else uses it.
+        """
         copy = self.store.scratch()
 
         def copied(session: Session) -> None:
+            look(session)
             shutil.copyfile(self.store.path(owner, id, suffix), copy)
 
         try:
@@ -127,6 +138,21 @@ class SessionPool:
             copy.unlink(missing_ok=True)
             raise not_written(copy, error) from error
         return copy
+
+    def audit_log(self, owner: str, id: str) -> tuple[Path, ChainHead]:
+        """A copy of a session's audit log, to be sent and removed, and the end of its chain. Errors as for `status`."""
+        ends: list[ChainHead] = []
+
+        def noted(session: Session) -> None:
+            found = read_head(self.store.path(owner, id, _AUDIT))
+            if found is not None:
+                ends.append(found)
+
+        path = self.copied(owner, id, _AUDIT, noted)
+        if not ends:
+            path.unlink(missing_ok=True)
+            raise NotFoundError("the session's audit log has no head", field="session", value=id)
+        return path, ends[0]
 
     # ── changing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -281,7 +307,7 @@ class SessionPool:
 
     def _opened(self, owner: str, id: str) -> Session:
         stored = self.store.get(owner, id)
-        recorder = SessionAudit(AuditLog(self.store.path(owner, id, ".audit.jsonl"))) if stored.audited else None
+        recorder = SessionAudit(AuditLog(self.store.path(owner, id, _AUDIT))) if stored.audited else None
         path = self.store.path(owner, id)
         try:
             return Session.open(path, studio=self._studio, recorder=recorder, opener=self._originals.open)
