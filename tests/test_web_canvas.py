@@ -545,6 +545,26 @@ def test_the_keyboard_alone_paints(page):
     assert mask(page)[120:180, 500:540].min() == 255
 
 
+def test_a_dense_screen_shows_each_pixel_in_its_place(opened, site):
+    context = opened.context.browser.new_context(viewport={"width": 920, "height": 640}, device_scale_factor=2)
+    page = context.new_page()
+    page.goto(site)
+    renew(page)
+    assert page.evaluate("[...document.querySelectorAll('canvas')].map((one) => one.width)") == [1800] * 3
+    # 100 % is one pixel of the picture on one of the screen: half a CSS pixel.
+    assert page.evaluate("page.canvas.toScreen({ x: 0, y: 0 })") == {"x": 300, "y": 200}
+    page.mouse.click(350, 250)
+    painted = mask(page)
+    assert painted[100, 100] == 255
+    assert painted.sum() / 255 == pytest.approx(np.pi * 100, abs=5)
+    shot = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(int)
+    assert abs(shot[399, 700] - 51).max() == 0  # Above the picture.
+    assert abs(shot[401, 700] - 51).max() > 40
+    assert abs(shot[700, 599] - 51).max() == 0
+    assert abs(shot[700, 601] - 51).max() > 40
+    context.close()
+
+
 def test_only_what_is_seen_is_loaded_of_a_large_picture_in_parts(page):
     page.evaluate("window.source = page.tiles(8000, 8000); page.canvas.setPicture(window.source)")
     page.evaluate("page.canvas.settled()")

@@ -69,8 +69,8 @@ export class Layers {
     const ratio = window.devicePixelRatio || 1;
     const size = { width: this.root.clientWidth, height: this.root.clientHeight };
     const exact = entry?.devicePixelContentBoxSize?.[0];
-    const width = Math.max(1, exact?.inlineSize ?? Math.round(size.width * ratio));
-    const height = Math.max(1, exact?.blockSize ?? Math.round(size.height * ratio));
+    const width = pixels(size.width * ratio, exact?.inlineSize);
+    const height = pixels(size.height * ratio, exact?.blockSize);
     for (const { canvas } of [this.picture, this.overlay, this.top]) {
       if (canvas.width !== width) canvas.width = width;
       if (canvas.height !== height) canvas.height = height;
@@ -85,3 +85,6 @@ export class Layers {
     this.#density.addEventListener("change", this.#densityChanged);
   }
 }
+
+/** Whole device pixels: the browser's count of them where it has one that agrees with the density (an emulated density does not). */
+const pixels = (about: number, exact = about): number => Math.max(1, Math.round(Math.abs(exact - about) < 2 ? exact : about));
