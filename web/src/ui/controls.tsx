@@ -88,7 +88,7 @@ export function Select({ label, value, choices, onChange, hideLabel }: SelectPro
   return (
     <label class="field">
       <span class={hideLabel ? "unseen" : ""}>{label}</span>
-      <select value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+      <select aria-label={label} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
         {choices.map(([one, text]) => (
           <option key={one} value={one}>
             {text}

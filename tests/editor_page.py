@@ -1,0 +1,171 @@
+"""The editor in Chromium before a real server, for tests: a person's hands, and what the server says."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from PIL import Image
+
+from servers import Running
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+LONG = 40.0
+"""Seconds that a step may take on a machine that does much else."""
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser; the test is skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium here (Debian: apt-get install chromium)")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def picture(width: int = 320, height: int = 240, seed: int = 0) -> np.ndarray:
+    """(H, W, 3) uint8: a smooth scene with grain, and a red disc at (160, 120)."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    base = np.stack([120 + 60 * np.sin(columns / 40 + k) + 40 * rows / height for k in range(3)], axis=2)
+    base[(columns - width // 2) ** 2 + (rows - height // 2) ** 2 < 20**2] = (210, 40, 30)
+    return np.clip(base + rng.normal(0, 6, base.shape), 0, 255).astype(np.uint8)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+class Editor:
+    """A page of the editor.
+
+    Attributes:
+        page: Playwright's page.
+        errors: What the page reported as errors.
+        client: Of the server's API, for what a page can't be asked.
+    """
+
+    def __init__(self, context: Any, server: Running) -> None:
+        self.page = context.new_page()
+        self.page.set_default_timeout(LONG * 1000)
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda one: self.errors.append(one.text) if one.type == "error" else None)
+        self.url = server.url
+        self.client = server.client()
+        self.client.timeout = httpx2.Timeout(LONG)
+
+    def open(self, pixels: np.ndarray, name: str = "photo.png") -> None:
+        """Open a picture by the dialog for files."""
+        self.page.goto(self.url)
+        file = {"name": name, "mimeType": "image/png", "buffer": png(pixels)}
+        self.page.locator("main input[type=file]").set_input_files(file)
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until the picture is there, whole, at 100 %."""
+        self.page.locator(".canvas-host canvas").first.wait_for()
+        self.page.locator(".zoom").click()
+        self.until(lambda: self.page.locator(".zoom").inner_text() == "100 %")
+
+    @property
+    def session(self) -> str:
+        """The id of the open session."""
+        found = re.search(r"#([0-9a-f]{32})$", self.page.url)
+        assert found, self.page.url
+        return found[1]
+
+    def status(self) -> dict[str, Any]:
+        return dict(self.client.get(f"/sessions/{self.session}").json())
+
+    def pixels(self, of: str = "now") -> np.ndarray:
+        """The session's picture by the server, without loss."""
+        found = self.client.get(
+            f"/sessions/{self.session}/picture", params={"format": "png", "side": 4096, "of": of}
+        ).raise_for_status()
+        return np.asarray(Image.open(io.BytesIO(found.content)).convert("RGB"))
+
+    def until(self, holds: Callable[[], Any]) -> None:
+        over = time.monotonic() + LONG
+        while not holds():
+            assert time.monotonic() < over, self.page.locator("body").inner_text()
+            self.page.wait_for_timeout(50)
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Where a place of the picture is on the screen, at 100 % and in the middle."""
+        box = self.page.locator(".canvas-host").bounding_box()
+        now = self.status()
+        return box["x"] + box["width"] / 2 + x - now["width"] / 2, box["y"] + box["height"] / 2 + y - now["height"] / 2
+
+    def stroke(self, *places: tuple[float, float]) -> None:
+        """A stroke from place to place of the picture."""
+        points = [self.at(*one) for one in places]
+        mouse = self.page.mouse
+        mouse.move(*points[0])
+        mouse.down()
+        for point in points[1:]:
+            mouse.move(*point, steps=4)
+        mouse.up()
+
+    def cover(self) -> None:
+        """Paint over the red disc."""
+        self.stroke((148, 112), (172, 112), (172, 130), (148, 130), (160, 120))
+
+    def generate(self) -> None:
+        """Press the button as soon as it can be pressed."""
+        self.page.locator(".go[aria-disabled=false]").click()
+
+    def steps(self) -> list[dict[str, Any]]:
+        return list(self.status()["steps"])
+
+    def removed(self) -> None:
+        """Remove the red disc, and wait until it is gone."""
+        before = len(self.steps())
+        self.cover()
+        self.generate()
+        self.until(lambda: len(self.steps()) == before + 1)
+        self.page.locator(".take").first.wait_for()
+
+    def choose(self, **settings: str) -> None:
+        """Settings behind the fold, by their names."""
+        fold = self.page.get_by_role("button", name=re.compile("^Settings( \\(|$)"))
+        fold.click()
+        for name, value in settings.items():
+            if name in ("Engine", "Model"):
+                self.page.get_by_label(name, exact=True).select_option(value)
+            else:
+                self.page.locator(f"#setting-{name}").fill(value)
+                self.page.locator(f"#setting-{name}").press("Tab")
+        fold.click()
+
+    def tab(self, name: str) -> None:
+        self.page.get_by_role("tab", name=name).click()
+
+    def saved(self, act: Callable[[], Any], folder: Path) -> Path:
+        """The file that an action has the browser keep."""
+        with self.page.expect_download() as found:
+            act()
+        path = folder / found.value.suggested_filename
+        found.value.save_as(path)
+        return path
+
+    def exported(self, format: str, folder: Path) -> Path:
+        """The picture as the dialog for exports saves it."""
+        self.page.locator(".canvas-host").focus()
+        self.page.keyboard.press("Control+s")
+        self.page.locator(f"input[name=format][value={format}]").check()
+        return self.saved(self.page.get_by_role("button", name="Save the picture").click, folder)

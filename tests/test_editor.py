@@ -1,0 +1,366 @@
+"""The editor as a person uses it: a real browser, a real server, real pixels."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from editor_page import Editor, chromium, picture, png
+from overpaint.studio import Studio
+from servers import Running, running
+
+AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Studio(threads=1) as studio, running(tmp_path_factory.mktemp("editor"), studio) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def context(browser: Any) -> Iterator[Any]:
+    found = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB", reduced_motion="reduce")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def editor(context: Any, server: Running) -> Iterator[Editor]:
+    found = Editor(context, server)
+    yield found
+    assert [one for one in found.errors if "ERR_" not in one and "412" not in one] == []
+
+
+def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    return (before != after).any(axis=2)
+
+
+def test_a_stroke_removes_an_object_and_the_export_is_equal_beyond_its_reach(editor, tmp_path):
+    before = picture()
+    editor.open(before)
+    editor.removed()
+    now = editor.status()
+    (step,) = now["steps"]
+    assert (step["intent"], step["engine"]) == ("remove", "exemplar")
+    path = editor.exported("png", tmp_path)
+    assert path.name == "photo.png"
+    after = np.asarray(Image.open(path).convert("RGB"))
+    assert after.shape == before.shape
+    left, top, right, bottom = step["box"]
+    inside = np.zeros(before.shape[:2], bool)
+    inside[top:bottom, left:right] = True
+    assert inside.sum() < inside.size / 3
+    assert np.array_equal(after[~inside], before[~inside])
+    assert changed(before, after)[100:140, 140:180].mean() > 0.5
+    assert after[120, 160, 0] < 205
+
+
+def test_undo_and_redo_follow_strokes_and_edits_in_one_order(editor):
+    before = picture()
+    editor.open(before)
+    editor.removed()
+    after = editor.pixels()
+    host, keys = editor.page.locator(".canvas-host"), editor.page.keyboard
+    host.focus()
+    keys.press("Control+z")
+    editor.until(lambda: np.array_equal(editor.pixels(), before))
+    keys.press("Control+z")  # the mask that went with the result
+    editor.page.locator(".go[aria-disabled=false]").wait_for()
+    keys.press("Control+z")  # the stroke itself
+    editor.page.locator(".go[aria-disabled=true]").wait_for()
+    for _ in range(3):
+        keys.press("Control+Shift+z")
+    editor.until(lambda: np.array_equal(editor.pixels(), after))
+
+
+def test_the_original_is_shown_while_tab_is_held_and_a_short_press_moves_on(editor):
+    editor.open(picture())
+    host = editor.page.locator(".canvas-host")
+    editor.page.locator(".canvas-host [tabindex='0'], .canvas-host[tabindex='0']").first.focus()
+    editor.page.keyboard.down("Tab")
+    editor.until(lambda: host.get_attribute("data-compare") == "original")
+    editor.page.wait_for_timeout(400)
+    editor.page.keyboard.up("Tab")
+    editor.until(lambda: host.get_attribute("data-compare") == "off")
+    assert editor.page.evaluate("document.activeElement.closest('.canvas-host') !== null")
+    editor.page.keyboard.press("Tab")
+    assert editor.page.evaluate("document.activeElement.closest('.canvas-host') === null")
+
+
+def test_a_reload_goes_on_with_session_mask_and_wish(editor):
+    editor.open(picture())
+    session = editor.session
+    editor.page.locator("input[value=replace]").check(force=True)
+    editor.page.get_by_label("Prompt").fill("a stone")
+    editor.cover()
+    editor.page.locator(".go[aria-disabled=false]").wait_for()
+    editor.page.wait_for_timeout(1500)  # drafts are kept a moment after a stroke
+    editor.page.reload()
+    editor.ready()
+    assert editor.session == session
+    assert editor.page.get_by_label("Prompt").input_value() == "a stone"
+    editor.page.locator(".go[aria-disabled=false]").wait_for()
+
+
+def test_variations_are_looked_at_before_one_is_applied_and_one_is_put_aside(editor):
+    editor.open(picture())
+    for _ in range(2):
+        editor.page.locator(".count button").last.click()
+    editor.cover()
+    editor.generate()
+    takes = editor.page.locator(".take")
+    takes.nth(2).wait_for()
+    first = editor.pixels()
+    takes.nth(1).locator(".take-picture").click()
+    editor.page.get_by_text("Preview of variation 2: not applied").wait_for()
+    assert np.array_equal(editor.pixels(), first)
+    assert editor.steps()[0]["take"] == 1
+    editor.page.locator(".chip").get_by_role("button", name="Apply").click()
+    editor.until(lambda: editor.steps()[0]["take"] == 2)
+    editor.page.locator(".chip.preview").wait_for(state="detached")
+    takes.nth(2).get_by_role("button", name="Discard").click()
+    editor.until(lambda: takes.count() == 2)
+    assert editor.steps()[0]["takes"] == 3
+    editor.page.get_by_role("button", name="Show discarded (1)").click()
+    editor.until(lambda: takes.count() == 3)
+
+
+def test_a_result_shows_its_settings_and_loads_them_back(editor):
+    editor.open(picture())
+    editor.choose(grow="3", feather="1")
+    editor.cover()
+    editor.generate()
+    editor.page.locator(".take").first.wait_for()
+    editor.choose(grow="", feather="")
+    details = editor.page.locator(".panel details")
+    details.locator("summary").click()
+    assert "grow" in details.inner_text()
+    details.get_by_role("button", name="Use these settings").click()
+    editor.page.get_by_role("button", name="Settings (").click()
+    assert editor.page.locator("#setting-grow").input_value() == "3"
+    assert editor.page.get_by_label("Seed", exact=True).input_value() == str(editor.steps()[0]["seed"])
+
+
+def test_the_original_is_painted_back_by_the_layers_mask(editor):
+    before = picture()
+    editor.open(before)
+    editor.removed()
+    after = editor.pixels()
+    editor.tab("Layers")
+    editor.page.get_by_role("button", name="Paint the original back: Remove 1").click()
+    editor.stroke((150, 120), (170, 120))
+    editor.until(lambda: editor.steps()[0]["masked"])
+    restored = editor.pixels()
+    assert np.array_equal(restored[118:122, 152:168], before[118:122, 152:168])
+    assert not np.array_equal(restored, before)
+    editor.page.get_by_role("button", name="Done").click()
+    editor.page.locator(".canvas-host").focus()
+    editor.page.keyboard.press("Control+z")
+    editor.until(lambda: np.array_equal(editor.pixels(), after))
+
+
+def test_a_layer_is_hidden_and_shown_with_an_opacity(editor):
+    before = picture()
+    editor.open(before)
+    editor.removed()
+    editor.tab("Layers")
+    editor.page.get_by_role("button", name="Show Remove 1").click()
+    editor.until(lambda: np.array_equal(editor.pixels(), before))
+    editor.page.get_by_role("button", name="Show Remove 1").click()
+    slider = editor.page.get_by_label("Opacity of Remove 1")
+    slider.fill("50")
+    editor.until(lambda: editor.steps()[0]["opacity"] == 0.5)
+
+
+def test_the_picture_is_expanded_and_the_old_part_stays(editor):
+    before = picture()
+    editor.open(before)
+    editor.page.locator("input[value=expand]").check(force=True)
+    for side in ("Left", "Bottom"):
+        field = editor.page.locator(".options").get_by_label(side)
+        field.fill("16")
+        field.press("Enter")
+    editor.generate()
+    editor.until(lambda: editor.status()["width"] == 336)
+    assert editor.status()["height"] == 256
+    assert np.array_equal(editor.pixels()[8:232, 32:], before[8:232, 16:])
+    editor.page.locator(".canvas-host").focus()
+    editor.page.keyboard.press("Control+z")
+    editor.until(lambda: editor.status()["width"] == 320)
+
+
+def test_a_mask_goes_in_and_out_without_a_change(editor, tmp_path):
+    values = np.random.default_rng(3).integers(0, 256, (240, 320), np.uint8)
+    editor.open(picture())
+    editor.tab("Masks")
+    file = {"name": "mask.png", "mimeType": "image/png", "buffer": png(values)}
+    editor.page.locator(".panel input[type=file]").set_input_files(file)
+    editor.page.locator(".go[aria-disabled=false]").wait_for()
+    path = editor.saved(editor.page.get_by_role("button", name="Save", exact=True).click, tmp_path)
+    assert np.array_equal(np.asarray(Image.open(path)), values)
+
+
+def test_a_mask_is_made_by_numbers_and_inverted(editor, tmp_path):
+    editor.open(picture())
+    editor.tab("Masks")
+    editor.page.get_by_text("By numbers").click()
+    for name, value in (("Left", 10), ("Top", 20), ("Right", 50), ("Bottom", 60)):
+        editor.page.locator(".numbers").get_by_label(name).fill(str(value))
+    editor.page.get_by_role("button", name="Add the rectangle").click()
+    editor.page.get_by_role("button", name="Invert", exact=True).click()
+    editor.page.wait_for_timeout(300)
+    path = editor.saved(editor.page.get_by_role("button", name="Save", exact=True).click, tmp_path)
+    found = np.asarray(Image.open(path))
+    assert (found[20:60, 10:50] == 0).all()
+    assert (found == 255).sum() == 320 * 240 - 40 * 40
+
+
+def test_everything_is_done_by_keys_alone(editor):
+    before = picture()
+    editor.open(before)
+    keys = editor.page.keyboard
+    editor.page.locator(".canvas-host").focus()
+    keys.press("k")
+    keys.press("Enter")
+    for _ in range(4):
+        keys.press("ArrowRight")
+    keys.press("Enter")
+    editor.page.locator(".go[aria-disabled=false]").wait_for()
+    keys.press("Control+Enter")
+    editor.until(lambda: len(editor.steps()) == 1)
+    assert changed(before, editor.pixels()).any()
+    keys.press("?")
+    editor.page.get_by_role("heading", name="Keyboard shortcuts").wait_for()
+    keys.press("Escape")
+    editor.page.locator("dialog").wait_for(state="detached")
+    keys.press("m")
+    editor.until(lambda: editor.page.locator(".canvas-host").get_attribute("data-compare") == "split")
+
+
+def test_keys_that_are_typed_into_the_prompt_do_nothing_else(editor):
+    editor.open(picture())
+    editor.cover()
+    prompt = editor.page.get_by_label("Prompt")
+    prompt.click()
+    prompt.press_sequentially("be[m]?xz")
+    assert prompt.input_value() == "be[m]?xz"
+    assert editor.page.locator(".tools [aria-pressed=true]").get_attribute("aria-label") == "Brush"
+    assert editor.page.locator("dialog").count() == 0
+
+
+def test_a_space_after_a_click_on_a_tool_pans_and_presses_no_button(editor):
+    editor.open(picture())
+    editor.page.get_by_role("button", name="Eraser").click()
+    editor.page.keyboard.press("Space")
+    assert editor.page.locator(".tools [aria-pressed=true]").get_attribute("aria-label") == "Eraser"
+    assert editor.page.evaluate("document.activeElement.closest('.tools') === null")
+
+
+def test_two_pages_of_one_session_see_each_others_edits(editor, context, server):
+    editor.open(picture())
+    other = Editor(context, server)
+    other.page.goto(editor.page.url)
+    other.ready()
+    other.page.bring_to_front()
+    other.removed()
+    editor.page.bring_to_front()
+    editor.page.locator(".take").first.wait_for()
+    assert editor.steps() == other.steps()
+
+
+def test_a_refusal_is_shown_with_what_to_do_about_it(editor):
+    editor.open(picture())
+    editor.tab("Masks")
+    editor.page.get_by_role("button", name="Everything").click()
+    editor.generate()
+    notice = editor.page.get_by_role("alert")
+    notice.wait_for()
+    assert "mark less" in notice.inner_text()
+
+
+def test_a_picture_is_opened_by_drop_and_by_paste(editor):
+    data = list(png(picture(64, 48)))
+    send = """([kind, bytes]) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([new Uint8Array(bytes)], kind + ".png", { type: "image/png" }));
+        const event = kind === "drop" ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true })
+            : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true });
+        window.dispatchEvent(event);
+    }"""
+    for kind in ("drop", "paste"):
+        editor.page.goto("about:blank")
+        editor.page.goto(editor.url)
+        editor.page.locator(".dropzone").wait_for()
+        editor.page.evaluate(send, [kind, data])
+        editor.page.locator(".canvas-host").wait_for()
+        assert editor.status()["name"] == kind
+
+
+def test_a_language_and_a_theme_are_chosen_and_kept(editor):
+    editor.open(picture(64, 48))
+    editor.page.get_by_role("button", name="Settings of the editor").click()
+    editor.page.get_by_text("Deutsch").click()
+    editor.page.get_by_text("Dunkel").click()
+    editor.page.reload()
+    editor.page.get_by_role("button", name="Erzeugen").wait_for()
+    assert editor.page.evaluate("document.documentElement.lang") == "de"
+    assert editor.page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+
+
+def test_layers_are_exported_for_photoshop(editor, tmp_path):
+    psd_tools = pytest.importorskip("psd_tools")
+    editor.open(picture())
+    editor.removed()
+    layers = psd_tools.PSDImage.open(io.BytesIO(editor.exported("psd", tmp_path).read_bytes()))
+    assert (layers.size, len(layers)) == ((320, 240), 2)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(editor, scheme):
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed (npm ci in web/)")
+    page = editor.page
+    page.emulate_media(color_scheme=scheme)
+    page.goto(editor.url)
+    page.locator(".dropzone").wait_for()
+    assert faults(page) == []
+    editor.open(picture())
+    editor.removed()
+    assert faults(page) == []
+    for name in ("Layers", "Masks", "Queue"):
+        editor.tab(name)
+        assert faults(page) == []
+    page.get_by_role("button", name="Settings", exact=True).click()
+    page.locator("#setting-grow").wait_for()
+    assert faults(page) == []
+    page.locator(".canvas-host").focus()
+    for key in ("?", "Control+s"):
+        page.keyboard.press(key)
+        page.locator("dialog").wait_for()
+        assert faults(page) == []
+        page.keyboard.press("Escape")
+        page.locator("dialog").wait_for(state="detached")
+
+
+def faults(page: Any) -> list[str]:
+    """What axe finds that is serious or critical."""
+    page.evaluate(AXE.read_text() + "; undefined")
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0].get('failureSummary', '')[:300]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
