@@ -19,7 +19,7 @@ from PIL import Image
 from servers import Running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-LONG = 40.0
+LONG = 90.0
 """Seconds that a step may take on a machine that does much else."""
 
 

@@ -113,6 +113,10 @@ function down(event: KeyboardEvent): void {
     event.preventDefault();
     return;
   }
+  if (event.key === "X" && event.shiftKey && !control) {
+    void cancelFirst();
+    return;
+  }
   const onButton = event.target instanceof HTMLButtonElement && (event.key === " " || event.key === "Enter");
   if (!onButton && canvas.value?.handleKey(event)) {
     event.preventDefault();
@@ -126,10 +130,6 @@ function down(event: KeyboardEvent): void {
   }
   if (event.key === "Escape" && restoring.value) {
     restore(null);
-    return;
-  }
-  if (event.key === "X" && event.shiftKey) {
-    void cancelFirst();
     return;
   }
   const named = TOOL_KEYS.find(([, key]) => key.toLowerCase() === event.key);
@@ -150,7 +150,6 @@ function up(event: KeyboardEvent): void {
     return;
   }
   if (event.key === "\\") showOriginal(false);
-  if (!typing(event.target)) canvas.value?.handleKey(event);
 }
 
 /** Keys that are held end where the window loses the focus. */

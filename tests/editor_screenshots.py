@@ -1,0 +1,100 @@
+"""The pictures of docs/editor.md, made by the editor itself: python tests/editor_screenshots.py [FOLDER].
+
+The photograph is the editor's own example, which needs no file.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from editor_page import Editor, chromium
+from overpaint.studio import Studio
+from servers import running
+
+FOLDER = Path(__file__).parents[1] / "docs" / "editor"
+
+
+def shot(page: Any, path: Path) -> None:
+    """Keep what the page shows."""
+    page.wait_for_timeout(1200)
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(path, "WEBP", quality=82, method=6)
+
+
+def mark(editor: Editor) -> None:
+    """Paint over the buoy of the example."""
+    page = editor.page
+    page.get_by_role("button", name="Fit", exact=True).click()
+    page.wait_for_timeout(500)
+    box, now = page.locator(".canvas-host").bounding_box(), editor.status()
+    zoom = int(page.locator(".zoom").inner_text().split()[0]) / 100
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        across, down = (x - now["width"] / 2) * zoom, (y - now["height"] / 2) * zoom
+        return box["x"] + box["width"] / 2 + across, box["y"] + box["height"] / 2 + down
+
+    page.mouse.move(*at(760, 520))
+    page.mouse.down()
+    for place in ((760, 560), (735, 590), (730, 640), (715, 660), (800, 662), (795, 610), (765, 570), (760, 640)):
+        page.mouse.move(*at(*place), steps=6)
+    page.mouse.up()
+    page.mouse.move(box["x"] + 30, box["y"] + box["height"] - 30)
+
+
+def make(folder: Path) -> list[Path]:
+    """Make all of them. The files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ("start", "marked", "results", "layers-dark", "settings-dark", "narrow")
+    paths = {name: folder / f"{name}.webp" for name in names}
+    with (
+        tempfile.TemporaryDirectory() as data,
+        Studio(threads=1) as studio,
+        running(Path(data), studio) as server,
+        chromium() as browser,
+    ):
+        context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", reduced_motion="reduce")
+        editor = Editor(context, server)
+        page = editor.page
+        page.goto(editor.url)
+        page.get_by_role("button", name="Try the example").wait_for()
+        shot(page, paths["start"])
+        page.get_by_role("button", name="Try the example").click()
+        page.locator(".canvas-host canvas").first.wait_for()
+        mark(editor)
+        page.locator(".go[aria-disabled=false]").wait_for()
+        page.wait_for_timeout(2500)
+        shot(page, paths["marked"])
+        for _ in range(2):
+            page.locator(".count button").last.click()
+        editor.generate()
+        page.locator(".take").nth(2).wait_for()
+        page.locator(".take-picture").nth(1).click()
+        page.locator(".chip.preview").wait_for()
+        shot(page, paths["results"])
+        page.locator(".chip").get_by_role("button", name="Apply").click()
+        page.locator(".chip.preview").wait_for(state="detached")
+        page.emulate_media(color_scheme="dark")
+        editor.tab("Layers")
+        shot(page, paths["layers-dark"])
+        editor.tab("Masks")
+        page.get_by_role("button", name="Settings", exact=True).click()
+        page.locator("#setting-grow").wait_for()
+        shot(page, paths["settings-dark"])
+        page.get_by_role("button", name="Settings", exact=True).click()
+        page.emulate_media(color_scheme="light")
+        page.get_by_role("button", name="Results and layers").click()
+        page.set_viewport_size({"width": 720, "height": 900})
+        page.get_by_role("button", name="Fit", exact=True).click()
+        shot(page, paths["narrow"])
+        context.close()
+    return list(paths.values())
+
+
+if __name__ == "__main__":
+    for made in make(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER):
+        print(made)
