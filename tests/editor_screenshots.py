@@ -60,6 +60,7 @@ def make(folder: Path) -> list[Path]:
         context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-GB", reduced_motion="reduce")
         editor = Editor(context, server)
         page = editor.page
+        page.set_default_timeout(600_000)
         page.goto(editor.url)
         page.get_by_role("button", name="Try the example").wait_for()
         shot(page, paths["start"])

@@ -1,11 +1,12 @@
 // What buttons and keys do.
 import { signal } from "@preact/signals";
 
-import { api, bytes, type Schemas, type StepEdit } from "../api/client";
+import { api, bytes, LostError, type Schemas, type StepEdit } from "../api/client";
+import { pause } from "../api/events";
 import { filled, texts } from "../text";
-import { canvas, compareMode, noteAsked, restore, restoring } from "./canvas";
+import { canvas, changes, compareMode, noteAsked, restore, restoring } from "./canvas";
 import { jobs, put } from "./jobs";
-import { attempt, notify, say } from "./notices";
+import { attempt, notify, report, say } from "./notices";
 import { keep, kept } from "./prefs";
 import { adopt, chosenStep, session, shownStep } from "./session";
 import { boxOf, takePath } from "./tiles";
@@ -18,6 +19,33 @@ export const previewed = signal<{ step: number; take: number } | null>(null);
 /** Takes that a person put aside, as "SESSION:STEP:TAKE". They stay in the session. */
 export const discarded = signal<ReadonlySet<string>>(new Set(kept<string[]>("discarded") ?? []));
 
+/** What was uploaded of each mask, and how often that had been changed by then: it is sent once. */
+const sent = new Map<string, { changes: number; session: string; id: string }>();
+
+async function uploadedMask(mask: string): Promise<string> {
+  const made = canvas.value;
+  const [now, at] = [session.value?.id ?? "", changes.get(mask) ?? 0];
+  const known = sent.get(mask);
+  if (!made || (known?.changes === at && known.session === now)) return known?.id ?? "";
+  const { id } = await api.upload(new Blob([await made.exportMask(mask)]));
+  sent.set(mask, { changes: at, session: now, id });
+  return id;
+}
+
+/** The result of a call that is made again, some times, where no reply came: with one key it is the same job. */
+async function persistently<T>(call: (key: string) => Promise<T>): Promise<T> {
+  const key = crypto.randomUUID();
+  for (let turn = 0; ; turn++) {
+    try {
+      return await call(key);
+    } catch (error) {
+      if (!(error instanceof LostError) || turn === 8) throw error;
+      report(error);
+      await new Promise((resolve) => setTimeout(resolve, pause(turn)));
+    }
+  }
+}
+
 /** Masks of a role that mark something, as stored pictures. */
 async function uploaded(role: string): Promise<string[]> {
   const made = canvas.value;
@@ -26,7 +54,7 @@ async function uploaded(role: string): Promise<string[]> {
   for (const mask of made.masks) {
     const counts = role === "repaint" ? mask.id === askedMask() : mask.role === role;
     if (!counts || made.isEmpty(mask.id)) continue;
-    ids.push((await api.upload(new Blob([await made.exportMask(mask.id)]))).id);
+    ids.push(await uploadedMask(mask.id));
   }
   return ids;
 }
@@ -85,7 +113,7 @@ export async function ask(): Promise<void> {
       unpreview();
       if (restoring.value) restore(null);
       noteAsked(wish.value.intent === "expand" ? null : askedMask());
-      put(await api.edit(now.id, await task(), crypto.randomUUID()));
+      put(await persistently(async (key) => api.edit(now.id, await task(), key)));
       chosenStep.value = null;
       say(texts.value.jobs.asked);
     });
@@ -100,12 +128,12 @@ export async function moreLikeThis(step: number): Promise<void> {
   if (!now) return;
   chosenStep.value = step;
   const task: Schemas["StepRerun"] = { request: { seed: -1 }, count: Math.max(2, wish.value.count) };
-  await attempt(async () => put(await api.rerun(now.id, step, task, crypto.randomUUID())));
+  await attempt(async () => put(await persistently((key) => api.rerun(now.id, step, task, key))));
 }
 
 export async function rerun(step: number): Promise<void> {
   const now = session.value;
-  if (now) await attempt(async () => put(await api.rerun(now.id, step, {}, crypto.randomUUID())));
+  if (now) await attempt(async () => put(await persistently((key) => api.rerun(now.id, step, {}, key))));
 }
 
 export async function rerunStale(): Promise<void> {

@@ -127,7 +127,8 @@ export function noteAsked(mask: string | null): void {
   asked = mask === null ? null : { mask, changes: changes.get(mask) ?? 0 };
 }
 
-const changes = new Map<string, number>();
+/** How often each mask was changed. */
+export const changes = new Map<string, number>();
 
 /** Empty the mask whose result is there now, so that one sees it and can mark the next place. One that was painted on
  * meanwhile stays. Undo of the edit comes first, and then the mask's. */
