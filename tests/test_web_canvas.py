@@ -581,3 +581,16 @@ def test_only_what_is_seen_is_loaded_of_a_large_picture_in_parts(page):
     page.evaluate("page.canvas.settled()")
     assert page.evaluate("window.source.asked.filter((one) => one.startsWith('0 '))") == []
     assert heard(page, "error") == []
+
+
+def test_parts_that_failed_are_said_once_and_come_when_the_connection_is_back(page):
+    page.evaluate("window.source = page.tiles(8000, 8000); page.canvas.setPicture(window.source)")
+    page.evaluate("page.canvas.settled()")
+    page.evaluate("window.source.broken = true; page.canvas.setView({ zoom: 1, centre: { x: 4000, y: 4000 } })")
+    page.wait_for_function("page.heard.some((one) => one.name === 'error')")
+    page.evaluate("page.canvas.settled()")
+    assert heard(page, "error") == ["TypeError: no connection"]
+    page.evaluate("window.source.asked.length = 0; window.source.broken = false")
+    page.wait_for_function("window.source.asked.filter((one) => one.startsWith('0 ')).length >= 4")
+    page.evaluate("page.canvas.settled()")
+    assert len(heard(page, "error")) == 1

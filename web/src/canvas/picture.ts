@@ -18,6 +18,9 @@ interface Loaded {
 
 type Place = "main" | "loupe";
 
+/** Parts that failed are asked for again after so long, and twice as long each time. */
+const RETRY_MS = { first: 2000, most: 30_000 } as const;
+
 /** The level whose pixels are as large as the screen's, or up to twice as fine. */
 export const levelFor = (zoom: number, most: number): number => Math.max(0, Math.min(most, Math.floor(Math.log2(1 / zoom) + 1e-6)));
 
@@ -48,6 +51,8 @@ export class TiledPicture {
   readonly #loading = new Map<string, AbortController>();
   readonly #failed = new Set<string>();
   readonly #wanted: Record<Place, Map<string, TileRequest>> = { main: new Map(), loupe: new Map() };
+  #retryMs: number = RETRY_MS.first;
+  #retry = 0;
   #bytes = 0;
   #clock = 0;
   #closed = false;
@@ -101,6 +106,7 @@ export class TiledPicture {
 
   refresh(box: Box | null): void {
     this.#failed.clear();
+    this.#retryMs = RETRY_MS.first;
     for (const [key, tile] of this.#loaded) if (!box || !isEmpty(intersect(box, this.#request(key).box))) tile.stale = true;
     for (const [key, loading] of this.#loading) {
       if (box && isEmpty(intersect(box, this.#request(key).box))) continue;
@@ -111,6 +117,7 @@ export class TiledPicture {
 
   close(): void {
     this.#closed = true;
+    clearTimeout(this.#retry);
     for (const loading of this.#loading.values()) loading.abort();
     this.#loading.clear();
     for (const tile of this.#loaded.values()) tile.bitmap?.close();
@@ -183,9 +190,7 @@ export class TiledPicture {
         (error: unknown) => {
           if (this.#loading.get(key) !== control) return;
           this.#loading.delete(key);
-          this.#failed.add(key);
-          this.failed(error);
-          this.arrived();
+          this.#fail(key, error);
         },
       );
     }
@@ -195,6 +200,7 @@ export class TiledPicture {
     const current = this.#loading.get(key) === control;
     if (current) this.#loading.delete(key);
     if (!current || this.#closed) return void bitmap?.close();
+    this.#retryMs = RETRY_MS.first;
     this.#drop(key);
     this.#loaded.set(key, { bitmap, stale: false, used: this.#clock });
     this.#bytes += bytesOf(bitmap);
@@ -210,6 +216,19 @@ export class TiledPicture {
     }
     this.arrived();
     this.#load();
+  }
+
+  /** Says so once for all parts of a lost connection, and tries them again by and by. */
+  #fail(key: string, error: unknown): void {
+    if (this.#failed.size === 0 && this.#retryMs === RETRY_MS.first) this.failed(error);
+    this.#failed.add(key);
+    this.#retry ||= window.setTimeout(() => {
+      this.#retry = 0;
+      this.#retryMs = Math.min(RETRY_MS.most, 2 * this.#retryMs);
+      this.#failed.clear();
+      this.arrived();
+    }, this.#retryMs);
+    this.arrived();
   }
 
   #drop(key: string): void {

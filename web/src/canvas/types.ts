@@ -56,7 +56,8 @@ export interface TileRequest {
  * A picture that comes in parts, e.g. from `GET /overpaint/sessions/ID/picture?box=L,T,R,B&side=N`.
  *
  * `load` is called for visible parts only, at most `parallel` at a time. A bitmap of another size is stretched. `null` means that
- * there is nothing to draw. A rejected promise is reported as the event `error`, and tried again at the next `refresh`.
+ * there is nothing to draw. A rejected promise is reported as the event `error`, once for
+ * all parts that fail together; they are tried again after 2 s, 4 s and so on, or at the next `refreshPicture`.
  */
 export interface PictureTiles {
   readonly size: Size;

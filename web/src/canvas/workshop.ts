@@ -31,7 +31,12 @@ export class Workshop {
       if ("error" in data) waiting?.reject(data.error);
       else waiting?.resolve(data.value);
     };
-    worker.onerror = (event) => this.#fail(new Error(`the worker failed: ${event.message || "it could not be loaded"}`));
+    worker.onerror = (event) => {
+      // The next call starts another one.
+      worker.terminate();
+      if (this.#worker === worker) this.#worker = null;
+      this.#fail(new Error(`the worker failed: ${event.message || "it could not be loaded"}`));
+    };
     return (this.#worker = worker);
   }
 

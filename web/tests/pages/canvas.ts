@@ -12,7 +12,7 @@ interface Page {
   heard: Heard[];
   /** A drawn picture: areas of flat colour, fine lines, a gradient. */
   bitmap(width: number, height: number, hue?: number): Promise<ImageBitmap>;
-  tiles(width: number, height: number): PictureTiles & { readonly asked: string[] };
+  tiles(width: number, height: number): PictureTiles & { readonly asked: string[]; broken: boolean };
   renew(options: CanvasOptions): void;
   /** Mask values as rows of numbers are too long to pass: this sums them up. */
   sum(id?: string): number;
@@ -75,7 +75,9 @@ const page: Page = {
     return {
       size: { width, height },
       asked,
+      broken: false,
       async load({ level, box, size }, signal) {
+        if (this.broken) throw new TypeError("no connection");
         asked.push(`${level} ${box.left},${box.top},${box.right},${box.bottom}`);
         await new Promise((resolve) => setTimeout(resolve, 5));
         signal.throwIfAborted();
