@@ -193,3 +193,12 @@ def test_only_what_the_engine_sees_leaves_this_machine(tmp_path, folder):
     (size,) = sizes
     assert max(size) < 200
     assert Mask.from_file("mask.png").size == MASK.size
+
+
+def test_a_model_of_the_environment_is_said_to_have_no_effect(server, folder, capsys, monkeypatch):
+    monkeypatch.setenv("OVERPAINT_MODEL", "some-inpainting")
+    given = ("remove", "photo.jpg", "--mask", "mask.png", "--engine", "telea", "-o", "out.png")
+    assert run(*given, "--server", server.url) == 0
+    assert "OVERPAINT_MODEL (some-inpainting) has no effect" in capsys.readouterr().err
+    assert run(*given, "--overwrite") == 0
+    assert "OVERPAINT_MODEL" not in capsys.readouterr().err

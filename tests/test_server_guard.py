@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
@@ -20,7 +20,7 @@ from overpaint.cli.serve import Api
 from overpaint.errors import OutputError, RequestError
 from overpaint.server import PREFIX, ApiKeys, Server, ServerSettings, new_key, serve
 from overpaint.server.browser import BrowserTokens
-from overpaint.server.keys import LOCAL, key_in
+from overpaint.server.keys import LOCAL, key_in, remove_key
 from overpaint.server.settings import APIS
 from servers import Running, running
 
@@ -261,3 +261,43 @@ class TestRunning:
         assert found.returncode == 2
         assert "--key-file" in found.stderr
         assert not Path(tmp_path / "data").exists()
+
+
+def test_a_key_that_is_removed_works_no_longer_on_a_running_server(tmp_path, caplog):
+    path = tmp_path / "keys.txt"
+    ann, bob = new_key(path, "ann"), new_key(path, "bob")
+    path.write_text("# of the studio\n" + path.read_text())
+    with running(tmp_path / "data", keys=path) as server, server.client(ann) as first, server.client(bob) as second:
+        form = {"username": "x", "password": ann}
+        browser = httpx2.Client(base_url=server.url, trust_env=False, timeout=30)
+        assert browser.post("/login", data=form).status_code == 200
+        assert browser.get("/sdapi/v1/options").status_code == 200
+        assert (first.get("/state").status_code, second.get("/state").status_code) == (200, 200)
+        remove_key(path, "ann")
+        assert path.read_text().startswith("# of the studio\nbob ")
+        until(lambda: first.get("/state").status_code == 401)
+        assert browser.get("/sdapi/v1/options").status_code == 401, "the cookie of a removed key"
+        assert second.get("/state").status_code == 200
+        with server.client(new_key(path, "ann")) as again:
+            until(lambda: again.get("/state").status_code == 200)
+        assert first.get("/state").status_code == 401
+        with pytest.raises(RequestError, match="no key 'eve'"):
+            remove_key(path, "eve")
+        kept = path.read_bytes()
+        path.write_text("not a line of keys")
+        until(lambda: second.get("/state").status_code == 401)
+        assert "no key holds" in caplog.text
+        path.write_bytes(kept)
+        until(lambda: second.get("/state").status_code == 200)
+        for name in ("ann", "bob"):
+            remove_key(path, name)
+        until(lambda: second.get("/state").status_code == 401)
+        assert new_key(path, "bob")
+        browser.close()
+
+
+def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    over = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < over
+        time.sleep(0.05)

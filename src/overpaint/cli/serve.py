@@ -221,6 +221,7 @@ app = verb_group(
     "The keys of a server: who may use it, and for what.",
     "keys add studio --key-file keys.txt",
     "keys list --key-file keys.txt",
+    "keys remove studio --key-file keys.txt",
 )
 
 
@@ -267,6 +268,29 @@ def list_(
 
     callers = ApiKeys.read(Path(key_file).expanduser()).callers
     print_rows([("name", "may"), *((one.name, ", ".join(sorted(one.scopes))) for one in callers)], header=True)
+    return 0
+
+
+@app.command(sort_key=2)
+def remove(
+    name: Annotated[str, Parameter(group=_KEYS)],
+    /,
+    *,
+    key_file: Annotated[str, Parameter(name="--key-file", group=_KEYS, metavar="FILE")],
+    debug: Debug = False,
+) -> int:
+    """Take a key back: servers that run with the file take it no longer, within a second.
+
+    [dim]$[/] overpaint keys remove studio --key-file keys.txt
+
+    Args:
+        name: The key's name. Its pictures and jobs stay: a new key of that name has them.
+        key_file: The file of keys.
+    """
+    from overpaint.server.keys import remove_key
+
+    remove_key(Path(key_file).expanduser(), name)
+    print(visible(f"removed {name}"), file=sys.stderr)
     return 0
 
 

@@ -78,4 +78,7 @@ def studio_for(place: PaintingPlace) -> Studio:
         studio = studio_at(url, key_file=place.key_file)
     for one in found:
         print(note_line(str(one.message)), file=sys.stderr)
+    if model := os.environ.get("OVERPAINT_MODEL"):
+        text = f"OVERPAINT_MODEL ({model}) has no effect: the server paints with its own default (set --model)"
+        print(note_line(text), file=sys.stderr)
     return studio

@@ -153,6 +153,8 @@ class Guard:
         if key is not None:
             return self._keys.caller(key)
         caller = self._tokens.caller(headers.one("cookie"))
+        if caller is not None and caller != LOCAL and not self._keys.has(caller.name):
+            caller = None  # its key was removed
         if caller is None and scope["type"] == "http" and scope["path"] in self._open:
             return Caller("", frozenset())
         return caller

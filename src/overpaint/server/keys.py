@@ -10,8 +10,11 @@ import base64
 import binascii
 import hashlib
 import hmac
+import logging
 import re
 import secrets
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +22,8 @@ from typing import Literal, get_args
 
 from overpaint.errors import RequestError
 from overpaint.files import write_file
+
+log = logging.getLogger("overpaint.server")
 
 Scope = Literal["read", "edit", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -45,48 +50,28 @@ LOCAL = Caller("local", frozenset(SCOPES))
 """The user of this machine, where a server has no keys."""
 
 
-class ApiKeys:
-    """The keys of a server."""
+_LOOK = 0.5
+"""Seconds between two looks whether the file of keys was changed."""
 
-    def __init__(self, callers: Mapping[str, Caller]) -> None:
-        """`callers` by the hexadecimal SHA-256 of their keys."""
+
+class ApiKeys:
+    """The keys of a server. Those of a file are read anew once it was changed. Thread-safe."""
+
+    def __init__(self, callers: Mapping[str, Caller], path: Path | None = None) -> None:
+        """`callers` by the hexadecimal SHA-256 of their keys; `path` is the file that they are in."""
         self._callers = dict(callers)
+        self._path = path
+        self._seen = None if path is None else _version(path)
+        self._looked = time.monotonic()
+        self._lock = threading.Lock()
 
     @classmethod
     def read(cls, path: Path) -> ApiKeys:
-        """The keys of a file. RequestError names its line that can't be used."""
-        try:
-            lines = path.read_text("utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise RequestError(
-                f"{path} can't be read: {reason}",
-                field="key_file",
-                value=str(path),
-                hint="the verb 'keys add' makes it" if not path.exists() else "",
-            ) from None
-        found: dict[str, Caller] = {}
-        for number, line in enumerate(lines, 1):
-            words = line.split()
-            if not words or words[0].startswith("#"):
-                continue
-            try:
-                name, scopes, digest = words
-                if not _NAME.fullmatch(name) or not re.fullmatch("[0-9a-f]{64}", digest):
-                    raise ValueError
-                chosen = frozenset(one for one in SCOPES if one in scopes.split(","))
-                if len(chosen) != len(scopes.split(",")):
-                    raise ValueError
-            except ValueError:
-                raise RequestError(
-                    f"{path}, line {number}: a key is written as NAME SCOPES HASH",
-                    field="key_file",
-                    hint=f"the scopes are {', '.join(SCOPES)}, with commas and without spaces",
-                ) from None
-            found[digest] = Caller(name, chosen)
+        """The keys of a file. RequestError names its line that can't be used, and says where it has none."""
+        found = _read(path)
         if not found:
             raise RequestError(f"{path} has no keys", field="key_file", value=str(path))
-        return cls(found)
+        return cls(found, path)
 
     @property
     def callers(self) -> list[Caller]:
@@ -95,11 +80,79 @@ class ApiKeys:
 
     def caller(self, key: str) -> Caller | None:
         """Whose key it is. Every hash is compared, each in constant time."""
+        self._renew()
         digest, found = _digest(key), None
         for known, caller in self._callers.items():
             if hmac.compare_digest(known, digest):
                 found = caller
         return found
+
+    def has(self, name: str) -> bool:
+        """Whether there is a key of this name."""
+        self._renew()
+        return any(one.name == name for one in self._callers.values())
+
+    def _renew(self) -> None:
+        """Read the file again where it was changed. While it can't be read, no key holds: one may have been removed."""
+        now = time.monotonic()
+        if self._path is None or now - self._looked < _LOOK:
+            return
+        with self._lock:
+            self._looked = now
+            seen = _version(self._path)
+            if seen is not None and seen == self._seen:
+                return
+            try:
+                callers = _read(self._path)
+                log.info("read the keys of %s again: %d", self._path, len(callers))
+            except RequestError as error:
+                callers = {}
+                if seen != self._seen:
+                    log.error("no key holds until the file of keys can be read: %s", error)
+            self._callers, self._seen = callers, seen
+
+
+def _version(path: Path) -> tuple[int, int, int] | None:
+    """By which a changed file is known; None where it can't be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _read(path: Path) -> dict[str, Caller]:
+    """The callers of a file by the hash of their keys. RequestError names its line that can't be used."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise RequestError(
+            f"{path} can't be read: {reason}",
+            field="key_file",
+            value=str(path),
+            hint="the verb 'keys add' makes it" if not path.exists() else "",
+        ) from None
+    found: dict[str, Caller] = {}
+    for number, line in enumerate(lines, 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        try:
+            name, scopes, digest = words
+            if not _NAME.fullmatch(name) or not re.fullmatch("[0-9a-f]{64}", digest):
+                raise ValueError
+            chosen = frozenset(one for one in SCOPES if one in scopes.split(","))
+            if len(chosen) != len(scopes.split(",")):
+                raise ValueError
+        except ValueError:
+            raise RequestError(
+                f"{path}, line {number}: a key is written as NAME SCOPES HASH",
+                field="key_file",
+                hint=f"the scopes are {', '.join(SCOPES)}, with commas and without spaces",
+            ) from None
+        found[digest] = Caller(name, chosen)
+    return found
 
 
 def new_key(path: Path, name: str, scopes: tuple[Scope, ...] = ("read", "edit")) -> str:
@@ -117,13 +170,29 @@ def new_key(path: Path, name: str, scopes: tuple[Scope, ...] = ("read", "edit"))
             hint="use up to 64 letters, digits, dots, hyphens and underscores",
         )
     before = path.read_text("utf-8") if path.exists() else ""
-    if before.strip() and name in {one.name for one in ApiKeys.read(path).callers}:
+    if before.strip() and name in {one.name for one in _read(path).values()}:
         raise RequestError(f"there is a key {name!r} in {path} already", field="name", value=name)
     key = _KEY + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
     text = before if before.endswith("\n") or not before else before + "\n"
     line = f"{name} {','.join(scopes)} {_digest(key)}\n"
     write_file(path, (text + line).encode(), overwrite=True, permissions=0o600)
     return key
+
+
+def remove_key(path: Path, name: str) -> None:
+    """Take a key out of a file; a server that runs with it takes the key no longer.
+
+    Raises:
+        RequestError: The file has no key of this name, or can't be read.
+        OutputError: The file can't be written.
+    """
+    known = [one.name for one in _read(path).values()]
+    if name not in known:
+        hint = f"there are {', '.join(known)}" if known else ""
+        raise RequestError(f"there is no key {name!r} in {path}", field="name", value=name, hint=hint)
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    left = "".join(line for line in lines if line.split()[:1] != [name])
+    write_file(path, left.encode(), overwrite=True, permissions=0o600)
 
 
 def key_in(authorization: str | None, header: str | None) -> str | None:
