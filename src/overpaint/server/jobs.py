@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +28,7 @@ from .replies import error_table
 from .settings import ServerSettings
 from .tasks import ServerTask
 from .turns import Turns
+from .waiting_order import in_order, keep_order
 from .work import JobWorker
 
 log = logging.getLogger("overpaint.server")
@@ -37,9 +37,6 @@ _OWNER = "server"
 _LEASE = 10 * 365 * 86400.0  # one server holds the folder, so that no lease ends but with it
 _ATTEMPTS = 3
 """Starts of a job that each ended with the server's own end; then the job is likely what ends it."""
-
-_ORDER = "order of "
-"""Before a client's name, what the ledger keeps the order of its waiting jobs under."""
 
 _REST = 0.5  # seconds until a job is tried again that could not be written down
 
@@ -154,24 +151,29 @@ class EditQueue:
 
     def cancel(self, owner: str, id: str) -> EditJob:
         """Stop a job: one that waits at once, one that runs at its next step. One that has ended stays as it is."""
-        job = self.job(owner, id)
         with self._lock:
-            if job.state == "queued" and self._turns.remove(owner, id):
-                lease = self._ledger.claim(_OWNER, _LEASE, id)
-                if lease is not None:
-                    self._end(job, lease, "cancelled")
+            job = self.job(owner, id)
+            if job.state == "queued" and (place := self._turns.removed(owner, id)) is not None:
+                try:
+                    lease = self._ledger.claim(_OWNER, _LEASE, id)
+                    self._lost(job) if lease is None else self._end(job, lease, "cancelled")
+                except LedgerError:  # a full disk, say: it waits on where it was
+                    self._turns.add(owner, id)
+                    self._turns.move(owner, id, place)
+                    raise
             elif job.monitor is not None:
                 job.monitor.cancel()
         return job
 
     def retry(self, owner: str, id: str) -> EditJob:
         """Let a job that failed or was cancelled wait again. ConflictError for another."""
-        job = self.job(owner, id)
-        with self._lock:
+        with self._lock:  # in which nobody deletes it
+            job = self.job(owner, id)
             if job.state not in ("failed", "cancelled"):
                 raise ConflictError(f"the job is {job.state}, and only one that failed or was cancelled is tried again")
             self._check_room(owner)
-            self._ledger.again([id])
+            private = is_private(job)  # which left the disk as it ended
+            self._ledger.add([Job(id, job.digest, spec_of(job))]) if private else self._ledger.again([id])
             job.state, job.error, job.results, job.step, job.steps = "queued", None, [], 0, 0
             job.attempts = 0
             self._name(job)
@@ -181,8 +183,8 @@ class EditQueue:
 
     def move(self, owner: str, id: str, place: int) -> EditJob:
         """Put a waiting job at a place among the client's own, 0 for the first. ConflictError for another job."""
-        job = self.job(owner, id)
         with self._lock:
+            job = self.job(owner, id)
             if not self._turns.move(owner, id, place):
                 raise ConflictError(f"the job is {job.state}, and only one that waits can be moved")
             self._keep_order(owner)
@@ -191,8 +193,8 @@ class EditQueue:
 
     def delete(self, owner: str, id: str) -> None:
         """Forget a job that has ended. ConflictError for one that waits or runs."""
-        job = self.job(owner, id)
         with self._lock:
+            job = self.job(owner, id)
             if not job.ended:
                 raise ConflictError(f"the job is {job.state}: cancel it first")
             self._forget(job)
@@ -247,7 +249,7 @@ class EditQueue:
                     self._lock.wait(_REST)
                     continue
                 if lease is None:
-                    log.error("the job %s waits in memory and not in the ledger", id)
+                    self._lost(job)
                     continue
                 job.attempts, job.state, job.updated = lease.attempts, "running", time.time()
                 job.begun, job.late = time.monotonic(), False
@@ -309,8 +311,7 @@ class EditQueue:
                 self._end(job, lease, state, results, error)
             except LedgerError as failure:  # its end is not on the disk: at the next start it waits again
                 log.error("the end of the job %s can't be written: %s", job.id, failure)
-                job.state, job.error, job.monitor = "failed", error_table(failure), None
-                job.events.add("failed", error=job.error)
+                self._fail(job, failure)
             self._lock.notify_all()
 
     def _checked(self, asked: Submission) -> tuple[str, ...] | Exception:
@@ -355,6 +356,19 @@ class EditQueue:
         self._on_state(job)
         self._jobs.add(job)
         self._make_room(job.owner)
+
+    def _fail(self, job: EditJob, error: OverpaintError) -> None:
+        """End a job in memory alone, where that can't be written down: nobody waits for it in vain."""
+        job.state, job.error, job.monitor, job.updated = "failed", error_table(error), None, time.time()
+        self._same.pop((job.owner, job.digest), None)
+        job.events.add("failed", error=job.error)
+        self._on_state(job)
+        self._jobs.add(job)
+
+    def _lost(self, job: EditJob) -> None:
+        """End a job that waits in memory, and does not in the ledger."""
+        log.error("the job %s waits in memory and not in the ledger", job.id)
+        self._fail(job, EngineError("it is not in the list of jobs that wait", code="worker-lost"))
 
     def _job(self, id: str) -> EditJob:
         found = self._jobs.get(id)
@@ -444,7 +458,7 @@ class EditQueue:
     def _keep_order(self, owner: str) -> None:
         """Write down in which order a client's jobs are to be done, where it is not that of their arrival."""
         running = [job.id for job in self._running.values() if job.owner == owner]
-        self._ledger.keep(_ORDER + owner, json.dumps([*running, *self._turns.jobs(owner)]))
+        keep_order(self._ledger, owner, [*running, *self._turns.jobs(owner)])
 
     # ── after a restart ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -452,7 +466,7 @@ class EditQueue:
         self._ledger.expire(owners_gone=True)
         for entry in self._ledger.entries("finished"):  # by an earlier version, which wrote the end in two parts
             self._ledger.done(entry.id, entry.line)
-        for job, entry in self._in_order(jobs_of(self._ledger.entries())):
+        for job, entry in in_order(self._ledger, jobs_of(self._ledger.entries())):
             if job.temporary or (job.ended and is_private(job)):  # nobody waits for it any more; its prompt leaves
                 self._ledger.forget([job.id])
                 continue
@@ -484,17 +498,3 @@ class EditQueue:
             return
         message = f"it was begun {attempts} times, and each time the server ended"
         self._end(job, lease, "failed", results, EngineError(message, code="worker-lost"))
-
-    def _in_order(self, jobs: Iterable[tuple[EditJob, LedgerEntry]]) -> list[tuple[EditJob, LedgerEntry]]:
-        """The jobs, of each client in the order that was written down last, and those that came later behind them."""
-        stored = sorted(jobs, key=lambda pair: pair[0].updated if pair[0].ended else math.inf)
-        orders: dict[str, dict[str, int]] = {}
-        for owner in {job.owner for job, _ in stored if not job.ended}:
-            kept = json.loads(self._ledger.kept(_ORDER + owner) or "[]")
-            orders[owner] = {id: place for place, id in enumerate(kept)}
-
-        def place(pair: tuple[EditJob, LedgerEntry]) -> int:
-            job = pair[0]
-            return -1 if job.ended else orders[job.owner].get(job.id, len(stored))
-
-        return sorted(stored, key=place)

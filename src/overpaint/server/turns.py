@@ -28,16 +28,17 @@ class Turns:
             jobs = self._waiting.setdefault(client, [])
             jobs.insert(0 if first else len(jobs), job)
 
-    def remove(self, client: str, job: str) -> bool:
-        """A job waits no more. False where it did not."""
+    def removed(self, client: str, job: str) -> int | None:
+        """A job waits no more: the place that it had among the client's. None where it did not wait."""
         with self._lock:
             jobs = self._waiting.get(client, [])
             if job not in jobs:
-                return False
-            jobs.remove(job)
+                return None
+            place = jobs.index(job)
+            del jobs[place]
             if not jobs:
                 del self._waiting[client]
-            return True
+            return place
 
     def move(self, client: str, job: str, place: int) -> bool:
         """Put a waiting job at a place (0 is first) among the client's. False where it does not wait."""
