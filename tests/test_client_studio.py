@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -19,6 +21,7 @@ from overpaint.client import RemoteStudio, WaitLimits
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted
 from overpaint.engines.card_table import ServedOptions, card_from, card_table
 from overpaint.engines.packed import (
+    CANVAS_PROTOCOL,
     PackedArrays,
     canvas_arrays,
     pack,
@@ -26,6 +29,7 @@ from overpaint.engines.packed import (
     pack_painted,
     unpack,
     unpack_painted,
+    unpacked_size,
 )
 from overpaint.errors import Cancelled, EngineError, ModelError, OverpaintError, RequestError, UnknownEngineError
 from overpaint.picture import encode, from_array
@@ -319,3 +323,22 @@ def test_a_bomb_is_not_inflated():
     for most in (None, 1000):
         with pytest.raises(RequestError):
             unpack(b"OVPC" + len(head).to_bytes(4, "little") + head + bomb, most=most)
+
+
+def test_a_canvas_that_unpacks_to_more_than_there_is_memory_for_is_refused_unread(tmp_path):
+    """Forty arrays of a few kilobytes each, which are gigabytes in all; and one of sizes that are no sizes."""
+    body = zlib.compress(bytes(1 << 20), 9)
+    entry = {"shape": [1 << 10, 1 << 10], "type": "uint8", "packed": True, "bytes": len(body)}
+
+    def canvas(*entries: dict[str, object]) -> bytes:
+        head = json.dumps({"protocol": CANVAS_PROTOCOL, "table": {}, "arrays": entries}).encode()
+        return b"OVPC" + len(head).to_bytes(4, "little") + head + body * len(entries)
+
+    with running(tmp_path, reading_memory=16 << 20) as server, server.client() as client:
+        forty = canvas(*({**entry, "name": f"array {number}"} for number in range(40)))
+        assert unpacked_size(forty) == 40 << 22
+        reply = client.post("/canvases", content=forty)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (422, "canvas-too-large")
+        for size in (float("inf"), float("nan"), -1, True, "1"):
+            reply = client.post("/canvases", content=canvas({**entry, "name": "mask", "bytes": size}))
+            assert (reply.status_code, reply.json()["error"]["code"]) == (422, "canvas-damaged"), size

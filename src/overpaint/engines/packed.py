@@ -9,8 +9,10 @@ must have exactly the bytes that its shape asks for.
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,29 +67,71 @@ def unpack(data: bytes, *, most: int | None = None) -> PackedArrays:
     Raises:
         RequestError: They are damaged, of another protocol, or larger than they may be.
     """
-    size = int.from_bytes(data[4:8], "little")
-    if data[:4] != _MAGIC or size > min(_MOST_TABLE, len(data) - 8):
-        raise _damaged("they do not begin as a canvas does")
+    with _damage():
+        head = _head(data)
+        return PackedArrays(dict(_arrays(memoryview(data)[head.size :], head.entries, most)), head.table)
+
+
+def unpacked_size(data: bytes) -> int:
+    """Bytes that the arrays take once they are unpacked as float32, as the table in front of them says.
+
+    Raises:
+        RequestError: The table is damaged, or of another protocol.
+    """
+    with _damage():
+        return sum(4 * math.prod(_shape(entry)) for entry in _head(data).entries)
+
+
+@dataclass(frozen=True, slots=True)
+class _PackedHead:
+    """What stands before arrays.
+
+    Attributes:
+        size: Its bytes.
+        entries: What is said of each array.
+        table: The further values.
+    """
+
+    size: int
+    entries: list[Any]
+    table: dict[str, Any]
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """What damaged bytes raise becomes a RequestError."""
     try:
-        head = json.loads(data[8 : 8 + size])
-        protocol, table, entries = head["protocol"], head["table"], head["arrays"]
-        if protocol != CANVAS_PROTOCOL:
-            raise other_protocol(protocol)
-        if not isinstance(table, dict) or not isinstance(entries, list) or len(entries) > _MOST_ARRAYS:
-            raise _damaged("their table has another form")
-        return PackedArrays(dict(_arrays(memoryview(data)[8 + size :], entries, most)), table)
+        yield
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         if isinstance(error, RequestError):
             raise
         raise _damaged(str(error)) from None
 
 
+def _head(data: bytes) -> _PackedHead:
+    size = int.from_bytes(data[4:8], "little")
+    if data[:4] != _MAGIC or size > min(_MOST_TABLE, len(data) - 8):
+        raise _damaged("they do not begin as a canvas does")
+    head = json.loads(data[8 : 8 + size])
+    protocol, table, entries = head["protocol"], head["table"], head["arrays"]
+    if protocol != CANVAS_PROTOCOL:
+        raise other_protocol(protocol)
+    if not isinstance(table, dict) or not isinstance(entries, list) or len(entries) > _MOST_ARRAYS:
+        raise _damaged("their table has another form")
+    return _PackedHead(8 + size, entries, table)
+
+
+def _shape(entry: Mapping[str, Any]) -> tuple[int, ...]:
+    shape = tuple(entry["shape"])
+    if not 1 <= len(shape) <= 3 or not all(type(side) is int and 1 <= side <= 1 << 20 for side in shape):
+        raise _damaged(f"the shape {shape}")
+    return shape
+
+
 def _arrays(data: memoryview, entries: list[Any], most: int | None) -> Iterator[tuple[str, NDArray[Any]]]:
     for entry in entries:
-        shape = tuple(entry["shape"])
-        if not 1 <= len(shape) <= 3 or not all(type(side) is int and 1 <= side <= 1 << 20 for side in shape):
-            raise _damaged(f"the shape {shape}")
-        count = int(np.prod(shape, dtype=np.int64))
+        shape = _shape(entry)
+        count = math.prod(shape)
         if most is not None and count > most:
             raise RequestError(
                 f"a canvas of {shape} is larger than the {most} values that it may have",
@@ -96,8 +140,9 @@ def _arrays(data: memoryview, entries: list[Any], most: int | None) -> Iterator[
                 value=count,
             )
         kind = np.dtype(_TYPES[entry["type"]])
-        body = data[: int(entry["bytes"])]
-        if len(body) != entry["bytes"]:
+        length = entry["bytes"]
+        body = data[:length] if type(length) is int and length >= 0 else data[:0]
+        if len(body) != length:
             raise _damaged("they are cut short")
         data = data[len(body) :]
         raw = _inflated(body, count * kind.itemsize) if entry.get("packed") else body

@@ -8,8 +8,9 @@ from typing import Any
 
 from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
 from overpaint.engines import Canvas, ControlImage, Monitor, paint
-from overpaint.engines.packed import canvas_arrays, pack_painted
+from overpaint.engines.packed import canvas_arrays, pack_painted, unpacked_size
 from overpaint.errors import EngineError, OverpaintError, RequestError
+from overpaint.picture import current_limits
 from overpaint.request import SAMPLING_SETTINGS, Sampling
 from overpaint.studio import Studio
 from overpaint.studio.choose import checked_options
@@ -20,8 +21,8 @@ from .settings import ServerSettings
 from .tasks import CanvasSettings, CanvasTask
 from .work import Results
 
-_MEMORY = 20
-"""Bytes that painting a canvas takes for each that it travels with: a sample of 1 byte becomes several of 4."""
+_MEMORY = 5
+"""Bytes that painting a canvas takes for each that it has: a sample becomes several."""
 
 
 class CanvasWorker:
@@ -52,7 +53,7 @@ class CanvasWorker:
         try:
             with MemoryShare(self._budget) as share:
                 data = self._canvases.data(owner, task.canvas)
-                share.grow(_MEMORY * len(data), monitor.check)
+                share.grow(_MEMORY * unpacked_size(data), monitor.check)
                 began = time.perf_counter()
                 made = CanvasWork(self._studio, task).painted(data, monitor, self._settings.most_pixels)
                 seconds = round(time.perf_counter() - began, 6)
@@ -90,7 +91,7 @@ class CanvasWork:
             RequestError: It is damaged, or not what the settings are for.
             EngineError, Cancelled: As of the engine.
         """
-        arrays, images = canvas_arrays(data, most=pixels)
+        arrays, images = canvas_arrays(data, most=pixels or current_limits().pixels)
         controls = self._settings.controls
         if len(images) != len(controls):
             message = f"the canvas has {len(images)} control images, and the settings {len(controls)} controls"

@@ -173,6 +173,15 @@ def prompts_of(data: bytes, pixels: int | None) -> tuple[str, str]:
     return found.prompt, found.negative_prompt
 
 
+def check_canvas(data: bytes, pixels: int | None) -> None:
+    """Unpack a canvas. RequestError where it is damaged, or has more pixels than it may."""
+    from overpaint.engines.packed import canvas_arrays
+    from overpaint.picture import current_limits
+
+    working_on("the canvas", "canvas")
+    canvas_arrays(data, most=pixels or current_limits().pixels)
+
+
 def _limited(pixels: int | None) -> AbstractContextManager[None]:
     from overpaint.picture import PictureLimits, current_limits, limited
 

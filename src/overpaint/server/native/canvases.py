@@ -12,11 +12,13 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from overpaint.engines.card_table import card_table
-from overpaint.engines.packed import CANVAS_PROTOCOL, canvas_arrays, other_protocol
+from overpaint.engines.packed import CANVAS_PROTOCOL, other_protocol, unpacked_size
 from overpaint.errors import RequestError
 from overpaint.request import EditRequest
+from overpaint.server.decoding import check_canvas
 from overpaint.server.described import native_router
 from overpaint.server.job import Submission
+from overpaint.server.reading import bounded
 from overpaint.server.tasks import CanvasSettings, CanvasTask
 
 from .callers import Editor, Reader, services_of
@@ -88,7 +90,15 @@ async def upload(request: Request, owner: Editor) -> CanvasFacts:
     data = await request.body()
 
     def kept() -> CanvasFacts:
-        canvas_arrays(data, most=services.settings.most_pixels)
+        limits = services.settings
+        if (size := unpacked_size(data)) > limits.reading_memory:
+            raise RequestError(
+                f"the canvas unpacks to {size:,} bytes, and {limits.reading_memory:,} is the limit",
+                code="canvas-too-large",
+                field="canvas",
+                value=size,
+            )
+        bounded(limits, check_canvas, data, limits.most_pixels)
         return CanvasFacts(id=services.canvases.keep(owner, data), bytes=len(data))
 
     if not data:
