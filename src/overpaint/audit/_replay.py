@@ -122,7 +122,7 @@ def replay(
     if record.earlier:
         raise RecordError(
             f"the picture was made by {len(record.earlier) + 1} edits of a session, which can't be run again from its "
-            "record alone: open the session"
+            "record alone: replay the session, or name the log that has the picture"
         )
     notes = [*_require_input(record, picture)]
     request = request_again(record.resolved).merged(**(prompts or {}))
