@@ -285,6 +285,7 @@ def test_letting_go_of_space_presses_no_button_and_typing_is_left_alone(page):
 
 def test_an_app_may_pass_keys_on_by_itself_both_ways(page):
     renew(page, "{ keyTarget: null }")
+    page.evaluate("page.canvas.focus()")
     page.evaluate("void (onkeydown = onkeyup = (event) => void page.canvas.handleKey(event))")
     page.keyboard.press("x")
     page.keyboard.press("]")
