@@ -17,7 +17,8 @@ import pytest
 from PIL import Image
 
 from overpaint.picture import from_array, open_picture
-from overpaint.server import PREFIX, new_key
+from overpaint.errors import OutputError
+from overpaint.server import PREFIX, Server, ServerSettings, new_key, serve
 from overpaint.studio import Studio
 from servers import Running, running
 
@@ -183,7 +184,10 @@ def test_a_failed_edit_says_why_and_leaves_no_result(ann):
         ({"request": {"intent": "remove", "engine": "nobody"}}, "engine-unknown", "nobody"),
         ({"request": {"intent": "remove", "seed": False}}, "setting-invalid", "seed"),
         ({"count": 0}, "setting-invalid", "count"),
-        ({"count": 2, "request": {"engine": "telea", "intent": "remove"}}, None, ""),
+        ({"count": 2, "request": {"engine": "telea", "intent": "remove"}}, "variations-equal", "telea"),
+        ({"marks": None}, "mask-missing", "needs a mask"),
+        ({"marks": {"channel": "alpha"}}, "mask-missing", "needs a mask"),
+        ({"request": {"intent": "expand"}, "marks": None}, "margins-missing", "needs margins"),
         ({"picture": "0" * 64}, "not-found", "no such picture"),
         ({"picture": "../../etc/passwd"}, "setting-invalid", "picture"),
         ({"surprise": 1}, "setting-invalid", "surprise"),
@@ -192,9 +196,6 @@ def test_a_failed_edit_says_why_and_leaves_no_result(ann):
 def test_a_task_that_can_not_be_done_is_refused_at_once(ann, change, code, words):
     body = {"picture": upload(ann, photo(7)), "request": {"intent": "remove"}, "marks": {"box": ["1,1,9,9"]}, **change}
     found = ann.post("/edits", json=body)
-    if code is None:
-        assert found.status_code in (202, 422)
-        return
     assert found.status_code in (404, 422), found.text
     error = found.json()["error"]
     assert error["code"] == code
@@ -206,6 +207,41 @@ def test_what_is_no_picture_is_refused(ann, body):
     found = ann.post("/pictures", content=body, headers={"content-type": "image/png"})
     assert found.status_code == 422
     assert found.json()["error"]["message"]
+
+
+def test_common_mistakes_of_clients_are_answered_with_what_to_do(ann, server):
+    form = ann.post("/pictures", files={"file": ("photo.png", photo(8), "image/png")})
+    assert (form.status_code, form.json()["error"]["code"]) == (422, "body-form")
+    assert "--data-binary" in form.json()["error"]["hint"]
+    session = ann.post("/sessions/file", files={"file": ("a.overpaint", b"x")})
+    assert (session.status_code, session.json()["error"]["code"]) == (422, "body-form")
+    body = json.dumps({"picture": "0" * 64, "request": {"intent": "remove"}})
+    typeless = ann.post("/edits", content=body, headers={"content-type": "application/x-www-form-urlencoded"})
+    assert typeless.status_code == 422
+    assert "application/json" in typeless.json()["error"]["hint"]
+    assert "/docs" in ann.get("/edit").json()["error"]["hint"]
+    with server.client() as nobody:
+        assert "Authorization: Bearer" in nobody.get("/pictures").json()["error"]["hint"]
+
+
+def test_the_log_says_how_jobs_ended_and_nothing_of_their_pictures(ann, caplog):
+    id = upload(ann, photo(6))
+    with caplog.at_level("INFO", logger="overpaint.server"):
+        done = ended(ann, remove(ann, id)["id"])["id"]
+        failed = ended(ann, remove(ann, id, marks={"box": ["100,100,200,200"]})["id"])["id"]
+    lines = [record.getMessage() for record in caplog.records]
+    assert any(line.startswith(f"the job {done} of ann is done after ") for line in lines)
+    assert f"the job {failed} of ann failed: mask-invalid" in lines
+    assert id not in "".join(lines)
+
+
+def test_a_second_server_in_one_folder_says_so_in_one_sentence(tmp_path, caplog):
+    with running(tmp_path / "server"):
+        caplog.clear()
+        with pytest.raises(OutputError, match="another server uses the folder"):
+            serve(Server(ServerSettings(data=tmp_path / "server", port=0)))
+    assert "Traceback" not in caplog.text
+    assert "startup failed" not in caplog.text
 
 
 def test_a_body_that_is_too_large_is_refused(ann):

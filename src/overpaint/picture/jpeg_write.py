@@ -68,7 +68,9 @@ def _carried(picture: Picture, touched: Flags | None, annotate: Annotate | None,
     orientation = picture.source.orientation
     shown = np.ascontiguousarray(stored(to_8(picture.samples), orientation))
     original = _decoded(file.parts, file)
-    marks = _differs(original, shown) if touched is None else np.ascontiguousarray(stored(touched, orientation))
+    marks = _differs(original, shown)
+    if touched is not None:  # blocks in it whose pixels are all as they were keep their coefficients too
+        marks &= stored(touched, orientation)
     carried = carried_over(file, shown, marks)
     reached = np.ascontiguousarray(displayed(carried.touched, orientation))
     metadata = picture.metadata if annotate is None else annotate(reached)

@@ -48,7 +48,8 @@ class Blob(Value):
     channels: Annotated[int, Field(ge=1, le=5, description="samples a pixel")] = 1
     depth: Annotated[int, Field(ge=8, le=16, multiple_of=8, description="bits a sample: 8 or 16")] = 8
     data: Annotated[
-        str | None, Field(max_length=INLINE_LIMIT, description="the raster itself as a run-length code, when small")
+        str | None,
+        Field(max_length=INLINE_LIMIT, repr=False, description="the raster itself as a run-length code, when small"),
     ] = None
 
     @model_validator(mode="before")

@@ -249,6 +249,11 @@ async def _invalid(request: Request, error: Any) -> JSONResponse:
                 return await _overpaint_error(request, readable)
         except OverpaintError as readable:
             return await _overpaint_error(request, readable)
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if isinstance(error.body, bytes) and error.body and not media.endswith("json"):
+        message = f"body: it is sent as {media or 'nothing that has a name'}, and should be JSON"
+        hint = "send it with the header 'content-type: application/json'"
+        return _reply(request, 422, {"code": "request-invalid", "message": message, "field": "body", "hint": hint})
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     table = {"code": "request-invalid", "message": f"{where}: {first['msg']}", "field": where}
@@ -268,6 +273,8 @@ async def _http_error(request: Request, error: Any) -> JSONResponse:
     headers = error.headers
     if error.status_code == 405:
         headers = {"allow": allowed_methods(request)}
+    if error.status_code == 404 and request.scope["path"].startswith(PREFIX):  # others' clients know the plain words
+        table["message"], table["hint"] = "there is nothing at this path", "/docs shows all paths"
     return _reply(request, error.status_code, table, headers)
 
 

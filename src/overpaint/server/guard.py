@@ -27,6 +27,8 @@ from .settings import ServerSettings
 
 log = logging.getLogger("overpaint.server")
 
+_KEY_HINT = "send it as 'Authorization: Bearer KEY', as the password of Basic authentication, or as X-API-Key"
+
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -117,7 +119,8 @@ class Guard:
             status, code, message = 413, "body-too-large", "the body of the request is larger than the server takes"
         if status:
             log.warning("refused %s %r: %s", scope.get("method", "socket"), scope["path"][:200], code)
-            status, body = self._formed(scope["path"], status, {"code": code, "message": message})
+            told = {"code": code, "message": message, **({"hint": _KEY_HINT} if status == 401 else {})}
+            status, body = self._formed(scope["path"], status, told)
             await _reply(scope, receive, sending, status, json.dumps(body).encode(), self._scheme(scope["path"]))
             return
         scope.setdefault("state", {})["caller"] = caller

@@ -305,8 +305,11 @@ class EditQueue:
             if error is not None:
                 state = "failed"
             self._figures.ended(state, time.monotonic() - job.begun)
-            if error is not None and not isinstance(error, InputError):
-                log.warning("the job %s failed: %s", job.id, error.code)
+            if error is not None:
+                level = logging.INFO if isinstance(error, InputError) else logging.WARNING
+                log.log(level, "the job %s of %s failed: %s", job.id, job.owner, error.code)
+            else:
+                log.info("the job %s of %s is %s after %.1f s", job.id, job.owner, state, time.monotonic() - job.begun)
             try:
                 self._end(job, lease, state, results, error)
             except LedgerError as failure:  # its end is not on the disk: at the next start it waits again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import sys
@@ -60,6 +61,9 @@ def serve(
         )
         running = _Announcing(config, lambda: on_ready(f"http://{shown}:{port}", _token(server)))
         on_start(running.stop)
+        # A failed start is raised below, in words; uvicorn would log its traceback as well.
+        words = _Words(lambda: server.failure is not None and not running.started)
+        logging.getLogger("uvicorn.error").addFilter(words)
         before = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH)
         try:
@@ -70,6 +74,7 @@ def serve(
             raise server.failure from None
         finally:
             sys.setswitchinterval(before)
+            logging.getLogger("uvicorn.error").removeFilter(words)
 
 
 def _shown(host: str, server: Server) -> str:
@@ -81,6 +86,17 @@ def _shown(host: str, server: Server) -> str:
 
 def _token(server: Server) -> str | None:
     return None if server.keys is None else server.tokens.token(LOCAL)
+
+
+class _Words(logging.Filter):
+    """Leaves out what is logged while an error is to be raised."""
+
+    def __init__(self, raised: Callable[[], bool]) -> None:
+        super().__init__()
+        self._raised = raised
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not self._raised()
 
 
 class _Announcing(uvicorn.Server):

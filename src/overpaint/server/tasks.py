@@ -73,6 +73,11 @@ class TaskRequest(Value):
         """The ids of all stored pictures that it needs."""
         return _pictures_of(self)
 
+    @property
+    def masked(self) -> bool:
+        """Whether marks or a sketch beside the request say where to repaint."""
+        return self.sketch is not None or (self.marks is not None and self.marks.places().named)
+
 
 class SessionTask(TaskRequest):
     """Work on a session: a new step, a step that is painted again, or all stale ones.

@@ -227,8 +227,7 @@ class StudioWorker:
     def check(self, task: EditTask) -> tuple[str, ...]:
         """See `TaskWorker`."""
         task.check()
-        self._studio.resolved(task.request, seed=0)
-        return self._studio.notes_before(task.request)
+        return self._studio.check(task.request, masked=task.masked, count=task.count)
 
     def do(
         self,

@@ -19,7 +19,7 @@ from .inputs import EditArguments, MaskLike, gather
 from .inserts import Pictured, picture_of
 from .many import Edit, EditFailure, many
 from .resolve import resolve
-from .scene import make_scene
+from .scene import check_place, make_scene
 from .steps import (
     Clock,
     PaintedCanvases,
@@ -151,6 +151,29 @@ class Studio:
         rule = request.rule
         painter = self.painter(request, rule)
         return _resolved(request, rule, painter, seed if request.seed in (None, -1) else draw_seed(request.seed))
+
+    def check(self, request: EditRequest, *, masked: bool, count: int = 1) -> tuple[str, ...]:
+        """Refuse what can't be painted, whatever the picture, before it is opened.
+
+        Args:
+            request: The request.
+            masked: Whether a mask or a sketch is given beside the request.
+            count: How many variations are asked for.
+
+        Returns:
+            Those of `notes_before`.
+
+        Raises:
+            RequestError, UnknownEngineError, ModelError, MaskError: It can't be painted: nothing says where, say, or
+                its variations would be equal.
+        """
+        rule = request.rule
+        painter = self.painter(request, rule)
+        _resolved(request, rule, painter, 0)
+        check_place(request, rule, masked=masked or request.mask is not None or request.sketch is not None)
+        if count > 1:
+            for_variations(request, painter)
+        return painter.notes
 
     def notes_before(self, request: EditRequest) -> tuple[str, ...]:
         """What a person should know before the request is painted: things in its prompt that the model can't paint.

@@ -9,7 +9,7 @@ from fastapi import Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
-from overpaint.errors import PictureError
+from overpaint.errors import PictureError, RequestError
 from overpaint.server.decoding import PictureFacts
 from overpaint.server.described import native_router
 
@@ -71,10 +71,29 @@ def body_of(media: str) -> dict[str, Any]:
 _BODY = body_of("*/*")
 
 
+def refuse_form(request: Request, whose: str) -> None:
+    """Raise RequestError where the body is a form, in which browsers and many clients send files.
+
+    Args:
+        request: The request.
+        whose: What the file should be: "a picture's".
+    """
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media == "multipart/form-data":
+        raise RequestError(
+            f"the body of the request is a form, and should be {whose} file itself",
+            code="body-form",
+            field="body",
+            value=media,
+            hint="send the file as the body, by curl: --data-binary @FILE",
+        )
+
+
 @router.post("/pictures", status_code=201, openapi_extra=_BODY)
 async def upload(request: Request, owner: Editor, response: Response) -> StoredPicture:
     """Keep a picture: the body is its file. The same file twice is one picture."""
     store = services_of(request).pictures
+    refuse_form(request, "a picture's")
     data = await request.body()
     if not data:
         raise PictureError("the body of the request is empty, and should be a picture's file")

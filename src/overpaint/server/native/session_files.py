@@ -21,7 +21,7 @@ from overpaint.server.sessions import SessionStatus, exported, flattened
 from overpaint.server.tasks import OutputSettings
 
 from .callers import Editor, Reader, services_of
-from .pictures import MEDIA_TYPES, StoredPicture, body_of
+from .pictures import MEDIA_TYPES, StoredPicture, body_of, refuse_form
 from .sessions import Id, Name, status_of
 from .versions import KEEP, in_thread, tagged
 
@@ -51,6 +51,7 @@ async def upload(
     """Keep a whole session: the body is a `.overpaint` file, which is read whole within limits before it is kept."""
     services = services_of(request)
     store = services.sessions.store
+    refuse_form(request, "a session's")
     path = await in_thread(store.upload_path, owner)
     try:
         size = 0

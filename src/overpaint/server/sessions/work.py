@@ -43,8 +43,7 @@ class SessionWorker:
         """See `TaskWorker`. What is painted again has settings of its own, which are not known here."""
         if task.again is not None:
             return ()
-        self._studio.resolved(task.request, seed=0)
-        return self._studio.notes_before(task.request)
+        return self._studio.check(task.request, masked=task.masked, count=task.count)
 
     def do(
         self,
