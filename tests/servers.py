@@ -22,10 +22,11 @@ class Running:
         url: Where it is, without a path.
         token: For a browser, where it has keys.
         server: The server.
+        stop: Stops it.
     """
 
-    def __init__(self, url: str, token: str | None, server: Server) -> None:
-        self.url, self.token, self.server = url, token, server
+    def __init__(self, url: str, token: str | None, server: Server, stop: Callable[[], None]) -> None:
+        self.url, self.token, self.server, self.stop = url, token, server, stop
 
     def client(self, key: str | None = None, **headers: str) -> httpx2.Client:
         """A client of the native API."""
@@ -49,7 +50,7 @@ def running(
     stops: list[Callable[[], None]] = []
 
     def answered(url: str, token: str | None) -> None:
-        found.append(Running(url, token, server))
+        found.append(Running(url, token, server, stops[0]))
         ready.set()
 
     def run() -> None:

@@ -256,6 +256,19 @@ def test_another_size_is_coded_anew_with_the_tables_and_sampling_of_the_original
     assert open_picture(encoded.data).size == larger.size
 
 
+def test_a_block_that_was_reached_and_not_changed_keeps_its_coefficients() -> None:
+    picture = open_picture(by_pillow((64, 48), quality=20))
+    touched = np.zeros(picture.size.shape, bool)
+    touched[:32] = True
+    samples = picture.samples.copy()
+    samples[:8, :8] ^= 64
+    found = encode(picture.with_pixels(samples, None), "jpeg", touched=touched)
+    assert found.fidelity == "blocks"
+    assert found.touched.any()
+    assert not found.touched[:, 18:].any()  # one unit of 4:2:0, and what its colours are interpolated into
+    assert np.array_equal(open_picture(found.data).samples[:, 18:], picture.samples[:, 18:])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_jpeglib_the_file_is_coded_anew_with_its_own_tables(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     file = KINDS[kind]((61, 45))

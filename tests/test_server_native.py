@@ -6,6 +6,7 @@ import gc
 import io
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from overpaint.picture import from_array, open_picture
 from overpaint.errors import OutputError
+from overpaint.picture import from_array, open_picture
 from overpaint.server import PREFIX, Server, ServerSettings, new_key, serve
 from overpaint.studio import Studio
 from servers import Running, running
+from stand_ins import waiting
 
 
 def photo(seed: int = 0, size: tuple[int, int] = (64, 48)) -> bytes:
@@ -231,8 +233,24 @@ def test_the_log_says_how_jobs_ended_and_nothing_of_their_pictures(ann, caplog):
         failed = ended(ann, remove(ann, id, marks={"box": ["100,100,200,200"]})["id"])["id"]
     lines = [record.getMessage() for record in caplog.records]
     assert any(line.startswith(f"the job {done} of ann is done after ") for line in lines)
-    assert f"the job {failed} of ann failed: mask-invalid" in lines
+    assert any(line.startswith(f"the job {failed} of ann is failed (mask-invalid) after ") for line in lines)
     assert id not in "".join(lines)
+
+
+def test_who_follows_a_job_is_let_go_when_the_server_stops(tmp_path, caplog):
+    gate, started = threading.Event(), threading.Event()
+    with Studio() as studio, running(tmp_path / "server", studio) as found, found.client() as client:
+        studio.add_engine(waiting(gate, started))
+        id = remove(client, upload(client, photo()), request={"intent": "remove", "engine": "stand-in"})["id"]
+        with client.stream("GET", f"/edits/{id}/events") as events:
+            lines = events.iter_lines()
+            assert next(line for line in lines if line.startswith("event: "))
+            assert started.wait(30)
+            found.stop()
+            list(lines)  # to the end, which is no lost connection
+        gate.set()
+    assert "Traceback" not in caplog.text
+    assert "Cancel 1 running task" not in caplog.text
 
 
 def test_a_second_server_in_one_folder_says_so_in_one_sentence(tmp_path, caplog):

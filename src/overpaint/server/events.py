@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
+from weakref import WeakSet
 
 EventKind = Literal["queued", "started", "loading", "note", "progress", "preview", "done", "failed", "cancelled"]
 FINAL = frozenset({"done", "failed", "cancelled"})
@@ -81,10 +82,20 @@ class NumberedEvents(Generic[Kind]):
         with self._lock:
             return [event for event in self._kept if event.number > number]
 
-    async def follow(self, after: int = -1, quiet: float = 15.0) -> AsyncIterator[NumberedEvent[Kind] | None]:
-        """The events after a number, as they come, until the last one; None after so many seconds without any."""
+    async def follow(
+        self, after: int = -1, quiet: float = 15.0, *, released: bool = False
+    ) -> AsyncIterator[NumberedEvent[Kind] | None]:
+        """The events after a number, as they come, until the last one.
+
+        Args:
+            after: The number.
+            quiet: None comes after so many seconds without any event.
+            released: Whether it ends at `release_followers` as well.
+        """
         follower = _Follower(asyncio.get_running_loop())
         self._followers.add(follower)
+        if released:
+            _RELEASED.add(follower)
         self.on_followed(True)
         try:
             while True:
@@ -93,6 +104,8 @@ class NumberedEvents(Generic[Kind]):
                     yield event
                     if event.kind in self._final:
                         return
+                if follower.released:
+                    return
                 if not await follower.woken(quiet):
                     yield None
         finally:
@@ -121,6 +134,16 @@ class _Follower:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._event = asyncio.Event()
+        self.released = False
+
+    def release(self) -> None:
+        self.released = True
+        self.wake()
+
+    @property
+    def here(self) -> bool:
+        """Whether it follows on the loop that runs now."""
+        return self._loop is asyncio.get_running_loop()
 
     def wake(self) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
@@ -134,3 +157,14 @@ class _Follower:
             return False
         self._event.clear()
         return True
+
+
+_RELEASED: WeakSet[_Follower] = WeakSet()
+"""Followers that a server which stops does not wait for: their clients come back."""
+
+
+def release_followers() -> None:
+    """End those who follow on this loop with `released`, so that their replies end as they should."""
+    for follower in list(_RELEASED):
+        if follower.here:
+            follower.release()

@@ -150,6 +150,12 @@ def job_for(asked: Submission, notes: tuple[str, ...]) -> EditJob:
     return job
 
 
+def ended_words(job: EditJob, state: JobState, error: OverpaintError | None) -> str:
+    """How a job ended, for the log: nothing of its picture, its prompt or its files."""
+    why = "" if error is None else f" ({error.code})"
+    return f"the job {job.id} of {job.owner} is {state}{why} after {time.monotonic() - job.begun:.1f} s"
+
+
 def is_private(job: EditJob) -> bool:
     """Whether nothing of it stays on the disk once it has ended."""
     return isinstance(job.task, EditTask) and job.task.private

@@ -21,7 +21,7 @@ from overpaint.values import digest_of
 
 from .errors import ConflictError, NotFoundError, TooManyJobsError
 from .figures import ServerFigures
-from .job import EditJob, JobState, Submission, is_private, job_for, jobs_of, monitor_of, spec_of
+from .job import EditJob, JobState, Submission, ended_words, is_private, job_for, jobs_of, monitor_of, spec_of
 from .known_jobs import KnownJobs
 from .lanes import Lanes
 from .replies import error_table
@@ -305,11 +305,8 @@ class EditQueue:
             if error is not None:
                 state = "failed"
             self._figures.ended(state, time.monotonic() - job.begun)
-            if error is not None:
-                level = logging.INFO if isinstance(error, InputError) else logging.WARNING
-                log.log(level, "the job %s of %s failed: %s", job.id, job.owner, error.code)
-            else:
-                log.info("the job %s of %s is %s after %.1f s", job.id, job.owner, state, time.monotonic() - job.begun)
+            quiet = error is None or isinstance(error, InputError)
+            log.log(logging.INFO if quiet else logging.WARNING, "%s", ended_words(job, state, error))
             try:
                 self._end(job, lease, state, results, error)
             except LedgerError as failure:  # its end is not on the disk: at the next start it waits again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -17,6 +18,7 @@ from overpaint.errors import OutputError
 
 from .app import Server
 from .connections import limited
+from .events import release_followers
 from .keys import LOCAL
 
 _LARGEST_MESSAGE = 64 << 10
@@ -61,8 +63,7 @@ def serve(
         )
         running = _Announcing(config, lambda: on_ready(f"http://{shown}:{port}", _token(server)))
         on_start(running.stop)
-        # A failed start is raised below, in words; uvicorn would log its traceback as well.
-        words = _Words(lambda: server.failure is not None and not running.started)
+        words = _Words(server, running)
         logging.getLogger("uvicorn.error").addFilter(words)
         before = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH)
@@ -88,17 +89,6 @@ def _token(server: Server) -> str | None:
     return None if server.keys is None else server.tokens.token(LOCAL)
 
 
-class _Words(logging.Filter):
-    """Leaves out what is logged while an error is to be raised."""
-
-    def __init__(self, raised: Callable[[], bool]) -> None:
-        super().__init__()
-        self._raised = raised
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not self._raised()
-
-
 class _Announcing(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -114,11 +104,31 @@ class _Announcing(uvicorn.Server):
             os._exit(128 + sig)  # jobs that run are waited for here: as after a kill, they go on at the next start
         self.should_exit = True
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        release_followers()
+        await super().shutdown(sockets)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._on_ready()
             readers.warm()
+
+
+class _Words(logging.Filter):
+    """Leaves tracebacks out of the ASGI server's log that say nothing: of a start that failed, whose error is raised in
+    words, and of requests that were cancelled when the server stopped.
+    """
+
+    def __init__(self, server: Server, running: _Announcing) -> None:
+        super().__init__()
+        self._server, self._running = server, running
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not self._running.started:
+            return self._server.failure is None
+        error = record.exc_info[1] if record.exc_info else None
+        return not (self._running.should_exit and isinstance(error, asyncio.CancelledError))
 
 
 def _listening(host: str, port: int) -> socket.socket:

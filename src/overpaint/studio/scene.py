@@ -50,14 +50,13 @@ class EditScene:
     avoid: Mask | None = None
 
 
-def check_place(request: EditRequest, rule: IntentRule, *, masked: bool, about: str = "the picture") -> None:
+def check_place(request: EditRequest, rule: IntentRule, *, masked: bool) -> None:
     """Raise an error where nothing says which part is painted.
 
     Args:
         request: The request.
         rule: Its intent's rule.
         masked: Whether there is a mask, or a sketch, in the request or beside it.
-        about: The picture, in words.
 
     Raises:
         RequestError: The intent needs margins.
@@ -71,9 +70,9 @@ def check_place(request: EditRequest, rule: IntentRule, *, masked: bool, about: 
             field="margins",
         )
     if not masked and not margins:
-        which = f"of {about} show the subject, which stays" if rule.inverts_mask else f"of {about} to repaint"
+        which = "show the subject, which stays" if rule.inverts_mask else "to repaint"
         raise MaskError(
-            f"{request.intent} needs a mask: which pixels {which}",
+            f"{request.intent} needs a mask: which pixels of the picture {which}",
             code="mask-missing",
             field="mask",
             value=request.intent,
@@ -97,7 +96,7 @@ def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, ca
     margins = Margins(*request.margins) if request.margins is not None else Margins()
     sketch = sketch_of(request, rasters)
     mask = _mask(request, rasters, rule, sketch)
-    check_place(request, rule, masked=mask is not None, about=f"the {picture.size} picture")
+    check_place(request, rule, masked=mask is not None)
     controls = (request.controls or ()) if card.uses("controls") else ()
     images = tuple(ControlImage(one, _control(one, rasters)) for one in controls)
     mask = Mask.empty(picture.size) if mask is None else mask

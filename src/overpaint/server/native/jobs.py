@@ -198,7 +198,7 @@ async def events(
     """Follow a job: queued at a place, started, loading a model, notes, step k of n, previews, and done, failed or
     cancelled, which is the last one. With `Last-Event-ID` what came after that event.
     """
-    async for event in job.events.follow(-1 if last_event_id is None else last_event_id):
+    async for event in job.events.follow(-1 if last_event_id is None else last_event_id, released=True):
         if event is None:
             yield ServerSentEvent(comment="still here")
         else:

@@ -252,7 +252,7 @@ async def events(
     """Follow a session: changed (version, what, picture), job (id, state), renamed, and deleted, which is the last one.
     With `Last-Event-ID` what came after that event.
     """
-    async for event in happened.follow(-1 if last_event_id is None else last_event_id):
+    async for event in happened.follow(-1 if last_event_id is None else last_event_id, released=True):
         if event is None:
             yield ServerSentEvent(comment="still here")
         else:
