@@ -214,7 +214,7 @@ def test_what_is_no_picture_is_refused(ann, body):
 def test_common_mistakes_of_clients_are_answered_with_what_to_do(ann, server):
     form = ann.post("/pictures", files={"file": ("photo.png", photo(8), "image/png")})
     assert (form.status_code, form.json()["error"]["code"]) == (422, "body-form")
-    assert "--data-binary" in form.json()["error"]["hint"]
+    assert "data-binary" in form.json()["error"]["hint"]
     session = ann.post("/sessions/file", files={"file": ("a.overpaint", b"x")})
     assert (session.status_code, session.json()["error"]["code"]) == (422, "body-form")
     body = json.dumps({"picture": "0" * 64, "request": {"intent": "remove"}})

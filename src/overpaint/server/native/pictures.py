@@ -85,7 +85,7 @@ def refuse_form(request: Request, whose: str) -> None:
             code="body-form",
             field="body",
             value=media,
-            hint="send the file as the body, by curl: --data-binary @FILE",
+            hint="send the bytes of the file as the body, as data-binary of curl does",
         )
 
 
