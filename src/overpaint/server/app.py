@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -232,7 +233,15 @@ def _reply(
     found, body = compat.formed(path, status, error)
     if status < 500:
         log.info("refused %s %r: %d %s", request.method, path[:200], found, error.get("code"))
-    return JSONResponse(body, found, headers=headers)
+    return _AsciiResponse(body, found, headers=headers)
+
+
+class _AsciiResponse(JSONResponse):
+    """JSON in ASCII: what a client sent and an error names may be halves of surrogate pairs, which UTF-8 has not."""
+
+    def render(self, content: Any) -> bytes:
+        """The bytes of the body."""
+        return json.dumps(content).encode()
 
 
 async def _invalid(request: Request, error: Any) -> JSONResponse:

@@ -36,6 +36,9 @@ _HOST = re.compile(r"(?P<name>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})
 _SLOWEST = 16 << 10
 """Bytes a second that a body must come at, after the first seconds."""
 
+_MOST_VALUES = 1_000_000
+"""Values of a body of JSON. Reading more would hold up all other replies, and take much more memory than its bytes."""
+
 _LATER = {"retry-after": "2"}
 
 _HEADERS = (
@@ -125,8 +128,9 @@ class Guard:
             return
         scope.setdefault("state", {})["caller"] = caller
         body = _Body()
+        of_json = "json" in (headers.one("content-type") or "").lower()
         try:
-            await self._app(scope, self._limited(receive, body), sending)
+            await self._app(scope, self._limited(receive, body, of_json), sending)
         finally:
             self._bodies -= body.bytes
 
@@ -199,7 +203,7 @@ class Guard:
 
         return sending
 
-    def _limited(self, receive: Receive, body: _Body) -> Receive:
+    def _limited(self, receive: Receive, body: _Body, of_json: bool) -> Receive:
         """`receive` of a body that must come at a certain rate, and for which there must be memory.
 
         HTTPException for a client that is slower (408), and where all bodies together are too large (503).
@@ -217,8 +221,13 @@ class Guard:
             except TimeoutError:
                 log.warning("refused a body of which %d bytes came in %.0f s", body.bytes, time.monotonic() - began)
                 raise HTTPException(408, "the body of the request came too slowly") from None
-            came = len(message.get("body", b""))
+            part = message.get("body", b"")
+            came = len(part)
             body.bytes += came
+            body.values += part.count(b",") if of_json else 0
+            if body.values > _MOST_VALUES:
+                log.warning("refused a body of more than %d values", _MOST_VALUES)
+                raise HTTPException(413, f"the JSON of the request has more than {_MOST_VALUES:,} values")
             self._bodies += came
             if self._bodies > self._settings.all_bodies:
                 log.warning("refused a body: %d bytes of bodies are in memory, which is the limit", self._bodies)
@@ -231,9 +240,12 @@ class Guard:
 
 @dataclass(slots=True)
 class _Body:
-    """How much of a request's body has come, in bytes. It stays in memory until the request is answered."""
+    """How much of a request's body has come: bytes, which stay in memory until the request is answered, and of JSON the
+    values.
+    """
 
     bytes: int = 0
+    values: int = 0
 
 
 class _Headers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from overpaint.errors import Cancelled, EngineError, InputError, OutputError, OverpaintError
@@ -42,7 +43,8 @@ def error_table(error: OverpaintError) -> dict[str, Any]:
     found: dict[str, Any] = {"code": error.code, "kind": type(error).__name__, "message": error.worded(hint="")}
     if error.field:
         found["field"] = error.field
-    if isinstance(error.value, str | int | float | bool) and len(str(error.value)) <= 200:
+    plain = isinstance(error.value, str | int | bool) or (isinstance(error.value, float) and math.isfinite(error.value))
+    if plain and len(str(error.value)) <= 200:
         found["value"] = error.value
     if error.hint:
         found["hint"] = error.hint

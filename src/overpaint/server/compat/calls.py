@@ -6,6 +6,8 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import json
+import re
 import threading
 from dataclasses import dataclass
 from functools import partial
@@ -171,12 +173,27 @@ def _failure(error: dict[str, Any]) -> OverpaintError:
     return (kind or RequestError)(message, **parts, hint=hint)
 
 
-async def json_table(request: Request) -> dict[str, Any]:
-    """The JSON object of a request's body. RequestError where it is none."""
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""A part of a surrogate pair as JSON writes it."""
+
+
+def json_of(data: bytes) -> Any:
+    """The value that a body has. RequestError where it is no JSON, or a text in it is not Unicode."""
     try:
-        table = await request.json()
+        text = data.decode(json.detect_encoding(data))
+        found = json.loads(text)
+        if _HALF.search(text):
+            json.dumps(found, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise RequestError("a text of the body has half of a surrogate pair, and is not Unicode") from None
     except (ValueError, RecursionError) as error:
         raise RequestError(f"the body is not JSON: {error}") from None
+    return found
+
+
+async def json_table(request: Request) -> dict[str, Any]:
+    """The JSON object of a request's body. RequestError where it is none."""
+    table = json_of(await request.body())
     if not isinstance(table, dict):
         raise RequestError("the body should be a JSON object")
     return table

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from overpaint.errors import RequestError
-from overpaint.server.compat.calls import picture_bytes
+from overpaint.server.compat.calls import json_of, picture_bytes
 from overpaint.server.compat.lenient import Lenient
 from overpaint.server.native.callers import services_of
 from overpaint.server.reading import bounded
@@ -37,10 +36,7 @@ async def read_table(request: Request) -> dict[str, Any]:
 
 
 def _table(data: bytes) -> Any:
-    try:
-        return json.loads(data or b"{}")
-    except (ValueError, RecursionError):
-        raise RequestError("the body is not JSON") from None
+    return json_of(data or b"{}")
 
 
 async def of_picture(request: Request, function: Any, text: object, field: str, *arguments: Any) -> Any:
