@@ -41,7 +41,7 @@ def context(browser: Any) -> Iterator[Any]:
 def editor(context: Any, server: Running) -> Iterator[Editor]:
     found = Editor(context, server)
     yield found
-    assert [one for one in found.errors if "ERR_" not in one and "412" not in one] == []
+    assert [one for one in found.errors if "Failed to load resource" not in one] == []
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -115,6 +115,7 @@ def test_a_reload_goes_on_with_session_mask_and_wish(editor):
     editor.page.locator(".go[aria-disabled=false]").wait_for()
 
 
+@pytest.mark.slow
 def test_variations_are_looked_at_before_one_is_applied_and_one_is_put_aside(editor):
     editor.open(picture())
     for _ in range(2):
@@ -138,6 +139,7 @@ def test_variations_are_looked_at_before_one_is_applied_and_one_is_put_aside(edi
     editor.until(lambda: takes.count() == 3)
 
 
+@pytest.mark.slow
 def test_a_result_shows_its_settings_and_loads_them_back(editor):
     editor.open(picture())
     editor.choose(grow="3", feather="1")
@@ -154,6 +156,7 @@ def test_a_result_shows_its_settings_and_loads_them_back(editor):
     assert editor.page.get_by_label("Seed", exact=True).input_value() == str(editor.steps()[0]["seed"])
 
 
+@pytest.mark.slow
 def test_the_original_is_painted_back_by_the_layers_mask(editor):
     before = picture()
     editor.open(before)
@@ -172,6 +175,7 @@ def test_the_original_is_painted_back_by_the_layers_mask(editor):
     editor.until(lambda: np.array_equal(editor.pixels(), after))
 
 
+@pytest.mark.slow
 def test_a_layer_is_hidden_and_shown_with_an_opacity(editor):
     before = picture()
     editor.open(before)
@@ -179,7 +183,7 @@ def test_a_layer_is_hidden_and_shown_with_an_opacity(editor):
     editor.tab("Layers")
     editor.page.get_by_role("button", name="Show Remove 1").click()
     editor.until(lambda: np.array_equal(editor.pixels(), before))
-    editor.page.get_by_role("button", name="Show Remove 1").click()
+    editor.page.locator(".layer [aria-pressed=false][aria-label='Show Remove 1']").click()
     slider = editor.page.get_by_label("Opacity of Remove 1")
     slider.fill("50")
     editor.until(lambda: editor.steps()[0]["opacity"] == 0.5)
@@ -269,6 +273,7 @@ def test_a_space_after_a_click_on_a_tool_pans_and_presses_no_button(editor):
     assert editor.page.evaluate("document.activeElement.closest('.tools') === null")
 
 
+@pytest.mark.slow
 def test_two_pages_of_one_session_see_each_others_edits(editor, context, server):
     editor.open(picture())
     other = Editor(context, server)
@@ -320,6 +325,7 @@ def test_a_language_and_a_theme_are_chosen_and_kept(editor):
     assert editor.page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
 
 
+@pytest.mark.slow
 def test_layers_are_exported_for_photoshop(editor, tmp_path):
     psd_tools = pytest.importorskip("psd_tools")
     editor.open(picture())
@@ -328,6 +334,7 @@ def test_layers_are_exported_for_photoshop(editor, tmp_path):
     assert (layers.size, len(layers)) == ((320, 240), 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(editor, scheme):
     if not AXE.exists():

@@ -141,11 +141,18 @@ export async function rerunStale(): Promise<void> {
   if (now) await attempt(async () => put(await api.rerunStale(now.id)));
 }
 
-/** Change a step; where another page changed the session meanwhile, nothing is done and it is said. */
-export async function change(step: number, what: Schemas["StepChange"]): Promise<boolean> {
-  const now = session.value;
-  if (!now) return false;
-  return (await attempt(async () => (adopt(await api.change(now.id, step, what, now.version)), true))) ?? false;
+let changing: Promise<unknown> = Promise.resolve();
+
+/** Change a step, after the changes before it; where another page changed the session meanwhile, nothing is done and it is
+ * said. */
+export function change(step: number, what: Schemas["StepChange"]): Promise<boolean> {
+  const done = changing.then(async () => {
+    const now = session.value;
+    if (!now) return false;
+    return (await attempt(async () => (adopt(await api.change(now.id, step, what, now.version)), true))) ?? false;
+  });
+  changing = done;
+  return done;
 }
 
 let latest = 0;

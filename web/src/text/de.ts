@@ -119,6 +119,7 @@ export const de: Texts = {
     reset: "Alles automatisch",
     groups: { where: "Wo", how: "Wie", finish: "Abschluss", options: "Einstellungen dieser Engine" },
     default: "automatisch",
+    leftOpen: "Leer: {what}.",
     yes: "ja",
     no: "nein",
     unused: "diese Engine nutzt es nicht",

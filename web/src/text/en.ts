@@ -117,6 +117,7 @@ export const en = {
     reset: "All automatic",
     groups: { where: "Where", how: "How", finish: "Finish", options: "Settings of this engine" },
     default: "automatic",
+    leftOpen: "Left out: {what}.",
     yes: "yes",
     no: "no",
     unused: "this engine does not use it",

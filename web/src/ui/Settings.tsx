@@ -32,7 +32,7 @@ export function Field({ name, help, value, property, onChange, note, choices }: 
   const kind = kindOf(property);
   const options = choices ?? kind.choices;
   const id = `setting-${name}`;
-  const automatic = property.left_open || words.default;
+  const automatic = words.default;
   const text = value === undefined || value === null ? "" : Array.isArray(value) ? value.join(", ") : String(value);
   let input;
   if (kind.kind === "switch") {
@@ -76,6 +76,7 @@ export function Field({ name, help, value, property, onChange, note, choices }: 
       {input}
       <p id={`${id}-help`}>
         {help}
+        {property.left_open ? <span class="left-open"> {filled(words.leftOpen, { what: property.left_open })}</span> : null}
         {note ? <em> {note}</em> : null}
       </p>
     </div>
