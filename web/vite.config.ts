@@ -17,7 +17,6 @@ export default defineConfig({
         entryFileNames: "editor.js",
         chunkFileNames: "[name].js",
         assetFileNames: (asset) => (asset.names[0]?.endsWith(".css") ? "editor.css" : "[name][extname]"),
-        codeSplitting: false,
       },
     },
   },
