@@ -184,6 +184,7 @@ def test_a_layer_is_hidden_and_shown_with_an_opacity(editor):
     editor.page.get_by_role("button", name="Show Remove 1").click()
     editor.until(lambda: np.array_equal(editor.pixels(), before))
     editor.page.locator(".layer [aria-pressed=false][aria-label='Show Remove 1']").click()
+    editor.page.locator(".layer [aria-pressed=true][aria-label='Show Remove 1']").wait_for()
     slider = editor.page.get_by_label("Opacity of Remove 1")
     slider.fill("50")
     editor.until(lambda: editor.steps()[0]["opacity"] == 0.5)
