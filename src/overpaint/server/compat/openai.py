@@ -1,8 +1,8 @@
 """OpenAI's API for pictures: `POST /v1/images/edits` in its multipart and its JSON form, and `GET /v1/models`.
 
 Its masks are RGBA, and what is transparent is repainted; a mask without transparency is read as white = repaint, which
-the reply says. Results keep the picture's own size and every pixel beyond the mask and its soft edge. What has no effect
-here is named in the header X-Overpaint-Note.
+the reply says. Results keep the picture's own size and every pixel beyond the mask and its soft edge. What has no
+effect here is named in the header X-Overpaint-Note.
 """
 
 from __future__ import annotations
