@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 3a3b740ea788a134dc26da4464cf5867cab8884e755b8d91aeae1a26a3c76a84
+// Made by npm run api from the description with the SHA-256 d208e2928207f38b1e346bcab592882397c03032195c72175bf828baca59e016
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -567,8 +567,30 @@ export interface paths {
         /**
          * Audit
          * @description The session's audit log: a line of JSON for each action, chained by hashes. 404 where it has none.
+         *
+         *     The header `overpaint-audit-head` is COUNT:HASH of its last line.
          */
         get: operations["sessions-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overpaint/v1/sessions/{id}/audit/head": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit Head
+         * @description The end of the session's audit log, as it is now. 404 where it has none.
+         */
+        get: operations["sessions-audit-head-audit_head"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1041,6 +1063,22 @@ export interface components {
              * @enum {string}
              */
             op?: "add" | "subtract" | "intersect";
+        };
+        /**
+         * AuditHead
+         * @description The end of an audit log: its file NAME.head, by which lines that are gone from the end are noticed.
+         */
+        AuditHead: {
+            /**
+             * Count
+             * @description the number of the last line
+             */
+            count: number;
+            /**
+             * Hash
+             * @description the SHA-256 of the last line, in hexadecimal
+             */
+            hash: string;
         };
         /**
          * Blob
@@ -4228,6 +4266,47 @@ export interface operations {
                 };
                 content: {
                     "application/jsonl": string;
+                };
+            };
+            /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Failed: 503 for now (memory, ledger; see Retry-After), 507 no room (the disk, or what the client may store), 500 for a fault of the server */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    "sessions-audit-head-audit_head": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the session's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditHead"];
                 };
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
