@@ -14,6 +14,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+import anyio
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
@@ -67,6 +68,12 @@ class Call:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # A client that leaves a stream cancels the task, and with it whatever is awaited outside of a shield.
+        with anyio.CancelScope(shield=True):
+            await self._end()
+
+    async def _end(self) -> None:
+        """Stop the job that nobody waits for any more, and remove it and the pictures."""
         job = self.job
         if job is not None:
             job.waiting -= 1
