@@ -155,6 +155,24 @@ def test_a_stream_shows_the_picture_forming_and_then_the_results(client):
     assert_only_the_hole_changed(base64.b64decode(events[-1].b64_json))
 
 
+def test_a_stream_that_is_left_stops_its_job(server, client, gate):
+    gate.open.clear()
+    try:
+        stream = client.images.edit(
+            image=photo(), mask=mask(), prompt="left", model="gate-less", stream=True, partial_images=2,
+            extra_body={"native": {"engine": "gate", "intent": "remove"}},
+        )  # fmt: skip
+        next(iter(stream))
+        stream.close()
+        over = time.monotonic() + 60
+        with server.client() as native:
+            while any(native.get("/state").json()["jobs"][state] for state in ("queued", "running")):
+                assert time.monotonic() < over, "the job goes on without anybody who waits for it"
+                time.sleep(0.02)
+    finally:
+        gate.open.set()
+
+
 def test_errors_have_the_form_that_the_sdk_reads(client):
     with pytest.raises(openai.BadRequestError) as caught:
         client.images.edit(image=b"no picture", mask=mask(), prompt="x", model="telea")
