@@ -41,6 +41,7 @@ def context(browser: Any) -> Iterator[Any]:
 def editor(context: Any, server: Running) -> Iterator[Editor]:
     found = Editor(context, server)
     yield found
+    found.client.close()
     assert [one for one in found.errors if "Failed to load resource" not in one] == []
 
 
@@ -285,6 +286,7 @@ def test_two_pages_of_one_session_see_each_others_edits(editor, context, server)
     editor.page.bring_to_front()
     editor.page.locator(".take").first.wait_for()
     assert editor.steps() == other.steps()
+    other.client.close()
 
 
 def test_a_refusal_is_shown_with_what_to_do_about_it(editor):
