@@ -14,7 +14,6 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-import anyio
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
@@ -27,6 +26,9 @@ from overpaint.server.tasks import EditTask
 
 _LOOK = 0.5
 """Seconds between two looks whether the client is still there."""
+
+_endings: set[asyncio.Future[None]] = set()
+"""The ends of calls that are under way: a loop itself keeps no task alive."""
 
 
 class JobFailedError(ServerError):
@@ -68,9 +70,11 @@ class Call:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # A client that leaves a stream cancels the task, and with it whatever is awaited outside of a shield.
-        with anyio.CancelScope(shield=True):
-            await self._end()
+        # A client that leaves a stream cancels the task, and whatever that awaits: the end is a task of its own.
+        ending = asyncio.ensure_future(self._end())
+        _endings.add(ending)
+        ending.add_done_callback(_endings.discard)
+        await asyncio.shield(ending)
 
     async def _end(self) -> None:
         """Stop the job that nobody waits for any more, and remove it and the pictures."""
