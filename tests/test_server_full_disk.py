@@ -148,17 +148,17 @@ def test_an_edit_of_a_session_that_finds_no_room_adds_nothing(small_disk):
 
 @pytest.mark.parametrize("number", FULL)
 def test_a_quota_is_a_full_disk_and_nothing_is_left_of_a_picture(tmp_path, monkeypatch, number):
-    real = files.write_hidden_file
+    real = files.NewFile.__init__
 
-    def refusing(hidden: Path, data: bytes, target: Path, permissions: int = 0o666) -> None:
+    def refusing(self: files.NewFile, target: Path, permissions: int = 0o666) -> None:
         if target.suffix == ".json":
-            raise files.not_written(target, OSError(number, os.strerror(number))) from OSError(number, "")
-        real(hidden, data, target, permissions)
+            raise OSError(number, os.strerror(number))
+        real(self, target, permissions)
 
     with running(tmp_path) as server, server.client() as client:
         picture = upload(client, photo(1))
         kept = names(tmp_path)
-        monkeypatch.setattr(files, "write_hidden_file", refusing)
+        monkeypatch.setattr(files.NewFile, "__init__", refusing)
         error = refused(client.post("/pictures", content=photo(2)), server)
         assert error["hint"]
         refused(client.post("/sessions", json={"picture": picture}), server)
@@ -186,12 +186,11 @@ def test_a_ledger_that_can_t_be_written_says_when_to_come_again(tmp_path, monkey
 
 
 def test_a_read_only_disk_is_the_server_s_own_fault_and_names_no_path(tmp_path, monkeypatch):
-    def refusing(hidden: Path, data: bytes, target: Path, permissions: int = 0o666) -> None:
-        error = OSError(errno.EROFS, "Read-only file system")
-        raise files.not_written(target, error) from error
+    def refusing(self: files.NewFile, target: Path, permissions: int = 0o666) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
 
     with running(tmp_path) as server, server.client() as client:
-        monkeypatch.setattr(files, "write_hidden_file", refusing)
+        monkeypatch.setattr(files.NewFile, "__init__", refusing)
         reply = client.post("/pictures", content=photo())
         assert reply.status_code == 500
         assert str(tmp_path) not in reply.text
