@@ -19,6 +19,7 @@ from overpaint.exemplar.features import Basis, gathered, inside, touching
 from overpaint.exemplar.fill import fill
 from overpaint.exemplar.holes import parts
 from overpaint.exemplar.joining import StepLimits, edge_of, joined, seam_steps
+from overpaint.exemplar.palette import Palette
 from overpaint.exemplar.preference import alike, foreignness, sideways
 from overpaint.exemplar.pyramid import Level, doubled, halved
 from overpaint.exemplar.scale import vote_weights
@@ -313,7 +314,7 @@ def test_pieces_of_two_brightnesses_meet_without_a_step(grain, step, limits, lef
     filled = pixels.copy()
     filled.reshape(-1, 3)[places] = pixels.reshape(-1, 3)[copies] + np.where(darker, -step / 2, step / 2)[:, None]
     edge = edge_of(target)
-    steps = seam_steps(filled, Level(pixels, ~target, target), copies, limits)
+    steps = seam_steps(filled, Level(pixels, ~target, target), copies, Palette.of(pixels, ~target), limits)
     corrected = joined(filled, target, edge, np.zeros((len(edge), 3), np.float32), steps)[15:65]
     assert float((corrected[:, 30] - corrected[:, 29]).mean()) == pytest.approx(left, abs=0.09)
 
@@ -330,9 +331,25 @@ def test_a_step_goes_where_the_picture_ends_beside_the_sources():
     filled.reshape(-1, 3)[places] = pixels.reshape(-1, 3)[copies]
     edge = edge_of(target)
     none = np.zeros((len(edge), 3), np.float32)
-    corrected = joined(filled, target, edge, none, seam_steps(filled, Level(pixels, ~target, target), copies))
+    steps = seam_steps(filled, Level(pixels, ~target, target), copies, Palette.of(pixels, ~target))
+    corrected = joined(filled, target, edge, none, steps)
     assert np.abs(np.diff(filled[12:28, 22:38], axis=1)).max() > 0.09
     assert np.abs(np.diff(corrected[12:28, 22:38], axis=1)).max() < 0.03
+
+
+def test_a_palette_knows_how_far_a_colour_is_from_the_pictures():
+    """A picture of two colours, with one pixel between them as along an edge."""
+    one, other = np.array([0.25, 0.25, 0.25], np.float32), np.array([0.75, 0.25, 0.25], np.float32)
+    pixels = np.where(np.arange(60)[None, :, None] < 30, one, other) * np.ones((40, 1, 1), np.float32)
+    pixels[20, 30] = (one + other) / 2
+    known = np.ones((40, 60), bool)
+    known[:5] = False
+    pixels[:5] = 1.0
+    palette = Palette.of(pixels, known)
+    colours = np.stack([one, other, one + np.float32(2 / 32), (one + other) / 2, np.ones(3, np.float32)])
+    assert palette.share(colours, 0.02).tolist() == pytest.approx([1, 1, 0, 0, 0], abs=0.01)
+    assert palette.share(colours, 1.0).min() > 0.99
+    assert palette.share(colours[3:4], 0.25)[0] == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (41, 53)])

@@ -133,6 +133,28 @@ def test_a_soft_sky_stays_soft(seed):
     assert hardest(ours) < 1.5 * max(float(np.abs(np.diff(pixels, axis=axis)).max()) for axis in (0, 1))
 
 
+def test_what_a_mask_leaves_of_an_object_makes_no_haze_in_the_sky():
+    """An orange animal before a blue sky, and a mask that is moved by some pixels: the rim of the animal stays."""
+    rng = np.random.default_rng(0)
+    down = np.linspace(0, 1, 240)[:, None, None]
+    pixels = (1 - down) * np.array([0.47, 0.65, 0.84]) + down * np.array([0.75, 0.82, 0.9]) + np.zeros((1, 320, 1))
+    pixels += rng.normal(0, 0.006, pixels.shape)
+    animal = np.zeros((240, 320), np.uint8)
+    cv2.ellipse(animal, (160, 130), (70, 45), 0, 0, 360, 1, -1)
+    cv2.ellipse(animal, (215, 70), (20, 45), 20, 0, 360, 1, -1)
+    soft = cv2.GaussianBlur(animal.astype(np.float32), (0, 0), 0.8)[..., None]
+    coat = np.array([0.75, 0.47, 0.24]) + rng.normal(0, 0.05, (240, 320, 1))
+    pixels = (pixels * (1 - soft) + coat * soft).astype(np.float32)
+    mask = cv2.warpAffine(animal, np.float32([[1, 0, 6], [0, 1, 5]]), (320, 240)) > 0
+    painted = filled(Exemplar(), pixels, mask)
+    # On the line from the coat's colour, 0, to the sky's, 1. What is left of the coat may go on; a mixture is a haze.
+    coat, sky = np.array([0.75, 0.47, 0.24], np.float32), np.array([0.6, 0.73, 0.87], np.float32)
+    way = ((painted - coat) @ (sky - coat)) / ((sky - coat) @ (sky - coat))
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    assert (way[inner] > 0.9).mean() > 0.3, "some of it is sky"
+    assert ((way > 0.5) & (way < 0.9))[inner].mean() < 0.05
+
+
 def test_nothing_comes_from_a_far_region():
     """A lawn, and beyond a fence a court with bright letters: the hole in the lawn gets no letters."""
     rng = np.random.default_rng(4)

@@ -83,7 +83,7 @@ class Exemplar(ThreadedEngine):
         context=Context(ratio=1.0, minimum=64, maximum=512),
         options=ExemplarOptions,
         variation_options={"variety": 0.2},
-        digest="exemplar-8",
+        digest="exemplar-9",
         references=(
             "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",
             "Hertzmann, Jacobs, Oliver, Curless, Salesin, Image analogies, SIGGRAPH 2001",

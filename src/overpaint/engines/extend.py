@@ -79,7 +79,7 @@ class Extend(ThreadedEngine):
         context=Context(ratio=2.0, minimum=256, maximum=4096),
         options=ExtendOptions,
         variation_options={"variety": 0.5},
-        digest="extend-5",
+        digest="extend-6",
         references=(
             "Efros, Freeman, Image quilting for texture synthesis and transfer, SIGGRAPH 2001",
             "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",

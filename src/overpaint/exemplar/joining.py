@@ -17,6 +17,7 @@ import numpy as np
 from overpaint.geometry import Box
 
 from .features import Flags, Floats, Places
+from .palette import Palette
 from .pyramid import Level
 from .smooth import Steps, membrane
 
@@ -56,6 +57,13 @@ def joined(filled: Floats, target: Flags, edge: Places, difference: Floats, step
     return corrected
 
 
+_BETWEEN = 0.05
+"""Half of a step goes whose middle is so far from the picture's colours, as a share of the step."""
+
+_TWO_THINGS = 0.25
+"""From about this size on, in all channels together, a step is likely between two things, not two tones of one."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepLimits:
     """Which steps between pieces of a fill are taken away at the finest scale.
@@ -71,19 +79,23 @@ class StepLimits:
     rough: float = 0.025
 
 
-def seam_steps(filled: Floats, source: Level, copies: Places, limits: StepLimits | None = None) -> Steps:
+def seam_steps(
+    filled: Floats, source: Level, copies: Places, palette: Palette, limits: StepLimits | None = None
+) -> Steps:
     """What a correction should change between neighbours in the target that are copied from apart.
 
     There the fill differs by d, where the picture differs by a beside the one's source and by b beside the other's.
     The step that neither source shows, d - a or d - b, whichever is less, should go (d where the known picture ends
     beside both). At coarse scales those stay that are no larger than the differences of neighbours around the sources:
     they are not seen, and without them texture becomes flat. At the finest scale large ones stay: a step is then rather
-    a border of two things, and without it the one fades into the other.
+    a border of two things, and without it the one fades into the other. At every scale those stay whose middle is a
+    colour that the picture does not have: between an orange coat and a blue sky would be a violet haze.
 
     Args:
         filled: (h, w, 3) float32, the picture with its target filled.
         source: What was copied.
         copies: (t,) flat indices of the pixels that the target's pixels copy, in their order.
+        palette: The colours of the picture.
         limits: Of the finest scale; None: a coarse scale.
 
     Returns:
@@ -113,6 +125,7 @@ def seam_steps(filled: Floats, source: Level, copies: Places, limits: StepLimits
         removed = np.where(np.isnan(removed), actual, removed)
         roughness = np.maximum(rough[one], rough[other])
         removed *= _share((removed * removed).mean(axis=1), roughness, limits)[:, None]
+        removed *= _mixed(done[inner], done[inner + step], removed, palette)[:, None]
         rows, columns = np.divmod(inner, width)
         change[rows - box.top, columns - box.left] = -removed
         found.append(change[: box.height - least[0], : box.width - least[1]])
@@ -126,6 +139,14 @@ def _share(squares: Floats, rough: Floats, limits: StepLimits | None) -> Floats:
     plain = 1 / (1 + (rough / np.float32(limits.rough)) ** 4)
     size = limits.textured + (limits.plain - limits.textured) * plain
     return np.asarray(1 / (1 + (squares / size**2) ** 2), np.float32)
+
+
+def _mixed(one: Floats, other: Floats, removed: Floats, palette: Palette) -> Floats:
+    """(n,) which share of the steps between colours (n, 3) may go by the colours that the picture has between them."""
+    size = np.sqrt((removed * removed).sum(axis=1), dtype=np.float32)
+    two = 1 / (1 + (_TWO_THINGS / np.maximum(size, np.float32(1e-3))) ** 8)
+    seen = palette.share(np.asarray((one + other) / 2, np.float32), _BETWEEN * size)
+    return np.asarray(1 - two * (1 - seen), np.float32)
 
 
 def _shown(source: Level, places: Places, step: int) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 from .coherence import NONE, Matches
 from .features import Basis, Floats, Places
 from .joining import StepLimits, edge_of, joined, seam_steps
+from .palette import Palette
 from .parallel import Parallel
 from .preference import foreignness, sideways
 from .pyramid import Level
@@ -22,6 +23,9 @@ from .vote import voted
 
 _PLACED = 3
 """Features that tell a source's place and its penalty; the others tell its look."""
+
+_NEAR = 0.02
+"""A copied patch is shifted by half where its mean colour would be this far from the picture's colours."""
 
 _DEEP = 80.0
 """Pixels into a hole beyond which a vote weighs no less."""
@@ -108,6 +112,7 @@ class Scale:
         self.cost = 1000 + 0.5 * sources + (1 + self._rounds) * float(count)
         self._lazy_sites: Sites | None = None
         self._lazy_penalties: Floats | None = None
+        self._lazy_palette: Palette | None = None
         self._lazy_index: SourceIndex | None = None
         self._lazy_source_means: Floats | None = None
 
@@ -124,6 +129,13 @@ class Scale:
             if self._lazy_penalties is None:
                 self._lazy_penalties = self._penalised()
             return self._lazy_penalties
+
+    @property
+    def _palette(self) -> Palette:
+        with self._lock:
+            if self._lazy_palette is None:
+                self._lazy_palette = Palette.of(self.level.pixels, self.level.known)
+            return self._lazy_palette
 
     @property
     def _index(self) -> SourceIndex:
@@ -228,17 +240,25 @@ class Scale:
             difference = np.zeros((len(edge), 3), np.float32)
             if self._final:
                 difference = filled.reshape(-1, 3)[edge] - colours[len(places) :]
-                difference = difference.clip(-settings.join, settings.join)
-            steps = seam_steps(filled, self.level, copies[: len(places)], StepLimits() if self._final else None)
+                # A large difference is the border of two things; carried into the hole it would be a haze.
+                size = np.sqrt((difference * difference).mean(axis=1, keepdims=True))
+                difference /= 1 + (size / np.float32(settings.join)) ** 4
+            limits = StepLimits() if self._final else None
+            steps = seam_steps(filled, self.level, copies[: len(places)], self._palette, limits)
             filled = joined(filled, self.level.target, edge, difference, steps)
         return filled
 
     def _shifts(self, current: Floats, rows: Places) -> Floats:
-        """(n, 3): the patches' mean colours minus those of their sources, bounded."""
+        """(n, 3): the patches' mean colours minus those of their sources, bounded; less towards colours that are not
+        the picture's.
+        """
         limit = np.float32(self._settings.shift)
         change = self._patch_means(current, self._sites.centres)
-        change -= np.take(self._source_means, rows, axis=0)
-        return change.clip(-limit, limit, out=change)
+        sources = np.take(self._source_means, rows, axis=0)
+        change -= sources
+        change.clip(-limit, limit, out=change)
+        change *= self._palette.share(sources + change, _NEAR)[:, None]
+        return change
 
     def _patch_means(self, pixels: Floats, centres: Places) -> Floats:
         """(n, 3) the mean colours of the patches around some pixels."""

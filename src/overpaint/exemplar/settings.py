@@ -33,7 +33,8 @@ class FillSettings:
         quantile: Of the distances: sigma squared of the weights of votes (Wexler: the 75th percentile).
         shift: Most that a copied patch is made brighter or darker in each channel, to have the mean colour of what it
             replaces: skies and walls continue without steps.
-        join: Most that the fill is corrected at its edge at the end (`joining`); 0: its pieces are not joined either.
+        join: About the most that the fill is corrected at its edge at the end (`joining`): half of a difference of
+            this size, less of larger ones. 0: its pieces are not joined either.
         foreign: Weight of the difference of a source from all that touches the hole (`preference`).
         variety: How much results differ by the seed. It chooses the first guess, and the side of the hole whose sources
             are preferred, by so much of a difference in colour; and a match of the layers' guess may be further than
