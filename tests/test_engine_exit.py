@@ -32,7 +32,7 @@ def edit():
 
 
 threading.Thread(target=edit, daemon=True).start()
-assert started.wait(100)
+assert started.wait(60)
 time.sleep(float(sys.argv[1]))
 """
 
@@ -43,7 +43,7 @@ def test_a_process_that_ends_while_an_engine_paints_ends_well(moment: float):
     """Without the engine's exit handler each of these ends by SIGABRT ('terminate called without ...')."""
     begun = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", STILL_PAINTING, str(moment)], capture_output=True, text=True, timeout=240
+        [sys.executable, "-c", STILL_PAINTING, str(moment)], capture_output=True, text=True, timeout=120
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert time.monotonic() - begun < 150
+    assert time.monotonic() - begun < 60

@@ -19,7 +19,7 @@ _RARE = 2e-4
 """Colours of a smaller share of the pixels do not count: they are the mixed pixels along edges."""
 
 _FARTHEST = 8
-"""Cells beyond which distances are not told apart."""
+"""The largest distance in the table, in cells: all colours that are farther away have it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
