@@ -312,7 +312,6 @@ class EditQueue:
             except LedgerError as failure:  # its end is not on the disk: at the next start it waits again
                 log.error("the end of the job %s can't be written: %s", job.id, failure)
                 self._fail(job, failure)
-            self._lock.notify_all()
 
     def _checked(self, asked: Submission) -> tuple[str, ...] | Exception:
         """What is to be noted of a job that can be done, or why it is refused."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from overpaint.server.described import native_router
-from overpaint.server.events import EventKind
 from overpaint.server.job import EditJob, JobState, Submission
 from overpaint.server.jobs import EditQueue
 from overpaint.server.tasks import CanvasTask, EditTask
 
 from .callers import Editor, Reader, services_of
+from .event_streams import DESCRIBED, EventStream
 
 router = native_router("edits")
 
@@ -191,16 +189,11 @@ async def _followed(request: Request, owner: Reader, id: Id) -> EditJob:
     return services_of(request).queue.job(owner, id)
 
 
-@router.get("/edits/{id}/events", response_class=EventSourceResponse)
+@router.get("/edits/{id}/events", status_code=200, response_class=EventStream, responses=DESCRIBED)
 async def events(
     job: Annotated[EditJob, Depends(_followed)], last_event_id: Annotated[int | None, Header(ge=0)] = None
-) -> AsyncIterator[ServerSentEvent]:
+) -> EventStream:
     """Follow a job: queued at a place, started, loading a model, notes, step k of n, previews, and done, failed or
     cancelled, which is the last one. With `Last-Event-ID` what came after that event.
     """
-    async for event in job.events.follow(-1 if last_event_id is None else last_event_id, released=True):
-        if event is None:
-            yield ServerSentEvent(comment="still here")
-        else:
-            kind: EventKind = event.kind
-            yield ServerSentEvent(event=kind, id=str(event.number), data=event.data)
+    return EventStream(job.events, last_event_id)

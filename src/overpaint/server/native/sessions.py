@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request, Response
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from overpaint.errors import OverpaintError, RequestError
@@ -19,6 +18,7 @@ from overpaint.session import Session
 from overpaint.values import Value
 
 from .callers import Editor, Reader, services_of
+from .event_streams import DESCRIBED, EventStream
 from .versions import Version, in_thread, tagged
 
 router = native_router("sessions")
@@ -244,19 +244,15 @@ async def _followed(request: Request, owner: Reader, id: Id) -> SessionEvents:
     return await in_thread(services_of(request).sessions.events, owner, id)
 
 
-@router.get("/sessions/{id}/events", response_class=EventSourceResponse)
+@router.get("/sessions/{id}/events", status_code=200, response_class=EventStream, responses=DESCRIBED)
 async def events(
     happened: Annotated[SessionEvents, Depends(_followed)],
     last_event_id: Annotated[int | None, Header(ge=0)] = None,
-) -> AsyncIterator[ServerSentEvent]:
+) -> EventStream:
     """Follow a session: changed (version, what, picture), job (id, state), renamed, and deleted, which is the last one.
     With `Last-Event-ID` what came after that event.
     """
-    async for event in happened.follow(-1 if last_event_id is None else last_event_id, released=True):
-        if event is None:
-            yield ServerSentEvent(comment="still here")
-        else:
-            yield ServerSentEvent(event=event.kind, id=str(event.number), data=event.data)
+    return EventStream(happened, last_event_id)
 
 
 async def changed(
