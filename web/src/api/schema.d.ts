@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 d208e2928207f38b1e346bcab592882397c03032195c72175bf828baca59e016
+// Made by npm run api from the description with the SHA-256 a67c06a1ddacbdc5a29c8d07b787ed87aa6925964271bba82d17d80a508ca87a
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -3270,7 +3270,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": unknown;
+                    "text/event-stream": string;
                 };
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
@@ -4588,7 +4588,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": unknown;
+                    "text/event-stream": string;
                 };
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
