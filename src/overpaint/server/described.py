@@ -85,13 +85,17 @@ class DescribedApi(FastAPI):
             await super().__call__(scope, receive, send)
 
     async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ended = False
+
         async def sent(message: Message) -> None:
+            nonlocal ended
             if message["type"] == "http.response.start":
                 await send(message)
                 if any(name == b"content-type" and value.startswith(_EVENTS) for name, value in message["headers"]):
+                    ended = True
                     await send({"type": "http.response.body", "body": b""})
                     answer.cancel()  # which would go on for ever
-            elif message["type"] == "http.response.body":
+            elif message["type"] == "http.response.body" and not ended:
                 await send({**message, "body": b""})
 
         answer = asyncio.ensure_future(super().__call__(scope, receive, sent))
