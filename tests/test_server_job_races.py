@@ -5,13 +5,14 @@ ends.
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from overpaint.errors import LedgerError, RequestError
 from overpaint.ledger import Ledger
-from overpaint.server.errors import ConflictError, NotFoundError
+from overpaint.server.errors import NotFoundError
 from overpaint.server.known_jobs import KnownJobs
 from test_server_jobs import RESULT, StandIn, ended, queue_in, task, until
 
@@ -84,26 +85,102 @@ def test_a_waiting_job_whose_cancelling_can_t_be_written_down_waits_on_in_its_pl
         assert [job.state for job in jobs] == ["done"] * 3
 
 
-def test_a_job_whose_end_could_not_be_written_down_holds_up_nobody(tmp_path, worker, monkeypatch):
-    """The same request again is a new job, and the failed one ends again at once when it is tried again."""
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize("error", [None, RequestError("no")])
+def test_an_end_that_can_t_be_written_down_is_written_later_and_nothing_is_done_twice(
+    tmp_path, worker, monkeypatch, private, error
+):
+    worker.error = error
+    state = "done" if error is None else "failed"
     with queue_in(tmp_path, worker) as queue:
-        complete, failures = Ledger.complete, [LedgerError("the disk is full")]
-
-        def failing(self: Ledger, *given: Any, **more: Any) -> Any:
-            if failures:
-                raise failures.pop()
-            return complete(self, *given, **more)
-
-        monkeypatch.setattr(Ledger, "complete", failing)
-        job = queue.submit("ann", task())
+        failures = full_for_ends(monkeypatch, 1000)
+        job = queue.submit("ann", task(private=private))
         ended(job)
-        assert job.state == "failed"
+        assert job.state == state
+        assert states(tmp_path) == ["leased"]
+        failures.clear()
+        until(lambda: states(tmp_path) == ([] if private else [state]))
         again = queue.submit("ann", task())
         assert again is not job
         ended(again)
-        assert again.state == "done"
+        assert again.state == state
+    with queue_in(tmp_path, worker) as queue:
+        assert queue.counts()["queued"] == 0
+    assert len(worker.begun) == 2
+
+
+def test_an_end_that_is_not_written_yet_is_written_when_the_server_stops(tmp_path, worker, monkeypatch):
+    with queue_in(tmp_path, worker) as queue:
+        failures = full_for_ends(monkeypatch, 1000)
+        job = queue.submit("ann", task())
+        ended(job)
+        with pytest.raises(LedgerError):
+            queue.delete("ann", job.id)
+        failures.clear()
+    assert states(tmp_path) == ["done"]
+
+
+def test_a_job_that_can_t_be_tried_again_yet_stays_as_it_ended(tmp_path, worker, monkeypatch):
+    worker.error = RequestError("no")
+    with queue_in(tmp_path, worker) as queue:
+        failures = full_for_ends(monkeypatch, 1000)
+        job = queue.submit("ann", task())
+        ended(job)
+        with pytest.raises(LedgerError):
+            queue.retry("ann", job.id)
+        assert job.state == "failed"
+        failures.clear()
+        worker.error = None
         queue.retry("ann", job.id)
-        until(lambda: job.ended)
-        assert job.error is not None
-        with pytest.raises(ConflictError):
-            queue.retry("ann", again.id)
+        until(lambda: job.state == "done")
+
+
+def test_a_waiting_job_whose_cancelling_is_written_later_is_cancelled(tmp_path, worker, monkeypatch):
+    with queue_in(tmp_path, worker, started=False) as queue:
+        job = queue.submit("ann", task())
+        failures = full_for_ends(monkeypatch, 1000)
+        assert queue.cancel("ann", job.id).state == "cancelled"
+        failures.clear()
+        queue.start()
+        until(lambda: states(tmp_path) == ["failed"])
+        assert (job.state, worker.begun) == ("cancelled", [])
+
+
+def test_a_job_stays_done_where_older_ones_can_t_be_forgotten(tmp_path, worker, monkeypatch):
+    with queue_in(tmp_path, worker, finished=1) as queue:
+        ended(queue.submit("ann", task(1)))
+
+        def failing(*_: Any) -> None:
+            raise LedgerError("the disk is full")
+
+        with monkeypatch.context() as disk:
+            disk.setattr(Ledger, "forget", failing)
+            job = queue.submit("ann", task(2))
+            ended(job)
+            until(lambda: states(tmp_path) == ["done", "done"])
+            assert job.state == "done"
+        ended(queue.submit("ann", task(3)))
+        until(lambda: states(tmp_path) == ["done"])
+
+
+def full_for_ends(monkeypatch: pytest.MonkeyPatch, times: int) -> list[LedgerError]:
+    """Have the next ends of jobs fail; the failures that are left."""
+    failures = [LedgerError("the disk is full") for _ in range(times)]
+
+    def failing(real: Any) -> Any:
+        def call(*given: Any, **more: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return real(*given, **more)
+
+        return call
+
+    for name in ("complete", "fail"):
+        monkeypatch.setattr(Ledger, name, failing(getattr(Ledger, name)))
+    return failures
+
+
+def states(folder: Path) -> list[str]:
+    """Those of all jobs, as another process reads them."""
+    with Ledger(folder / "jobs.sqlite", read_only=True) as ledger:
+        return [entry.state for entry in ledger.entries()]

@@ -23,6 +23,9 @@ _ONCE = 600.0
 _MOST = 1000
 """Cookies that hold; beyond these the oldest ends."""
 
+_MOST_OF_ONE = 32
+"""The same of one caller, so that nobody ends another's."""
+
 
 class BrowserTokens:
     """Tokens that were given out, and the cookies that they became. Thread-safe."""
@@ -51,6 +54,9 @@ class BrowserTokens:
             if self._clock() > until:
                 return None
             made = secrets.token_urlsafe(32)
+            own = [one for one, whose in self._cookies.items() if whose.name == caller.name]
+            for oldest in own[: max(0, len(own) + 1 - _MOST_OF_ONE)]:
+                del self._cookies[oldest]
             while len(self._cookies) >= _MOST:
                 del self._cookies[next(iter(self._cookies))]
             self._cookies[made] = caller

@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .browser import BrowserTokens
 from .figures import ServerFigures
+from .json_values import check_values
 from .keys import LOCAL, ApiKeys, Caller, key_in
 from .replies import refusal
 from .settings import ServerSettings
@@ -35,9 +37,6 @@ _HOST = re.compile(r"(?P<name>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})
 
 _SLOWEST = 16 << 10
 """Bytes a second that a body must come at, after the first seconds."""
-
-_MOST_VALUES = 1_000_000
-"""Values of a body of JSON. Reading more would hold up all other replies, and take much more memory than its bytes."""
 
 _LATER = {"retry-after": "2"}
 
@@ -97,6 +96,8 @@ class Guard:
         self._tokens = tokens
         self._figures = figures
         self._bodies = 0
+        self._open_requests: Counter[str] = Counter()
+        self._most_requests = max(1, settings.connections // 2)
         self._hosts = settings.allowed_hosts
         self._origins = frozenset(origin.lower() for origin in settings.origins)
         self._open = _OPEN | frozenset(open_paths)
@@ -126,13 +127,36 @@ class Guard:
             status, body = self._formed(scope["path"], status, told)
             await _reply(scope, receive, sending, status, json.dumps(body).encode(), self._scheme(scope["path"]))
             return
+        assert caller is not None
+        if self._keys is not None and self._open_requests[caller.name] >= self._most_requests:
+            await self._refuse_more(scope, receive, sending, caller)
+            return
         scope.setdefault("state", {})["caller"] = caller
         body = _Body()
         of_json = "json" in (headers.one("content-type") or "").lower()
+        self._open_requests[caller.name] += 1
         try:
             await self._app(scope, self._limited(receive, body, of_json), sending)
         finally:
             self._bodies -= body.bytes
+            self._open_requests[caller.name] -= 1
+            if not self._open_requests[caller.name]:
+                del self._open_requests[caller.name]
+
+    async def _refuse_more(self, scope: Scope, receive: Receive, send: Send, caller: Caller) -> None:
+        """Refuse a request of a caller that has half of all connections: the others are for everybody else."""
+        log.warning(
+            "refused %s %r: %s has %d open",
+            scope.get("method", "socket"),
+            scope["path"][:200],
+            caller.name,
+            self._most_requests,
+        )
+        message = f"{self._most_requests} of your requests are open, which is the limit"
+        told = {"code": "too-many-requests", "message": message, "hint": "close those that are not needed any more"}
+        status, body = self._formed(scope["path"], 429, told)
+        later = [(b"retry-after", b"1")]
+        await _reply(scope, receive, send, status, json.dumps(body).encode(), headers=later)
 
     def _refused(self, scope: Scope, headers: _Headers) -> tuple[int, str, str]:
         """Status, code and message of a request that is refused to any caller; status 0 where it is not."""
@@ -225,9 +249,7 @@ class Guard:
             came = len(part)
             body.bytes += came
             body.values += part.count(b",") if of_json else 0
-            if body.values > _MOST_VALUES:
-                log.warning("refused a body of more than %d values", _MOST_VALUES)
-                raise HTTPException(413, f"the JSON of the request has more than {_MOST_VALUES:,} values")
+            check_values(body.values)
             self._bodies += came
             if self._bodies > self._settings.all_bodies:
                 log.warning("refused a body: %d bytes of bodies are in memory, which is the limit", self._bodies)
@@ -269,14 +291,20 @@ def _declared(headers: _Headers) -> int:
 
 
 async def _reply(
-    scope: Scope, receive: Receive | None, send: Send, status: int, body: bytes, scheme: str = BEARER
+    scope: Scope,
+    receive: Receive | None,
+    send: Send,
+    status: int,
+    body: bytes,
+    scheme: str = BEARER,
+    headers: Iterable[tuple[bytes, bytes]] = (),
 ) -> None:
     if scope["type"] == "websocket":
         if receive is not None:
             await receive()
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *headers]
     if status == 401:
         headers.append((b"www-authenticate", f'{scheme} realm="overpaint"'.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from overpaint.errors import Cancelled, EngineError, InputError, LedgerError, OutputError, OverpaintError
-from overpaint.files import is_full
+from overpaint.errors import EngineError, InputError, LedgerError, OverpaintError
 from overpaint.ledger import Job, Ledger, LedgerEntry
 from overpaint.values import digest_of
 
@@ -24,6 +23,9 @@ from .figures import ServerFigures
 from .job import EditJob, JobState, Submission, ended_words, is_private, job_for, jobs_of, monitor_of, spec_of
 from .known_jobs import KnownJobs
 from .lanes import Lanes
+from .outcome import outcome_of
+from .owed_writes import OwedWrites
+from .pace import JobPace
 from .replies import error_table
 from .settings import ServerSettings
 from .tasks import ServerTask
@@ -75,7 +77,8 @@ class EditQueue:
         self._followed: set[str] = set()
         self._stopping = False
         self._lanes = Lanes(settings, self._lock, self._running, self._work, self._wanted)
-        self._seconds = 1.0  # mean duration of jobs, for Retry-After
+        self._pace = JobPace()
+        self._owed = OwedWrites()
         with self._lock:
             self._recover()
 
@@ -172,6 +175,7 @@ class EditQueue:
             if job.state not in ("failed", "cancelled"):
                 raise ConflictError(f"the job is {job.state}, and only one that failed or was cancelled is tried again")
             self._check_room(owner)
+            self._owed.settle(id)
             private = is_private(job)  # which left the disk as it ended
             self._ledger.add([Job(id, job.digest, spec_of(job))]) if private else self._ledger.again([id])
             job.state, job.error, job.results, job.step, job.steps = "queued", None, [], 0, 0
@@ -222,6 +226,8 @@ class EditQueue:
                 if job.monitor is not None:
                     job.monitor.cancel()
         self._lanes.stop(5.0)
+        with self._lock:
+            self._owed.settle_all(at_once=True)
 
     def _work(self) -> None:
         while (found := self._next()) is not None:
@@ -234,6 +240,7 @@ class EditQueue:
         """The next job with its lease; None when the lane is to end."""
         with self._lock:
             while not self._stopping:
+                self._owed.settle_all()
                 turn = self._turns.next(self._lanes.full(), self._ready) if self._lanes.free() else None
                 if turn is None:
                     if self._lanes.rest():
@@ -269,49 +276,20 @@ class EditQueue:
         return session is None or all(job.session != session for job in self._running.values())
 
     def _do(self, job: EditJob, lease: LedgerEntry) -> None:
-        assert job.monitor is not None
-        state: JobState = "done"
-        error: OverpaintError | None = None
-        try:
-            results = self._worker.do(
-                job.owner,
-                job.task,
-                job.monitor,
-                lambda one: self._told(job, one),
-                temporary=job.temporary,
-                job=job.id,
-            )
-        except Cancelled:
-            state, results = "cancelled", list(job.results)  # those that were done by then
-            if job.late and not job.given_back:
-                seconds = self._settings.painting
-                error = EngineError(f"it took longer than {seconds:g} seconds", code="time-limit", value=seconds)
-        except OverpaintError as found:
-            state, results, error = "failed", list(job.results), found
-        except Exception as found:  # so that the lane goes on
-            log.exception("the job %s failed unexpectedly", job.id)
-            state, results = "failed", list(job.results)
-            error = EngineError("it failed unexpectedly; the server's log says more")
-            if is_full(found):
-                error = OutputError("the disk is full", code="disk-full")
+        found = outcome_of(self._worker, job, partial(self._told, job), self._settings.painting)
+        state, error = found.state, found.error
         with self._lock:
             self._running.pop(job.id, None)
             if state == "done":
-                self._seconds += 0.1 * (time.monotonic() - job.begun - self._seconds)
+                self._pace.ended(job)
             if job.given_back and state != "done":
-                self._ledger.release(lease)
+                self._owed.write(job.id, [partial(self._ledger.release, lease)])
                 job.state = "queued"
                 return
-            if error is not None:
-                state = "failed"
             self._figures.ended(state, time.monotonic() - job.begun)
             quiet = error is None or isinstance(error, InputError)
             log.log(logging.INFO if quiet else logging.WARNING, "%s", ended_words(job, state, error))
-            try:
-                self._end(job, lease, state, results, error)
-            except LedgerError as failure:  # its end is not on the disk: at the next start it waits again
-                log.error("the end of the job %s can't be written: %s", job.id, failure)
-                self._fail(job, failure)
+            self._end(job, lease, state, found.results, error)
 
     def _checked(self, asked: Submission) -> tuple[str, ...] | Exception:
         """What is to be noted of a job that can be done, or why it is refused."""
@@ -334,16 +312,19 @@ class EditQueue:
         results: list[dict[str, Any]] | None = None,
         error: OverpaintError | None = None,
     ) -> None:
-        """Write a job's end into the ledger, and tell who follows it."""
+        """Write a job's end into the ledger, at once or as soon as that takes it, and tell who follows it."""
         job.results = results or []
         job.error = None if error is None else error_table(error)
         detail = json.dumps({"state": state, "results": job.results, "error": job.error})
+        writes: list[Callable[[], object]] = []
         if state == "done":
-            self._ledger.complete(lease, digest_of([one.get("picture", one) for one in job.results]), detail)
+            digest = digest_of([one.get("picture", one) for one in job.results])
+            writes.append(partial(self._ledger.complete, lease, digest, detail))
         else:
-            self._ledger.fail(lease, state, retry=False, detail=detail)
+            writes.append(partial(self._ledger.fail, lease, state, retry=False, detail=detail))
         if is_private(job):  # its prompt leaves the disk; here it is known until the server ends
-            self._ledger.forget([job.id])
+            writes.append(partial(self._ledger.forget, [job.id]))
+        self._owed.write(job.id, writes)
         job.state, job.updated, job.monitor = state, time.time(), None
         self._same.pop((job.owner, job.digest), None)
         if state == "done":
@@ -356,18 +337,15 @@ class EditQueue:
         self._jobs.add(job)
         self._make_room(job.owner)
 
-    def _fail(self, job: EditJob, error: OverpaintError) -> None:
-        """End a job in memory alone, where that can't be written down: nobody waits for it in vain."""
+    def _lost(self, job: EditJob) -> None:
+        """End a job that waits in memory, and does not in the ledger."""
+        log.error("the job %s waits in memory and not in the ledger", job.id)
+        error = EngineError("it is not in the list of jobs that wait", code="worker-lost")
         job.state, job.error, job.monitor, job.updated = "failed", error_table(error), None, time.time()
         self._same.pop((job.owner, job.digest), None)
         job.events.add("failed", error=job.error)
         self._on_state(job)
         self._jobs.add(job)
-
-    def _lost(self, job: EditJob) -> None:
-        """End a job that waits in memory, and does not in the ledger."""
-        log.error("the job %s waits in memory and not in the ledger", job.id)
-        self._fail(job, EngineError("it is not in the list of jobs that wait", code="worker-lost"))
 
     def _job(self, id: str) -> EditJob:
         found = self._jobs.get(id)
@@ -404,13 +382,13 @@ class EditQueue:
     def _check_room(self, owner: str, new: Sequence[EditJob] = ()) -> None:
         waiting = len(self._turns) + len(self._running) + len(new)
         own = self._turns.count(owner) + sum(job.owner == owner for job in (*self._running.values(), *new))
-        for count, most, whose in (
-            (own, self._settings.client_jobs, "your"),
-            (waiting, self._settings.jobs, "the server's"),
+        for count, most, whose, client in (
+            (own, self._settings.client_jobs, "your", owner),
+            (waiting, self._settings.jobs, "the server's", None),
         ):
             if count >= most:
                 error = TooManyJobsError(f"{count} of {whose} jobs wait or run, which is the limit", value=count)
-                error.retry_after = max(1, min(600, round(self._seconds)))
+                error.retry_after = self._pace.until_room(self._running.values(), client)
                 raise error
 
     def _name(self, job: EditJob) -> None:
@@ -445,10 +423,14 @@ class EditQueue:
     def _make_room(self, owner: str) -> None:
         """Forget the oldest of the client's ended jobs beyond those that are kept."""
         ended = [job for job in self._jobs.of(owner) if job.ended]
-        for job in ended[: max(0, len(ended) - self._settings.finished)]:
-            self._forget(job)
+        try:
+            for job in ended[: max(0, len(ended) - self._settings.finished)]:
+                self._forget(job)
+        except LedgerError as error:  # they go once the ledger can be written
+            log.error("%s", error)
 
     def _forget(self, job: EditJob) -> None:
+        self._owed.settle(job.id)
         self._ledger.forget([job.id])
         self._jobs.remove(job)
         if job.idempotency is not None:

@@ -6,6 +6,7 @@ one component without a path; what a link leads to is not there.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -20,7 +21,7 @@ from overpaint.errors import OverpaintError, RequestError
 from overpaint.files import write_file
 
 from .decoding import displayed_size_of, facts_of, jpeg_thumbnail_of
-from .errors import ConflictError, NotFoundError
+from .errors import ConflictError, NotFoundError, StorageFullError
 from .reading import bounded
 from .settings import ServerSettings
 
@@ -157,6 +158,7 @@ class PictureFolders:
             RequestError: It is no name.
             PictureError, InputError: The data is no picture that can be read.
             ConflictError: There are as many files as there may be, or something else has that name.
+            StorageFullError: The owner's files of all kinds are as large as they may be in all.
         """
         name = checked_name(re.split(r"[/\\]", name)[-1])
         facts = self._bounded(facts_of, data, hashlib.sha256(data).hexdigest())
@@ -173,8 +175,25 @@ class PictureFolders:
                 path.unlink()  # what it leads to is not ours to write
             elif path.exists() and not path.is_file():
                 raise ConflictError(f"{name} is there and is no file", field="filename", value=name)
+            self._check_room(owner, path, len(data))
             write_file(path, data, overwrite=True, permissions=0o600)
         return name
+
+    def _check_room(self, owner: str, path: Path, size: int) -> None:
+        """Raise StorageFullError where a file of this size at this path does not fit beside the owner's others."""
+        most, stored = self._settings.client_bytes, 0
+        for kind in KINDS:
+            for entry in os.scandir(self.folder(owner, kind)):
+                if entry.path != str(path):
+                    with contextlib.suppress(OSError):
+                        stored += entry.stat(follow_symlinks=False).st_size
+        if stored + size > most:
+            raise StorageFullError(
+                f"the picture has {size:,} bytes, and your files have {stored:,} of {most:,}",
+                field="filename",
+                value=size,
+                hint="save it elsewhere, or have files removed from the server's folder",
+            )
 
     def _found(self, owner: str, kind: Kind, name: str) -> tuple[Path, _Version]:
         """A file's path and version. NotFoundError where there is no picture of that name in that folder itself."""

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -32,13 +33,13 @@ class PictureStore:
     """The pictures of all owners. Thread-safe."""
 
     def __init__(self, folder: Path, settings: ServerSettings) -> None:
-        """`folder` is made where it is missing, for its owner alone."""
+        """`folder` is made where it is missing, for its owner alone. What a server's end left unfinished is removed."""
         self._folder = folder
         self._settings = settings
         self._lock = threading.Lock()
         self._thumbnails: dict[tuple[str, str, int], bytes] = {}
         self._uses: Counter[tuple[str, str]] = Counter()
-        self._bytes: Counter[str] = Counter()  # by the folder of an owner
+        self._bytes = StoredBytes()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for table in folder.glob("*/*.json"):
             with contextlib.suppress(OSError, ValueError):
@@ -47,12 +48,13 @@ class PictureStore:
                     table.unlink()
                     file.unlink()
                 else:
-                    self._bytes[table.parent.name] += file.stat().st_size
+                    self._bytes.add(table.parent.name, file.stat().st_size)
+        _remove_unfinished(folder, time.time())
 
     @property
     def size(self) -> int:
         """Bytes of all stored pictures."""
-        return sum(self._bytes.values())
+        return self._bytes.total
 
     def add(
         self,
@@ -84,7 +86,7 @@ class PictureStore:
                 self._uses[owner, id] += 1
             return known
         most = self._settings.client_bytes
-        if (stored := self._bytes[self._owned(owner).name]) + len(data) > most:
+        if (stored := self._bytes.of(self._owned(owner).name)) + len(data) > most:
             raise StorageFullError(
                 f"the picture has {len(data):,} bytes, and your stored pictures have {stored:,} of {most:,}",
                 field="picture",
@@ -113,7 +115,7 @@ class PictureStore:
                     path.unlink(missing_ok=True)
                 raise
             if new:
-                self._bytes[path.parent.name] += len(data)
+                self._bytes.add(path.parent.name, len(data))
             if temporary and passing:
                 self._uses[owner, facts.id] += 1
         return facts
@@ -192,7 +194,7 @@ class PictureStore:
         with contextlib.suppress(FileNotFoundError):
             size = path.stat().st_size
             path.unlink()
-            self._bytes[path.parent.name] -= size
+            self._bytes.add(path.parent.name, -size)
         for key in [key for key in self._thumbnails if key[:2] == (owner, id)]:
             del self._thumbnails[key]
 
@@ -203,6 +205,45 @@ class PictureStore:
         if not _ID.fullmatch(id):
             raise _missing(id)
         return self._owned(owner) / id
+
+
+class StoredBytes:
+    """How many bytes of each owner are stored. Thread-safe; nobody who reads it waits for the disk."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owned: dict[str, int] = {}
+        self._total = 0
+
+    def add(self, folder: str, count: int) -> None:
+        """So many bytes more (or, below 0, less) are in an owner's folder."""
+        with self._lock:
+            self._owned[folder] = self._owned.get(folder, 0) + count
+            self._total += count
+
+    def of(self, folder: str) -> int:
+        """Bytes in an owner's folder."""
+        with self._lock:
+            return self._owned.get(folder, 0)
+
+    @property
+    def total(self) -> int:
+        """Bytes of all owners."""
+        with self._lock:
+            return self._total
+
+
+def _remove_unfinished(folder: Path, start: float) -> None:
+    """Remove files older than the start of which no facts are kept: a server's end came between the two. Facts come
+    last, so that nobody was given the name of such a picture.
+    """
+    for file in folder.glob("*/*"):
+        whole = file.suffix == ".json" and _ID.fullmatch(file.stem)
+        if whole or (_ID.fullmatch(file.name) and file.with_suffix(".json").exists()):
+            continue
+        with contextlib.suppress(OSError):
+            if file.stat().st_mtime <= start and not file.is_dir():
+                file.unlink()
 
 
 def _missing(id: str) -> NotFoundError:

@@ -21,6 +21,7 @@ from overpaint.errors import Cancelled, OutputError, OverpaintError, RequestErro
 from overpaint.server.decoding import PictureFacts
 from overpaint.server.errors import ServerError
 from overpaint.server.job import EditJob, Submission
+from overpaint.server.json_values import check_values
 from overpaint.server.native.callers import services_of
 from overpaint.server.tasks import EditTask
 
@@ -189,7 +190,13 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def json_of(data: bytes) -> Any:
-    """The value that a body has. RequestError where it is no JSON, or a text in it is not Unicode."""
+    """The value that a body has, whatever media type it was sent as.
+
+    Raises:
+        RequestError: It is no JSON, or a text in it is not Unicode.
+        HTTPException: It has more values than the server reads (413).
+    """
+    check_values(data.count(b","))
     try:
         text = data.decode(json.detect_encoding(data))
         found = json.loads(text)

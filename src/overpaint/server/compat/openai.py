@@ -29,7 +29,7 @@ from overpaint.server.native.callers import Editor, Reader, services_of
 from overpaint.server.replies import error_table
 from overpaint.server.tasks import MOST_VARIATIONS, EditTask, Marks
 
-from .calls import Call, CallResult, json_table, picture_bytes
+from .calls import Call, CallResult, json_of, json_table, picture_bytes
 from .lenient import Lenient, Number, Whole, Yes
 from .models import NamedModel, model_named, named_models
 
@@ -275,8 +275,8 @@ def _native(fields: Mapping[str, Any]) -> dict[str, Any]:
 def _value(text: Any) -> Any:
     """A form's text as the JSON value that it is of, else as text."""
     try:
-        return json.loads(text)
-    except (TypeError, ValueError):
+        return json_of(text.encode()) if isinstance(text, str) else text
+    except (RequestError, UnicodeEncodeError):
         return text
 
 

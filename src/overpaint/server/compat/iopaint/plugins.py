@@ -7,7 +7,6 @@ others need networks that are not here, and say so.
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from fastapi.responses import Response
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
 from overpaint.server.compat.a1111.pictures import enlarged
-from overpaint.server.compat.calls import json_table, picture_bytes
+from overpaint.server.compat.calls import json_of, json_table, picture_bytes
 from overpaint.server.compat.lenient import Lenient, Number
 from overpaint.server.errors import NotFoundError
 from overpaint.server.native.callers import Editor, services_of
@@ -151,8 +150,8 @@ def from_form(fields: Mapping[str, Any]) -> PluginBody:
     if isinstance(fields.get("image"), bytes):
         table["image"] = base64.b64encode(fields["image"]).decode()
     try:
-        table["clicks"] = json.loads(table.get("clicks") or "[]")
-    except (ValueError, RecursionError):
+        table["clicks"] = json_of((table.get("clicks") or "[]").encode())
+    except (RequestError, UnicodeEncodeError):
         raise RequestError("{field} should be JSON", field="clicks") from None
     if "upscale" in table:
         table["scale"] = table["upscale"]

@@ -1,0 +1,126 @@
+"""What one client may hold of a server: connections, browsers, storage, values of JSON, drawn shapes."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx2
+import pytest
+
+from overpaint.server import new_key
+from overpaint.server.browser import BrowserTokens
+from overpaint.server.errors import StorageFullError
+from overpaint.server.keys import LOCAL, Caller
+from overpaint.server.picture_folders import PictureFolders
+from overpaint.server.pictures import PictureStore, StoredBytes
+from overpaint.server.settings import ServerSettings
+from servers import Running, running
+from test_server_native import photo, upload
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("data")) as found:
+        yield found
+
+
+def test_files_that_a_client_saves_have_a_limit_in_bytes(tmp_path):
+    data = photo()
+    folders = PictureFolders(tmp_path, ServerSettings(data=tmp_path, client_bytes=2 * len(data) + 10))
+    for name in ("a.png", "b.png"):
+        folders.save("ann", "output", name, data)
+    with pytest.raises(StorageFullError) as refused:
+        folders.save("ann", "mask", "c.png", data)
+    assert refused.value.hint
+    assert list(folders.folder("ann", "mask").iterdir()) == []
+    folders.save("ann", "output", "b.png", photo(1))  # in the place of one
+    folders.save("bob", "output", "c.png", data)
+
+
+def test_what_a_killed_server_left_of_a_picture_goes_at_the_next_start(tmp_path):
+    settings = ServerSettings(data=tmp_path)
+    store = PictureStore(tmp_path / "pictures", settings)
+    kept = store.add("ann", photo())
+    (folder,) = (tmp_path / "pictures").iterdir()
+    (folder / ("0" * 64)).write_bytes(b"a picture whose facts were not written")
+    (folder / f".{'1' * 40}.abcdef.tmp").write_bytes(b"a file that had no name yet")
+    later = folder / ("2" * 64)
+    later.write_bytes(b"of after the start")
+    os.utime(later, (time.time() + 60,) * 2)
+    again = PictureStore(tmp_path / "pictures", settings)
+    assert {path.name for path in folder.iterdir()} == {kept.id, f"{kept.id}.json", later.name}
+    assert [one.id for one in again.all("ann")] == [kept.id]
+    assert again.size == store.size == kept.bytes
+
+
+def test_the_bytes_of_all_are_read_while_clients_come():
+    """Prometheus asks while the first pictures of new clients are kept."""
+    stored = StoredBytes()
+    adding = threading.Thread(target=lambda: [stored.add(f"client {number}", 2) for number in range(20_000)])
+    adding.start()
+    while adding.is_alive():
+        assert stored.total % 2 == 0
+    assert stored.total == 40_000
+    assert stored.of("client 7") == 2
+
+
+def test_a_client_that_signs_in_often_ends_its_own_oldest_cookies_and_nobody_else_s():
+    tokens = BrowserTokens()
+    bob = Caller("bob", frozenset({"read"}))
+    ann = [tokens.cookie(tokens.token(LOCAL)) for _ in range(3)]
+    his = [tokens.cookie(tokens.token(bob)) for _ in range(100)]
+    assert all(tokens.caller(f"overpaint={one}") == LOCAL for one in ann)
+    held = [tokens.caller(f"overpaint={one}") == bob for one in his]
+    assert held == [False] * 68 + [True] * 32
+
+
+def test_one_key_never_has_all_connections(tmp_path):
+    keys = {name: new_key(tmp_path / "keys.txt", name) for name in ("ann", "bob")}
+    with running(tmp_path / "data", keys=tmp_path / "keys.txt", connections=8) as server, ExitStack() as stack:
+        ann, bob = (stack.enter_context(server.client(key)) for key in keys.values())
+        picture = upload(ann, photo())
+        session = ann.post("/sessions", json={"picture": picture}).json()["id"]
+        streams = [
+            stack.enter_context(ann.stream("GET", f"/sessions/{session}/events", headers={"connection": "close"}))
+            for _ in range(4)
+        ]
+        assert [stream.status_code for stream in streams] == [200] * 4
+        refused = ann.get("/state")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too-many-requests")
+        assert int(refused.headers["retry-after"]) >= 1
+        assert bob.get("/state").status_code == 200
+        streams[0].close()
+        over = time.monotonic() + 10
+        while ann.get("/state").status_code != 200:
+            assert time.monotonic() < over
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "multipart/related", ""])
+@pytest.mark.parametrize("path", ["/sdapi/v1/img2img", "/sdapi/v1/options", "/api/v1/inpaint", "/api/v1/adjust_mask"])
+def test_very_many_values_are_refused_whatever_they_are_sent_as(server, path, kind):
+    body = "[" + "{}," * 1_000_001 + "{}]"
+    reply = httpx2.post(
+        server.url + path, content=body.encode(), headers={"content-type": kind}, timeout=60, trust_env=False
+    )
+    assert reply.status_code == 413
+    assert "1,000,000 values" in reply.text
+
+
+@pytest.mark.parametrize("value", ["[" + "0," * 1_000_001 + "0]", "[" * 100_000])
+def test_json_within_a_form_has_the_same_limits(server, value):
+    files = {"image": ("a.png", photo(), "image/png")}
+    data = {"name": "InteractiveSeg", "clicks": value}
+    reply = httpx2.post(f"{server.url}/run_plugin", data=data, files=files, timeout=60, trust_env=False)
+    assert reply.status_code in (400, 413, 422)
+    edit = {"prompt": "x", "native[grow]": value, "model": "telea"}
+    reply = httpx2.post(f"{server.url}/v1/images/edits", data=edit, files=files, timeout=60, trust_env=False)
+    assert reply.status_code in (400, 413, 422)
+
+
+def test_uploads_are_not_taken_for_json(server):
+    with server.client() as client:
+        assert client.post("/pictures", content=b"," * 1_000_001).status_code == 422
