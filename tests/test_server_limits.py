@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import httpx2
+import numpy as np
 import pytest
 
+from overpaint.picture import encode, from_array
 from overpaint.server import new_key
 from overpaint.server.browser import BrowserTokens
 from overpaint.server.errors import StorageFullError
@@ -19,7 +21,8 @@ from overpaint.server.picture_folders import PictureFolders
 from overpaint.server.pictures import PictureStore, StoredBytes
 from overpaint.server.settings import ServerSettings
 from servers import Running, running
-from test_server_native import photo, upload
+from test_server_native import ended, photo, upload
+from test_server_sessions import edited
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +127,34 @@ def test_json_within_a_form_has_the_same_limits(server, value):
 def test_uploads_are_not_taken_for_json(server):
     with server.client() as client:
         assert client.post("/pictures", content=b"," * 1_000_001).status_code == 422
+
+
+def heavy(kind: str) -> dict[str, object]:
+    """Shapes that take minutes on a picture of 4 million pixels, in a few kilobytes."""
+    corners = [[0, 0], [2000, 0], [1000, 2000]]
+    if kind == "marks":
+        return {"marks": {"polygon": [" ".join(f"{x},{y}" for x, y in corners)] * 256}}
+    part: dict[str, object] = {"kind": "polygon", "points": corners}
+    if kind == "strokes":
+        part = {"kind": "strokes", "strokes": [[[i % 2000, i % 1999] for i in range(2000)]] * 2, "width": 2000}
+    return {"request": {"intent": "remove", "mask": {"parts": [part] * (2 if kind == "strokes" else 2000)}}}
+
+
+@pytest.mark.parametrize("kind", ["marks", "parts", "strokes"])
+def test_shapes_that_take_long_to_draw_are_refused_at_once(server, kind):
+    with server.client() as client:
+        large = encode(from_array(np.zeros((2000, 2000, 3), np.uint8)), "png").data
+        session = client.post("/sessions", json={"picture": upload(client, large)}).json()["id"]
+        task = heavy(kind)
+        began = time.monotonic()
+        refused = client.post(f"/sessions/{session}/frames", json={"request": {"intent": "remove"}, **task})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, "mask-drawing")
+        assert refused.json()["error"]["hint"]
+        if kind == "marks":
+            step = edited(client, session, "10,10,20,20")["steps"][0]["number"]
+            refused = client.post(f"/sessions/{session}/steps/{step}/mask", json=task)
+        else:  # a job may take longer, and still not for ever
+            picture = upload(client, large)
+            id = client.post("/edits", json={"picture": picture, **task}).json()["id"]
+            assert ended(client, id)["error"]["code"] == "mask-drawing"
+        assert time.monotonic() - began < 10

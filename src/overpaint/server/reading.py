@@ -6,10 +6,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from overpaint.doors.reading import readers
+from overpaint.studio.drawing import drawing_limited
 
 from .settings import ServerSettings
 
 T = TypeVar("T")
+
+_DRAWN = 500_000_000
+"""Pixels that the shapes of a mask may have drawn while a request waits: about ten seconds."""
 
 
 def bounded(
@@ -29,3 +33,9 @@ def bounded(
         Exception: What the function raises.
     """
     return readers.call(function, *arguments, seconds=settings.reading, memory=settings.reading_memory, check=check)
+
+
+def soon_drawn(function: Callable[[], T]) -> T:
+    """The result of a function that draws masks here, while a request waits. MaskError for shapes that take long."""
+    with drawing_limited(_DRAWN):
+        return function()

@@ -25,6 +25,8 @@ from overpaint.request import (
     blob_of,
 )
 
+from .drawing import check_drawing
+
 _JOINS = {"add": Mask.union, "subtract": Mask.subtract, "intersect": Mask.intersect}
 
 
@@ -40,9 +42,10 @@ def mask_of(
         picture: Whose alpha an "alpha" part takes.
 
     Raises:
-        MaskError: A raster has another size, or nothing is left to repaint.
+        MaskError: A raster has another size, nothing is left to repaint, or the shapes are too much work.
         RequestError: A raster is missing, or has another digest.
     """
+    check_drawing(spec, size)
     mask = Mask.empty(size)
     for part in spec.parts:
         drawn = _shape(part, size, inputs, picture).with_notes(_beyond(part, size))

@@ -14,7 +14,7 @@ from overpaint.doors.reading import EditFiles, read_beside
 from overpaint.frame import Region
 from overpaint.geometry import Box
 from overpaint.server.described import native_router
-from overpaint.server.reading import bounded
+from overpaint.server.reading import bounded, soon_drawn
 from overpaint.session import Session, StepPlan
 
 from .callers import Editor, services_of
@@ -78,7 +78,7 @@ async def frames(request: Request, owner: Editor, id: Id, task: StepEdit) -> lis
         regions = services.studio.regions(picture, inputs.request, **inputs.rest)
         return [FrameFacts.of(region, left, top) for region in regions]
 
-    return await in_thread(found)
+    return await in_thread(soon_drawn, found)
 
 
 def _outlines(region: Region, left: int, top: int) -> list[list[tuple[int, int]]]:

@@ -15,7 +15,7 @@ from overpaint.picture import Colour, encode, from_array
 from overpaint.request import EditRequest
 from overpaint.server.decoding import levels_of
 from overpaint.server.described import native_router
-from overpaint.server.reading import bounded
+from overpaint.server.reading import bounded, soon_drawn
 from overpaint.server.sessions import ScreenPart, SessionStatus, on_screen, shown_digest
 from overpaint.server.sessions.screen import MEDIA, ScreenFormat
 from overpaint.server.tasks import Marks
@@ -106,7 +106,7 @@ async def paint_back(
             found = mask_of(inputs.request.mask, picture.size, inputs=inputs.rasters, picture=picture)
         return found.feather(task.feather) if task.feather else found
 
-    mask = await in_thread(drawn)
+    mask = await in_thread(soon_drawn, drawn)
     return await changed(
         request, owner, id, response, version, lambda session: session.mask(step, mask, show=task.show)
     )
