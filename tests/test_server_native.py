@@ -421,3 +421,53 @@ def test_head_is_answered_wherever_get_is_and_has_no_body(ann, server, keys):
     for path in ("/sdapi/v1/options", "/v1/models", "/api/v1/server-config", "/docs"):
         assert httpx2.head(server.url + path, headers=key, trust_env=False, timeout=30).status_code == 200, path
     assert httpx2.head(f"{server.url}/sdapi/v1/options", trust_env=False).status_code == 401
+
+
+def test_what_hints_select_is_a_mask_that_an_edit_can_use(ann):
+    pixels = np.full((48, 64, 3), (30, 160, 60), np.uint8)
+    pixels[10:30, 20:40] = (200, 60, 60)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    id = upload(ann, out.getvalue())
+    names = {one["name"]: one for one in ann.get("/selectors").json()}
+    assert (names["colour"]["takes"], names["colour"]["needs"], names["colour"]["usable"]) == (
+        ["points"],
+        ["points"],
+        True,
+    )
+    assert [one["name"] for one in names["colour"]["options"]] == ["tolerance", "contiguous"]
+    for body in (
+        {"selector": "colour", "points": [[25, 20]], "options": {"tolerance": 8}},
+        {"selector": "grabcut", "boxes": [[14, 4, 46, 36]]},
+    ):
+        (found,) = ann.post(f"/pictures/{id}/selections", json=body).json()
+        assert (found["bounds"], found["hard"], found["label"]) == ([20, 10, 40, 30], True, "")
+        assert found["fraction"] == pytest.approx(400 / (48 * 64))
+    rough = ann.post(f"/pictures/{id}/selections", json={"selector": "grabcut", "mask": found["id"]}).json()
+    assert rough[0]["bounds"] == [20, 10, 40, 30]
+    part = {"kind": "select", "selector": "colour", "points": [[25, 20]]}
+    request = {"intent": "remove", "engine": "telea", "mask": {"parts": [part]}}
+    results = []
+    for more in ({"marks": {"mask": [found["id"]]}}, {"marks": None, "request": request}):
+        (result,) = ended(ann, remove(ann, id, **more)["id"])["results"]
+        results.append(open_picture(ann.get(f"/pictures/{result['picture']}/file").content).samples)
+    assert np.array_equal(*results)
+    assert (results[0][10:30, 20:40] == (30, 160, 60)).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"points": [[70, 5]]}, "hint-outside"),
+        ({"points": []}, "hint-missing"),
+        ({"boxes": [[1, 1, 9, 9]]}, "hint-refused"),
+        ({"selector": "wand"}, "selector-unknown"),
+        ({"options": {"tolerance": "much"}}, "selector-option"),
+        ({"points": [[1, 2, 3]]}, "setting-invalid"),
+        ({"mask": "0" * 64}, "not-found"),
+    ],
+)
+def test_hints_of_a_client_that_do_not_suit_are_refused(ann, change, code):
+    body = {"selector": "colour", "points": [[5, 5]], **change}
+    found = ann.post(f"/pictures/{upload(ann, photo(33))}/selections", json=body)
+    assert (found.json()["error"]["code"], found.status_code) == (code, 404 if code == "not-found" else 422)

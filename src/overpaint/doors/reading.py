@@ -177,8 +177,8 @@ def _blank(files: EditFiles) -> Picture | None:
 
     from overpaint.picture import Picture, Source, current_limits, displayed_size, format_of
 
-    masks = () if files.request.mask is None else files.request.mask.parts
-    if "alpha" in (*files.places.mask, *files.avoid.mask) or any(part.kind == "alpha" for part in masks):
+    masks = [one for one in (files.request.mask, files.request.avoid) if one is not None]
+    if "alpha" in (*files.places.mask, *files.avoid.mask) or any(one.of_pixels for one in masks):
         return None
     data = files.load(files.picture)
     size = displayed_size(data, current_limits())

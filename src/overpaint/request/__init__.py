@@ -11,7 +11,19 @@ from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob, raster
 from ._control import Control
 from ._edit import MOST_SEED, PRIVATE_SETTINGS, EditRequest
 from ._models import ModelRole, UsedModel, Usual
-from ._parts import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, Part, PolygonPart, RasterPart, StrokesPart
+from ._parts import (
+    AlphaPart,
+    BoxPart,
+    EllipsePart,
+    FullPart,
+    MaskSpec,
+    Part,
+    PolygonPart,
+    RasterPart,
+    SelectHints,
+    SelectPart,
+    StrokesPart,
+)
 from ._reference import Setting, settings_reference
 from ._resolved import Execution, ResolvedRequest, draw_seed
 from ._sampling import ENGINE_SETTINGS, SAMPLING_SETTINGS, Sampling
@@ -48,6 +60,8 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "ResolvedRequest",
     "SAMPLING_SETTINGS",
     "Sampling",
+    "SelectHints",
+    "SelectPart",
     "Setting",
     "StrokesPart",
     "Usual",

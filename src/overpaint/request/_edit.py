@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import tomllib
 from collections.abc import Mapping
@@ -13,10 +12,11 @@ from pydantic import AfterValidator, Field, JsonValue, field_validator, model_va
 from overpaint.errors import RequestError
 from overpaint.geometry import Margins
 from overpaint.other_names import SETTING_ALIASES, VALUE_ALIASES
-from overpaint.values import Listed, Upgrade, Value, as_mapping, canonical_json, digest_of, parse_json, upgraded
+from overpaint.values import Listed, Upgrade, Value, as_mapping, digest_of, parse_json, upgraded
 
 from ._blob import Blob, eight_bit, without_codes
 from ._control import Control
+from ._options import option_table
 from ._parts import MaskSpec
 from ._types import Area, Dialect, Fraction, Name
 from ._upgrade import SCHEMA, UPGRADES
@@ -49,29 +49,6 @@ def _ordered(interval: tuple[float, float] | None) -> tuple[float, float] | None
     if interval is not None and interval[0] > interval[1]:
         raise RequestError(f"must go from the smaller to the larger number, not {interval[0]} to {interval[1]}")
     return interval
-
-
-def _option_table(options: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
-    """A copy without keys that are null (left open), which TOML can't express."""
-    if options is None:
-        return None
-    kept: dict[str, JsonValue] = {name: value for name, value in options.items() if value is not None}
-    canonical_json(kept)  # refuses text that is not Unicode
-    if any(map(_has_null, kept.values())):
-        raise RequestError("must not hold null within a value, for TOML has none; leave it out instead")
-    return copy.deepcopy(kept)
-
-
-def _has_null(value: JsonValue) -> bool:
-    match value:
-        case None:
-            return True
-        case dict():
-            return any(map(_has_null, value.values()))
-        case list():
-            return any(map(_has_null, value))
-        case _:
-            return False
 
 
 class RequestFields(Value):
@@ -123,7 +100,7 @@ class RequestFields(Value):
     negative_prompt: str | None = setting("what not to paint", left_open="empty", max_length=MOST_PROMPT)
     engine: Name | None = setting("the engine that paints", left_open="the intent's default")
     model: Name | None = setting("a checkpoint; implies its engine", left_open="the engine's default")
-    options: Annotated[Mapping[str, JsonValue] | None, AfterValidator(_option_table)] = setting(
+    options: Annotated[Mapping[str, JsonValue] | None, AfterValidator(option_table)] = setting(
         "settings that only this engine knows, by name", left_open="the engine's defaults"
     )
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from overpaint.errors import RequestError
 from overpaint.values import Listed, Value
 
 from ._blob import Blob, eight_bit
+from ._options import option_table
+from ._types import Name
 
 _FAR = 1 << 24  # no picture is so large, and float32 still counts pixels up to here
 _POINTS = 100_000
+_HINTS = 1000
 
 Coordinate = Annotated[float, Field(ge=-_FAR, le=_FAR)]
 Pixel = Annotated[int, Field(ge=-_FAR, le=_FAR)]
@@ -87,6 +91,36 @@ class RasterPart(_Part):
     ] = None
 
 
+class SelectHints(Value):
+    """A selector, and what it is given: lengths are in pixels of the picture as it is shown."""
+
+    selector: Annotated[Name, Field(description="the name of what finds it: grabcut, colour, faces ...")]
+    points: Annotated[
+        Listed[tuple[Point, ...]], Field(max_length=_HINTS, description="[x, y] in px, each on what is meant")
+    ] = ()
+    not_points: Annotated[
+        Listed[tuple[Point, ...]], Field(max_length=_HINTS, description="[x, y] in px, each on what is not meant")
+    ] = ()
+    boxes: Annotated[
+        Listed[tuple[BoxValues, ...]],
+        Field(max_length=_HINTS, description="left, top, right, bottom in px around each thing that is meant"),
+    ] = ()
+    options: Annotated[
+        Mapping[str, JsonValue] | None,
+        AfterValidator(option_table),
+        Field(description="the selector's own options, by name"),
+    ] = None
+
+
+class SelectPart(SelectHints, _Part):
+    """What a selector finds in the picture: the union of its selections, or one of them."""
+
+    kind: Literal["select"] = "select"
+    pick: Annotated[
+        int | None, Field(ge=0, le=1 << 16, description="one selection alone, by its number from 0; left out, all")
+    ] = None
+
+
 class AlphaPart(_Part):
     """The picture's own transparency: transparent = repaint."""
 
@@ -100,7 +134,8 @@ class FullPart(_Part):
 
 
 Part = Annotated[
-    BoxPart | EllipsePart | PolygonPart | StrokesPart | RasterPart | AlphaPart | FullPart, Field(discriminator="kind")
+    BoxPart | EllipsePart | PolygonPart | StrokesPart | RasterPart | SelectPart | AlphaPart | FullPart,
+    Field(discriminator="kind"),
 ]
 
 
@@ -112,7 +147,7 @@ class MaskSpec(Value):
 
     parts: Annotated[
         Listed[tuple[Part, ...]],
-        Field(min_length=1, max_length=10_000, description="shapes and rasters, joined in their order"),
+        Field(min_length=1, max_length=10_000, description="shapes, rasters and selections, joined in their order"),
     ]
     invert: Annotated[bool, Field(description="repaint everything that the parts do not cover")] = False
 
@@ -124,3 +159,8 @@ class MaskSpec(Value):
                 f'the first part can\'t {first.op}: there is nothing before it; begin with {{"kind": "full"}}'
             )
         return self
+
+    @property
+    def of_pixels(self) -> bool:
+        """Whether it depends on the picture's pixels, and not on its size alone."""
+        return any(part.kind in ("alpha", "select") for part in self.parts)

@@ -1,7 +1,30 @@
-"""Masks by meaning: what a person points at, without weights."""
+"""Masks by meaning: a thing that a person points at or boxes, what has a colour, the subject, faces, scratches.
+
+A selector has a card, and gives selections: masks with a score and a label. `select` finds one by its name, and checks
+the hints before and the masks after.
+"""
 
 from __future__ import annotations
 
-from .clicks import Click, select_clicked
+from ._run import check_hints, check_places, hints_of, options_of, select, selected
+from .base import HintKind, HintPoint, Selection, Selector, SelectorCard, SelectorHints, SelectorOptions
+from .registry import selector, selector_card, selector_names
 
-__all__ = ["Click", "select_clicked"]
+__all__ = [
+    "HintKind",
+    "HintPoint",
+    "Selection",
+    "Selector",
+    "SelectorCard",
+    "SelectorHints",
+    "SelectorOptions",
+    "check_hints",
+    "check_places",
+    "hints_of",
+    "options_of",
+    "select",
+    "selected",
+    "selector",
+    "selector_card",
+    "selector_names",
+]

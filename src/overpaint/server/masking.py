@@ -6,7 +6,9 @@ These functions run in a process of their own (`overpaint.bounded`): nobody vouc
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -15,6 +17,9 @@ from overpaint.request import EditRequest, MaskSpec
 from overpaint.values import Value
 
 from .tasks import Marks, PictureId
+
+if TYPE_CHECKING:
+    from overpaint.mask import Mask
 
 
 class MaskTask(Value):
@@ -56,7 +61,6 @@ def drawn_mask(files: EditFiles, task: MaskTask) -> MadeMask:
         PictureError, MaskError, RequestError: A file or a shape can't be used, or nothing is marked.
     """
     from overpaint.errors import MaskError
-    from overpaint.picture import encode
     from overpaint.studio.masks import mask_of
 
     inputs, _ = read_edit(files)
@@ -76,6 +80,13 @@ def drawn_mask(files: EditFiles, task: MaskTask) -> MadeMask:
         mask = mask.feather(task.feather)
     if task.threshold is not None:
         mask = mask.threshold(task.threshold)
+    return made_of(mask, notes)
+
+
+def made_of(mask: Mask, notes: Iterable[str] = ()) -> MadeMask:
+    """A mask as a file, and what is to be said of it."""
+    from overpaint.picture import encode
+
     left, top, right, bottom = mask.bounds
     return MadeMask(
         png=encode(mask.to_picture(), "png").data,

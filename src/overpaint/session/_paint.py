@@ -15,7 +15,7 @@ from overpaint.geometry import Box, Margins
 from overpaint.mask import Mask
 from overpaint.picture import Picture, Samples, current_limits
 from overpaint.record import joined_types, type_of_record
-from overpaint.request import EditRequest, MaskSpec, raster_tables
+from overpaint.request import EditRequest, raster_tables
 from overpaint.request._blob import raster_bytes
 from overpaint.studio import Edited, PaintedRegion
 
@@ -154,18 +154,14 @@ class LowerStep:
 def seen(request: EditRequest, frames: Iterable[Box], canvas: Box, steps: Iterable[LowerStep]) -> tuple[SeenStep, ...]:
     """The steps that an engine sees through these frames, which are in pixels of the canvas.
 
-    A mask or an `avoid` of the picture's own transparency sees all.
+    A mask or an `avoid` of the picture's own transparency, or of what is selected in it, sees all.
     """
     within = [frame.shift(canvas.left, canvas.top) for frame in frames]
-    if any(_of_alpha(spec) for spec in (request.mask, request.avoid)):
+    if any(spec is not None and spec.of_pixels for spec in (request.mask, request.avoid)):
         within = [canvas]
     return tuple(
         one.step for one in steps if any(not frame.intersect(box).empty for frame in within for box in one.boxes)
     )
-
-
-def _of_alpha(spec: MaskSpec | None) -> bool:
-    return spec is not None and any(part.kind == "alpha" for part in spec.parts)
 
 
 def painted_on(take: Take) -> Box:

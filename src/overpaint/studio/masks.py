@@ -20,10 +20,12 @@ from overpaint.request import (
     Part,
     PolygonPart,
     RasterPart,
+    SelectPart,
     StrokesPart,
     blob_array,
     blob_of,
 )
+from overpaint.select import hints_of, selected
 
 from .drawing import check_drawing
 
@@ -39,11 +41,11 @@ def mask_of(
         spec: Parts, joined in their order.
         size: Of the picture.
         inputs: Rasters by SHA-256, for parts whose raster is not inline.
-        picture: Whose alpha an "alpha" part takes.
+        picture: Whose alpha an "alpha" part takes, and in which a "select" part selects.
 
     Raises:
         MaskError: A raster has another size, nothing is left to repaint, or the shapes are too much work.
-        RequestError: A raster is missing, or has another digest.
+        RequestError: A raster is missing, or has another digest; a selector is not there, or refuses a hint.
     """
     check_drawing(spec, size)
     mask = Mask.empty(size)
@@ -85,6 +87,15 @@ def _shape(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, pi
                 raise wrong_size(part.raster.size, size)
             raster = blob_array(part.raster, inputs)
             return of_raster(raster) if part.levels is None else of_values(raster)
+        case SelectPart():
+            if picture is None:
+                raise MaskError(
+                    "the mask is to be selected in the picture, and there is none",
+                    code="mask-no-picture",
+                    field="mask",
+                    value=part.selector,
+                )
+            return selected(picture, part.selector, hints_of(part), part.pick)
         case AlphaPart():
             if picture is None or picture.alpha is None:
                 raise MaskError(

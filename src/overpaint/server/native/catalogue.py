@@ -1,4 +1,4 @@
-"""What the server can do: engines, models, intents, samplers and schedulers. Answered from memory."""
+"""What the server can do: engines, models, selectors, intents, samplers, schedulers. Answered from memory."""
 
 from __future__ import annotations
 
@@ -106,6 +106,12 @@ def _models() -> list[dict[str, Any]]:
     ]
 
 
+def _selectors() -> list[dict[str, Any]]:
+    from overpaint.doors.selector_tables import selector_tables
+
+    return selector_tables()
+
+
 def _samplers() -> SamplerInfo:
     from overpaint.engines.diffusion.names import SAMPLER_NAMES, SCHEDULER_NAMES
 
@@ -118,6 +124,7 @@ def _samplers() -> SamplerInfo:
 _known_engines = Kept(_engines)
 _known_models = Kept(_models, 5.0)
 _known_samplers = Kept(_samplers)
+_known_selectors = Kept(_selectors)
 
 
 @router.get("/engines")
@@ -143,3 +150,9 @@ async def intents(owner: Reader) -> list[IntentInfo]:
 async def samplers(owner: Reader) -> SamplerInfo:
     """The samplers and schedulers of engines that denoise."""
     return await _known_samplers.get()
+
+
+@router.get("/selectors")
+async def selectors(owner: Reader) -> list[dict[str, Any]]:
+    """What finds things in pictures: the hints that each selector takes, and its own options."""
+    return await _known_selectors.get()

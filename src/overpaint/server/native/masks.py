@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -15,7 +15,9 @@ from overpaint.request import EditRequest
 from overpaint.server.decoding import PictureFacts
 from overpaint.server.described import native_router
 from overpaint.server.masking import MadeMask, MaskTask, drawn_mask, files_of, overlaid
+from overpaint.server.pictures import PictureStore
 from overpaint.server.reading import bounded
+from overpaint.server.selecting import SelectionTask, found_masks
 
 from .callers import Editor, Reader, services_of
 from .pictures import IMAGE, Id, StoredPicture
@@ -31,6 +33,13 @@ class MaskFacts(StoredPicture):
     hard: bool = Field(description="whether its edges are no wider than an antialiased brush's")
 
 
+class SelectionFacts(MaskFacts):
+    """A stored mask of something that a selector found."""
+
+    score: float = Field(description="how sure the selector is, 0 to 1")
+    label: str = Field(description="what it is, where there is something to say")
+
+
 @router.post("/masks", status_code=201)
 async def make(request: Request, owner: Editor, task: MaskTask) -> MaskFacts:
     """Make a mask of a picture's size; its id can be used in the marks of an edit."""
@@ -42,21 +51,46 @@ async def make(request: Request, owner: Editor, task: MaskTask) -> MaskFacts:
         files = files_of(task, {id: store.data(owner, id) for id in ids}, settings.most_pixels)
         drawn = bounded(settings, drawn_mask, files, task)
         picture = store.facts(owner, task.picture)
-        facts = PictureFacts(
-            id=hashlib.sha256(drawn.png).hexdigest(),
-            format="png",
-            width=picture.width,
-            height=picture.height,
-            mode="grey 8-bit",
-            bytes=len(drawn.png),
-            notes=drawn.notes,
-        )
-        return store.keep(owner, drawn.png, facts), drawn
+        return _kept(store, owner, drawn, picture), drawn
 
     facts, drawn = await run_in_threadpool(made)
-    return MaskFacts(
-        **StoredPicture.of(facts).model_dump(), fraction=drawn.fraction, bounds=drawn.bounds, hard=drawn.hard
+    return MaskFacts(**_said(facts, drawn))
+
+
+def _kept(store: PictureStore, owner: str, made: MadeMask, picture: PictureFacts) -> PictureFacts:
+    """A mask for a picture, kept among the caller's pictures."""
+    facts = PictureFacts(
+        id=hashlib.sha256(made.png).hexdigest(),
+        format="png",
+        width=picture.width,
+        height=picture.height,
+        mode="grey 8-bit",
+        bytes=len(made.png),
+        notes=made.notes,
     )
+    return store.keep(owner, made.png, facts)
+
+
+def _said(facts: PictureFacts, made: MadeMask) -> dict[str, Any]:
+    """The fields of `MaskFacts`."""
+    own = {"fraction": made.fraction, "bounds": made.bounds, "hard": made.hard}
+    return {**StoredPicture.of(facts).model_dump(), **own}
+
+
+@router.post("/pictures/{id}/selections", status_code=201)
+async def selections(request: Request, owner: Editor, id: Id, task: SelectionTask) -> list[SelectionFacts]:
+    """Masks of what the hints mean, the surest first; an edit may name them, or have the hints in its own mask."""
+    services = services_of(request)
+
+    def made() -> list[SelectionFacts]:
+        store, settings = services.pictures, services.settings
+        picture, data = store.facts(owner, id), store.data(owner, id)
+        rough = None if task.mask is None else store.data(owner, task.mask)
+        found = bounded(settings, found_masks, task, data, rough, settings.most_pixels)
+        kept = [(_kept(store, owner, one.mask, picture), one) for one in found]
+        return [SelectionFacts(**_said(facts, one.mask), score=one.score, label=one.label) for facts, one in kept]
+
+    return await run_in_threadpool(made)
 
 
 @router.get("/pictures/{id}/overlay", response_class=Response, responses=IMAGE)

@@ -30,7 +30,7 @@ from overpaint.server.reading import bounded
 from .selecting import clicked_mask
 
 if TYPE_CHECKING:
-    from overpaint.select import Click
+    from overpaint.select import HintPoint
 
 router = APIRouter(include_in_schema=False)
 
@@ -62,7 +62,7 @@ class Plugin:
 
 SELECTOR = Plugin(
     "InteractiveSeg",
-    "colours-and-edges",
+    "grabcut",
     "mask",
     "selected by colours and edges: there is no network for it here",
 )
@@ -171,13 +171,13 @@ def _plugin(name: str) -> Plugin:
     return PLUGINS[name]
 
 
-def _clicks(rows: Sequence[Sequence[float]]) -> tuple[Click, ...]:
+def _clicks(rows: Sequence[Sequence[float]]) -> tuple[HintPoint, ...]:
     """Clicks as the page sends them: x, y, 1 or 0, and, ignored, a number of their own."""
-    from overpaint.select import Click
+    from overpaint.select import HintPoint
 
     if not rows or len(rows) > _MOST_CLICKS:
         raise RequestError(f"{{field}} should be 1 to {_MOST_CLICKS} places", field="clicks", value=len(rows))
     for row in rows:
         if len(row) < 3 or not all(map(math.isfinite, row)):
             raise RequestError("{field} should be [x, y, 1 or 0] each", field="clicks", value=str(row)[:80])
-    return tuple(Click(row[0], row[1], row[2] >= 0.5) for row in rows)
+    return tuple(HintPoint(row[0], row[1], row[2] >= 0.5) for row in rows)

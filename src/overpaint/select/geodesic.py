@@ -1,17 +1,16 @@
-"""The object that a person clicks on, by colours and edges alone.
+"""The object that a person points on, by colours and edges alone.
 
-How far a place is from the clicks is measured over the colours between: a step costs what the colours differ (Bai and
+How far a place is from the points is measured over the colours between: a step costs what the colours differ (Bai and
 Sapiro, "Geodesic matting", IJCV 82, 2009). Of the regions nearer than a threshold the one is taken whose border lies on
 the strongest edges. It works on a reduced picture; the border is then moved to that of the picture itself.
 
-Nothing here knows what an object is: a click on a plain thing before another colour finds it, and a person in a
+Nothing here knows what an object is: a point on a plain thing before another colour finds it, and a person in a
 patterned coat takes several.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from overpaint.errors import RequestError
-from overpaint.mask.border import moved_border
+from .base import HintPoint
+from .seen import SeenPicture
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -29,13 +28,13 @@ SIDE = 256
 """Pixels of the longer side that it works at."""
 
 NEAR = 0.012
-"""The radius around a click that is of the object, as a share of the longer side."""
+"""The radius around a point that is of the object, as a share of the longer side."""
 
 STEP = 0.02
 """The cost of a step between equal colours; a difference of one in Lab, of which each channel has 0 to 10, costs 1."""
 
 AWAY = 1.0
-"""The cost of lying as far from the nearest click as the longer side is."""
+"""The cost of lying as far from the nearest point as the longer side is."""
 
 AREAS = np.geomspace(0.004, 0.5, 24)
 """Shares of the picture that an object may have, from which one is chosen."""
@@ -49,64 +48,29 @@ STRONGEST = 6.0
 CUT_OFF = 0.5
 """How much less a region counts that has the picture's whole border."""
 
-MOVED = 1.5
-"""Pixels of the reduced picture that its border may move by."""
+
+def clicked_region(seen: SeenPicture, points: Sequence[HintPoint]) -> Flags:
+    """(H, W) bool: roughly the thing at the points, of which at least one is inside."""
+    height, width = seen.size.shape
+    scale = seen.scale_to(SIDE)
+    small = seen.part(None, SIDE)
+    region = _region(small, [HintPoint(one.x * scale, one.y * scale, one.inside) for one in points])
+    return np.asarray(
+        cv2.resize(region.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) >= np.float32(0.5)
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Click:
-    """A place that is, or is not, of the object.
-
-    Attributes:
-        x, y: In pixels of the picture as it is shown.
-        inside: Whether it is of the object.
-    """
-
-    x: float
-    y: float
-    inside: bool = True
-
-
-def select_clicked(pixels: Floats, clicks: Sequence[Click]) -> Flags:
-    """The object that is clicked on.
-
-    Args:
-        pixels: (H, W, 3) float32 in [0, 1], sRGB.
-        clicks: At least one of the object.
-
-    Returns:
-        (H, W) bool.
-
-    Raises:
-        RequestError: A click is outside of the picture, or none is of the object.
-    """
-    height, width = pixels.shape[:2]
-    for click in clicks:
-        if not (0 <= click.x <= width and 0 <= click.y <= height):
-            raise RequestError(
-                f"{{field}}: {click.x:g}, {click.y:g} is outside of the picture of {width}x{height}", field="clicks"
-            )
-    if not any(click.inside for click in clicks):
-        raise RequestError("{field} should have one that is of the object", field="clicks")
-    scale = min(1.0, SIDE / max(height, width))
-    size = max(8, round(width * scale)), max(8, round(height * scale))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    region = _region(small, [Click(one.x * scale, one.y * scale, one.inside) for one in clicks])
-    enlarged = cv2.resize(region.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5
-    return moved_border(pixels, enlarged, MOVED / scale)
-
-
-def _region(pixels: Floats, clicks: Sequence[Click]) -> Flags:
+def _region(pixels: Floats, points: Sequence[HintPoint]) -> Flags:
     """The object in a small picture."""
     colours = cv2.cvtColor(cv2.bilateralFilter(pixels, 7, 0.1, 5), cv2.COLOR_RGB2LAB) / np.float32(10)
     height, width = colours.shape[:2]
     side = max(height, width)
     across, down = np.meshgrid(np.arange(width), np.arange(height))
-    away = {click: np.hypot(across - click.x, down - click.y) for click in clicks}
-    near = {click: (found <= max(2.0, NEAR * side)) | (found <= found.min()) for click, found in away.items()}
-    inside = np.logical_or.reduce([near[click] for click in clicks if click.inside])
-    distance = _distances(colours, inside) + AWAY * np.min([away[one] for one in clicks if one.inside], axis=0) / side
-    outside = [near[click] for click in clicks if not click.inside]
+    away = {point: np.hypot(across - point.x, down - point.y) for point in points}
+    near = {point: (found <= max(2.0, NEAR * side)) | (found <= found.min()) for point, found in away.items()}
+    inside = np.logical_or.reduce([near[point] for point in points if point.inside])
+    distance = _distances(colours, inside) + AWAY * np.min([away[one] for one in points if one.inside], axis=0) / side
+    outside = [near[point] for point in points if not point.inside]
     if outside:
         others = np.logical_or.reduce(outside)
         distance = np.where((_distances(colours, others) < distance) | (others & ~inside), np.inf, distance)

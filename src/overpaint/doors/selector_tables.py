@@ -1,0 +1,35 @@
+"""The selectors that are installed, as plain values: for the command line's JSON and for the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from overpaint.errors import OverpaintError
+
+from .engine_tables import options_of
+
+_OF_CARD = ("name", "title", "several", "tip", "licence", "digest")
+
+
+def selector_tables() -> list[dict[str, Any]]:
+    """Every installed selector, those that can't be used too."""
+    from overpaint.select import selector_names
+
+    return [_table(name) for name in selector_names()]
+
+
+def _table(name: str) -> dict[str, Any]:
+    from overpaint.select import selector_card
+
+    try:
+        card = selector_card(name)
+    except OverpaintError as error:
+        return {"name": name, "usable": False, "fault": error.worded(hint="")}
+    return {
+        **{one: getattr(card, one) for one in _OF_CARD},
+        "usable": True,
+        "takes": sorted(card.takes),
+        "needs": sorted(card.needs),
+        "options": options_of(card.options),
+        "references": list(card.references),
+    }

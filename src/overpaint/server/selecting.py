@@ -1,0 +1,80 @@
+"""What a client's hints select in a stored picture.
+
+The function runs in a process of its own (`overpaint.bounded`): nobody vouches for the file. That process keeps the
+picture, and what a selector made of it, for the next hint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from overpaint.bounded import working_on
+from overpaint.request import SelectHints
+
+from .masking import MadeMask, made_of
+from .tasks import PictureId
+
+if TYPE_CHECKING:
+    from overpaint.picture import Picture
+
+MOST_SELECTIONS = 64
+"""Selections that one call gives; those beyond are the least sure."""
+
+
+class SelectionTask(SelectHints):
+    """What is to be selected in a picture."""
+
+    text: Annotated[str, Field(max_length=4096)] = Field(default="", description="what is meant, in words")
+    mask: PictureId | None = Field(default=None, description="a rough mask that is refined, white = selected")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMask:
+    """Something that was found.
+
+    Attributes:
+        mask: Where it is.
+        score: How sure the selector is, 0 to 1.
+        label: What it is; "" where there is nothing to say.
+    """
+
+    mask: MadeMask
+    score: float
+    label: str
+
+
+def found_masks(task: SelectionTask, data: bytes, rough: bytes | None, pixels: int | None) -> tuple[FoundMask, ...]:
+    """What is selected, the surest first.
+
+    Args:
+        task: The selector, and the hints.
+        data: The picture's file.
+        rough: The file of the mask that is refined.
+        pixels: The most that a picture may have.
+
+    Raises:
+        PictureError, MaskError, RequestError: A file or a hint can't be used, or nothing is found.
+    """
+    from overpaint.mask import Mask
+    from overpaint.picture import PictureLimits, current_limits, limited
+    from overpaint.select import hints_of, select
+
+    working_on("the picture", "image")
+    with limited(PictureLimits(pixels=pixels or current_limits().pixels)):
+        picture = _opened(data)
+        mask = None if rough is None else Mask.from_file(rough, picture.size, channel="luminance")
+    found = select(picture, task.selector, hints_of(task, mask, task.text))[:MOST_SELECTIONS]
+    return tuple(FoundMask(made_of(one.mask), one.score, one.label) for one in found)
+
+
+def _opened(data: bytes) -> Picture:
+    """The picture of a file, which this process keeps."""
+    from overpaint.picture import open_picture
+    from overpaint.select.cache import shared
+
+    key = ("file", hashlib.sha256(data).hexdigest())
+    return shared.get(key, lambda: open_picture(data), lambda made: int(made.samples.nbytes) + len(data))
