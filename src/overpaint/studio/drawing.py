@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
-from overpaint.request import BoxPart, EllipsePart, MaskSpec, Part, PolygonPart, StrokesPart
+from overpaint.request import BoxPart, EllipsePart, MaskSpec, Part, PolygonPart, SelectPart, StrokesPart
 
 MOST_DRAWN = 4_000_000_000
 """Pixels that all shapes of a mask may have drawn, of which a processor does about 50 million in a second; or as many
@@ -28,6 +28,9 @@ _JOIN = 8
 
 _PIECE = 130
 """Pixels of a piece of a stroke, by which long ones are drawn, with its rim."""
+
+_SELECTING = 50_000_000
+"""To select something takes as long as to draw so many pixels, however small the picture is."""
 
 _most: ContextVar[int] = ContextVar("pixels that a mask's shapes may have drawn", default=MOST_DRAWN)
 
@@ -68,6 +71,8 @@ def _pixels(part: Part, size: Size) -> int:
             return _inside(x.min(), y.min(), x.max(), y.max(), size)
         case StrokesPart():
             return sum(_of_line(np.asarray(line, np.float64)[:, :2], part.width, size) for line in part.strokes)
+        case SelectPart():
+            return (1 + len(part.boxes)) * (size.area + _SELECTING)
         case _:
             return size.area
 

@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 a67c06a1ddacbdc5a29c8d07b787ed87aa6925964271bba82d17d80a508ca87a
+// Made by npm run api from the description with the SHA-256 28c1f8662346b5524341ff3730764782ac90a2e34b2f40615a8882698a5ff5db
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -445,6 +445,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/overpaint/v1/pictures/{id}/selections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Selections
+         * @description Masks of what the hints mean, the surest first; an edit may name them, or have the hints in its own mask.
+         */
+        post: operations["pictures-selections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/overpaint/v1/pictures/{id}/thumbnail": {
         parameters: {
             query?: never;
@@ -477,6 +497,26 @@ export interface paths {
          * @description The samplers and schedulers of engines that denoise.
          */
         get: operations["samplers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overpaint/v1/selectors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Selectors
+         * @description What finds things in pictures: the hints that each selector takes, and its own options.
+         */
+        get: operations["selectors"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2163,9 +2203,9 @@ export interface components {
             invert?: boolean;
             /**
              * Parts
-             * @description shapes and rasters, joined in their order
+             * @description shapes, rasters and selections, joined in their order
              */
-            parts: (components["schemas"]["BoxPart"] | components["schemas"]["EllipsePart"] | components["schemas"]["PolygonPart"] | components["schemas"]["StrokesPart"] | components["schemas"]["RasterPart"] | components["schemas"]["AlphaPart"] | components["schemas"]["FullPart"])[];
+            parts: (components["schemas"]["BoxPart"] | components["schemas"]["EllipsePart"] | components["schemas"]["PolygonPart"] | components["schemas"]["StrokesPart"] | components["schemas"]["RasterPart"] | components["schemas"]["SelectPart"] | components["schemas"]["AlphaPart"] | components["schemas"]["FullPart"])[];
         };
         /**
          * MaskTask
@@ -2432,6 +2472,198 @@ export interface components {
             samplers: string[];
             /** Schedulers */
             schedulers: string[];
+        };
+        /**
+         * SelectPart
+         * @description What a selector finds in the picture: the union of its selections, or one of them.
+         */
+        SelectPart: {
+            /**
+             * Boxes
+             * @description left, top, right, bottom in px around each thing that is meant
+             * @default []
+             */
+            boxes?: [
+                number,
+                number,
+                number,
+                number
+            ][];
+            /**
+             * Feather
+             * @description sigma in px of a Gaussian that softens this part on both sides of its edge
+             * @default 0
+             */
+            feather?: number;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "select";
+            /**
+             * Not Points
+             * @description [x, y] in px, each on what is not meant
+             * @default []
+             */
+            not_points?: [
+                number,
+                number
+            ][];
+            /**
+             * Op
+             * @description how it joins the parts before it
+             * @default add
+             * @enum {string}
+             */
+            op?: "add" | "subtract" | "intersect";
+            /**
+             * Options
+             * @description the selector's own options, by name
+             */
+            options?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /**
+             * Pick
+             * @description one selection alone, by its number from 0; left out, all
+             */
+            pick?: number | null;
+            /**
+             * Points
+             * @description [x, y] in px, each on what is meant
+             * @default []
+             */
+            points?: [
+                number,
+                number
+            ][];
+            /**
+             * Selector
+             * @description the name of what finds it: grabcut, colour, faces ...
+             */
+            selector: string;
+        };
+        /**
+         * SelectionFacts
+         * @description A stored mask of something that a selector found.
+         */
+        SelectionFacts: {
+            /**
+             * Bounds
+             * @description left, top, right, bottom of what is marked
+             */
+            bounds: [
+                number,
+                number,
+                number,
+                number
+            ];
+            /** Bytes */
+            bytes: number;
+            /** Format */
+            format: string;
+            /**
+             * Fraction
+             * @description the share of the picture that is marked
+             */
+            fraction: number;
+            /**
+             * Hard
+             * @description whether its edges are no wider than an antialiased brush's
+             */
+            hard: boolean;
+            /** Height */
+            height: number;
+            /**
+             * Id
+             * @description the SHA-256 of the file
+             */
+            id: string;
+            /**
+             * Label
+             * @description what it is, where there is something to say
+             */
+            label: string;
+            /**
+             * Mode
+             * @description channels and bits
+             */
+            mode: string;
+            /**
+             * Notes
+             * @description what is damaged, say
+             */
+            notes: string[];
+            /**
+             * Score
+             * @description how sure the selector is, 0 to 1
+             */
+            score: number;
+            /**
+             * Transparent
+             * @description whether a part of it is transparent
+             */
+            transparent: boolean;
+            /** Width */
+            width: number;
+        };
+        /**
+         * SelectionTask
+         * @description What is to be selected in a picture.
+         */
+        SelectionTask: {
+            /**
+             * Boxes
+             * @description left, top, right, bottom in px around each thing that is meant
+             * @default []
+             */
+            boxes?: [
+                number,
+                number,
+                number,
+                number
+            ][];
+            /**
+             * Mask
+             * @description a rough mask that is refined, white = selected
+             */
+            mask?: string | null;
+            /**
+             * Not Points
+             * @description [x, y] in px, each on what is not meant
+             * @default []
+             */
+            not_points?: [
+                number,
+                number
+            ][];
+            /**
+             * Options
+             * @description the selector's own options, by name
+             */
+            options?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            } | null;
+            /**
+             * Points
+             * @description [x, y] in px, each on what is meant
+             * @default []
+             */
+            points?: [
+                number,
+                number
+            ][];
+            /**
+             * Selector
+             * @description the name of what finds it: grabcut, colour, faces ...
+             */
+            selector: string;
+            /**
+             * Text
+             * @description what is meant, in words
+             * @default
+             */
+            text?: string;
         };
         /**
          * ServerState
@@ -3906,6 +4138,51 @@ export interface operations {
             };
         };
     };
+    "pictures-selections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the picture's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SelectionTask"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SelectionFacts"][];
+                };
+            };
+            /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Failed: 503 for now (memory, ledger; see Retry-After), 507 no room (the disk, or what the client may store), 500 for a fault of the server */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
     "pictures-thumbnail": {
         parameters: {
             query?: {
@@ -3965,6 +4242,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SamplerInfo"];
+                };
+            };
+            /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Failed: 503 for now (memory, ledger; see Retry-After), 507 no room (the disk, or what the client may store), 500 for a fault of the server */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    selectors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    }[];
                 };
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
