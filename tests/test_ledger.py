@@ -116,6 +116,17 @@ def test_a_lease_need_not_wait_for_the_disk_and_what_follows_does(ledger):
     assert {entry.state for entry in ledger.entries()} == {"leased"}
 
 
+def test_an_end_need_not_wait_for_the_disk_and_outlives_the_process(ledger):
+    ledger.add([Job("a", "k")])
+    lease = ledger.claim("w", 10, "a")
+    ledger.complete(lease, "digest", synced=False)
+    assert ledger._database.execute("PRAGMA synchronous").fetchone() == (2,)
+    with pytest.raises(LeaseLostError):
+        ledger.complete(lease, "another", synced=False)
+    with Ledger(ledger.path) as other:  # as after a kill: nothing was closed in order
+        assert (other.entry("a").state, other.entry("a").result) == ("done", "digest")
+
+
 def test_a_renewed_lease_holds(ledger, clock):
     ledger.add(jobs(2))
     held, lost = ledger.claim("me", 10), ledger.claim("me", 1)

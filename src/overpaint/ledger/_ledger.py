@@ -165,16 +165,25 @@ class Ledger(LedgerFile):
             (detail, self._clock(), id),
         )
 
-    def complete(self, lease: LedgerEntry, result: str, detail: str | None = None) -> None:
+    def complete(self, lease: LedgerEntry, result: str, detail: str | None = None, *, synced: bool = True) -> None:
         """`finish` and `done` in one: for a job of which nothing is left to do once its result is on the disk.
+
+        Args:
+            lease: The job's.
+            result: The digest of its result.
+            detail: For reports.
+            synced: As for `claim`: where the system ends before it is on the disk, the job is done once more.
 
         Raises:
             LeaseLostError: The lease was over.
         """
-        if not self._update(
-            f"state = 'done', result = ?, line = NULL, {_NO_LEASE}, note = NULL, detail = ?, updated = ? {_WHERE_HELD}",
-            (result, detail, self._clock(), lease.id, lease.token),
-        ):
+        with self._guard, contextlib.nullcontext() if synced else self._unsynced():
+            found = self._update(
+                f"state = 'done', result = ?, line = NULL, {_NO_LEASE}, note = NULL, detail = ?, updated = ? "
+                f"{_WHERE_HELD}",
+                (result, detail, self._clock(), lease.id, lease.token),
+            )
+        if not found:
             raise LeaseLostError(f"the lease of {lease.id!r} was over before it was finished; its result is dropped")
 
     def set_aside(self, id: str, line: str, detail: str | None = None) -> None:

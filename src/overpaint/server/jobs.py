@@ -319,7 +319,8 @@ class EditQueue:
         writes: list[Callable[[], object]] = []
         if state == "done":
             digest = digest_of([one.get("picture", one) for one in job.results])
-            writes.append(partial(self._ledger.complete, lease, digest, detail))
+            # What a loss of power takes from the disk is done again, and lands once.
+            writes.append(partial(self._ledger.complete, lease, digest, detail, synced=False))
         else:
             writes.append(partial(self._ledger.fail, lease, state, retry=False, detail=detail))
         if is_private(job):  # its prompt leaves the disk; here it is known until the server ends
