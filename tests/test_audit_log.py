@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forks import Forked
 from overpaint import Mask, Studio
 from overpaint.audit import (
     AuditLog,
@@ -470,8 +471,8 @@ for n in range(int(first), int(last)):
 """
 
 
-def appender(log: Path, record: Path, first: int, last: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+def appender(log: Path, record: Path, first: int, last: int) -> Forked:
+    return Forked(
         [sys.executable, "-c", APPENDER, str(log), str(record), str(first), str(last)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -479,7 +480,7 @@ def appender(log: Path, record: Path, first: int, last: int) -> subprocess.Popen
     )
 
 
-def begin(*processes: subprocess.Popen[str]) -> None:
+def begin(*processes: Forked) -> None:
     """Let them append, once all are there."""
     for process in processes:
         assert process.stdout is not None

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from batches import BOX, Bench, photo, pixels
+from forks import run_forked
 from overpaint import Studio
 from overpaint.audit import Operator, entries, find, verify
 from overpaint.batch import (
@@ -598,7 +598,7 @@ def test_a_run_with_a_gate_that_is_killed_loses_and_doubles_nothing(
     _doubtful_rows(tmp_path)
     monkeypatch.chdir(tmp_path)
     words = [sys.executable, "-c", _DIE_WITH_A_GATE, step, moment, *_GATED]
-    killed = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    killed = run_forked(words, capture_output=True, text=True, timeout=120)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert main([*_GATED]) == 3
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -623,7 +623,7 @@ def test_an_acceptance_that_is_killed_is_completed(
     before = Path("out/needs-review/p0.remove.png").read_bytes()
     accept = ["batch", "review", "out", "--accept", "p0.remove.png"]
     words = [sys.executable, "-c", _DIE_WITH_A_GATE, step, moment, *accept]
-    killed = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    killed = run_forked(words, capture_output=True, text=True, timeout=120)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert main([*_GATED] if next_is == "run" else ["batch", "review", "out"]) == (3 if next_is == "run" else 0)
     decided = (step, moment) != ("decide", "before")
@@ -655,7 +655,7 @@ def test_a_rejection_that_is_killed_is_completed(
         "--reject",
         "p0.remove.png",
     ]
-    killed = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    killed = run_forked(words, capture_output=True, text=True, timeout=120)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert main(["batch", "review", "out"]) == 0
     decided = (step, moment) != ("decide", "before")

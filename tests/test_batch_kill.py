@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from batches import Bench, photo, pixels
+from forks import Forked, run_forked
 from overpaint.audit import verify
 from overpaint.batch.clashes import OwnFiles
 from overpaint.batch.files import Files
@@ -41,11 +42,11 @@ def folder_of(tmp_path: Path, count: int) -> Path:
     return tmp_path
 
 
-def start(folder: Path, *more: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([*BATCH, *more], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(folder: Path, *more: str) -> Forked:
+    return Forked([*BATCH, *more], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def killed_when(process: subprocess.Popen[str], events: int, delay: float) -> None:
+def killed_when(process: Forked, events: int, delay: float) -> None:
     """SIGKILL, a moment after so many rows were done."""
     assert process.stdout is not None
     seen = 0
@@ -81,7 +82,7 @@ def test_killed_five_times_two_hundred_rows_have_each_one_result_and_nothing_is_
 
     calm = tmp_path / "calm"
     calm.mkdir()
-    subprocess.run([*BATCH, "--no-report"], cwd=folder_of(calm, ROWS), stdout=subprocess.DEVNULL, check=True)
+    run_forked([*BATCH, "--no-report"], cwd=folder_of(calm, ROWS), stdout=subprocess.DEVNULL, check=True)
     for n in range(0, ROWS, 7):
         assert np.array_equal(pixels(folder / "out" / f"r{n}.png"), pixels(calm / "out" / f"r{n}.png"))
 
@@ -123,8 +124,8 @@ sys.exit(main(sys.argv[3:]))
 def test_killed_at_each_step_of_settling_the_next_run_completes_the_remaining_steps(tmp_path, step, moment):
     folder = folder_of(tmp_path, 3)
     words = [sys.executable, "-c", _DIE_AT, step, moment, *BATCH[3:], "--no-report", "--ahead", "1"]
-    assert subprocess.run(words, cwd=folder, capture_output=True).returncode == -signal.SIGKILL
-    again = subprocess.run([*BATCH, "--no-report"], cwd=folder, capture_output=True, text=True)
+    assert run_forked(words, cwd=folder, capture_output=True).returncode == -signal.SIGKILL
+    again = run_forked([*BATCH, "--no-report"], cwd=folder, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     began, ended = (json.loads(again.stdout.splitlines()[at]) for at in (0, -1))
     painted_before = (step, moment) != ("finish", "before")
@@ -140,9 +141,9 @@ def test_killed_at_each_step_of_settling_the_next_run_completes_the_remaining_st
 def test_killed_while_the_report_is_written_the_next_run_leaves_nothing_of_it_behind(tmp_path):
     folder = folder_of(tmp_path, 2)
     words = [sys.executable, "-c", _DIE_AT, "report", "before", *BATCH[3:]]
-    assert subprocess.run(words, cwd=folder, capture_output=True).returncode == -signal.SIGKILL
+    assert run_forked(words, cwd=folder, capture_output=True).returncode == -signal.SIGKILL
     assert (folder / "out" / ".report.html.part").exists()
-    again = subprocess.run([*BATCH], cwd=folder, capture_output=True, text=True)
+    again = run_forked([*BATCH], cwd=folder, capture_output=True, text=True)
     assert json.loads(again.stdout.splitlines()[-1])["unchanged"] == 2
     assert (folder / "out" / "report.html").exists()
     assert not list((folder / "out").glob(".*.part"))

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from batches import BOX, Bench, photo, photos
+from forks import Forked, run_forked
 from overpaint import Studio
 from overpaint.audit import verify
 from overpaint.batch import BatchFolders, Pruned, prune, review
@@ -318,11 +319,11 @@ def test_a_prune_that_is_killed_is_finished_by_the_next(tmp_path: Path, when: st
     Path("edits.jsonl").write_text(json.dumps(rows[4]))
     script = [sys.executable, "-c", _PRUNE, when]
     count = "2" if when == "remove-after" else "1"
-    killed = subprocess.run([*script, count], capture_output=True, text=True, timeout=120)
+    killed = run_forked([*script, count], capture_output=True, text=True, timeout=120)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     bench = Bench(tmp_path)
     assert _verdict(bench).whole, _verdict(bench).faults
-    last = subprocess.run([*script, "0"], capture_output=True, text=True, timeout=120)
+    last = run_forked([*script, "0"], capture_output=True, text=True, timeout=120)
     assert last.returncode == 0, last.stderr
     assert bench.names() == {"p004.remove.png"}
     assert hashlib.sha256(Path("out/p004.remove.png").read_bytes()).hexdigest() == kept
@@ -343,7 +344,7 @@ def test_a_row_that_comes_back_after_a_killed_prune_is_done_again(tmp_path: Path
     Path("edits.jsonl").write_text(text)
     assert command(["batch", "edits.jsonl", "-o", "out", "--quiet"]) == 0
     Path("edits.jsonl").write_text(json.dumps(rows[1]))
-    subprocess.run([sys.executable, "-c", _PRUNE, "note-after", "1"], capture_output=True, timeout=120)
+    run_forked([sys.executable, "-c", _PRUNE, "note-after", "1"], capture_output=True, timeout=120)
     notes = _verdict(Bench(tmp_path)).notes
     assert "p000.remove.png was pruned, and the file is still there" in " ".join(notes)
     Path("edits.jsonl").write_text(text)
@@ -359,7 +360,7 @@ def test_what_a_killed_run_painted_of_rows_that_left_goes(tmp_path: Path, monkey
     rows = [{"image": f"p{n:03}.png", "box": BOX, "engine": "telea"} for n in range(30)]
     Path("edits.jsonl").write_text("\n".join(map(json.dumps, rows)))
     batch = [sys.executable, "-m", "overpaint", "batch", "edits.jsonl", "-o", "out"]
-    process = subprocess.Popen(batch, stdout=subprocess.PIPE, text=True)
+    process = Forked(batch, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for _ in range(8):
         process.stdout.readline()

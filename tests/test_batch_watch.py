@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from batches import BOX, Bench, photo, photos
+from forks import Forked
 from overpaint import Studio
 from overpaint.audit import verify
 from overpaint.batch import (
@@ -332,12 +333,12 @@ WATCH = [sys.executable, "-m", "overpaint", "batch", "watch", "in", "--box", BOX
 class Process:
     """A watching process whose events are read."""
 
-    started: ClassVar[list[subprocess.Popen[str]]] = []
+    started: ClassVar[list[Forked]] = []
 
     def __init__(self, folder: Path, *more: str, interval: float = INTERVAL) -> None:
         (folder / "in").mkdir(exist_ok=True)
         words = [*WATCH, "--interval", str(interval), "--json", *more]
-        self.process = subprocess.Popen(
+        self.process = Forked(
             words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
         self.events: list[dict[str, Any]] = []

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from cutting import relay
+from forks import Forked
 from overpaint import Client, Mask, Studio
 from overpaint.client import OpenConnectionWarning, WaitLimits, address_of
 from overpaint.errors import CredentialsError, RequestError, ServerError, ServerUnreachableError
@@ -98,9 +99,9 @@ def test_events_go_on_after_a_cut_without_repeats(tmp_path):
 
 
 @contextlib.contextmanager
-def alone(folder: Path, seconds: float, port: int) -> Iterator[subprocess.Popen[str]]:
+def alone(folder: Path, seconds: float, port: int) -> Iterator[Forked]:
     command = [sys.executable, str(ROOT / "tests" / "server_alone.py"), str(folder), str(seconds), "2", str(port)]
-    made = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+    made = Forked(command, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
     assert made.stdout is not None
     try:
         assert made.stdout.readline().startswith("http://")

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from batches import BOX, Bench, photos
+from forks import run_forked
 from overpaint.batch import Done, Failed
 from overpaint.bounded import printed, prints_caught
 from overpaint.cli import main
@@ -70,7 +71,7 @@ def folder(tmp_path: Path) -> Path:
 
 def _command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     run = [sys.executable, "-m", "overpaint", *words]
-    return subprocess.run(run, cwd=folder, capture_output=True, text=True, timeout=120)
+    return run_forked(run, cwd=folder, capture_output=True, text=True, timeout=120)
 
 
 def test_a_batch_has_warnings_of_its_rows_and_prints_nothing(folder: Path):

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from forks import run_forked
 from overpaint.engines import Canvas, Monitor
 from overpaint.engines.exemplar import Exemplar
 from overpaint.picture import open_picture
@@ -314,4 +315,4 @@ class TestBatch:
 
 def overpaint(*words: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "overpaint", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return run_forked(command, capture_output=True, text=True, timeout=120)

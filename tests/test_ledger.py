@@ -16,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from forks import Forked
 from overpaint.errors import LedgerError
 from overpaint.ledger import Job, LeaseLostError, Ledger, LedgerEntry
 
@@ -230,10 +231,7 @@ def test_no_job_is_claimed_twice_by_several_processes_nor_lost_when_one_is_kille
     path = tmp_path / "ledger.sqlite"
     with Ledger(path) as ledger:
         ledger.add(jobs(300))
-    workers = [
-        subprocess.Popen([sys.executable, "-c", _WORK, path, str(n)], stdout=subprocess.PIPE, text=True)
-        for n in range(3)
-    ]
+    workers = [Forked([sys.executable, "-c", _WORK, path, str(n)], stdout=subprocess.PIPE, text=True) for n in range(3)]
     assert workers[0].stdout is not None
     workers[0].stdout.readline()
     os.kill(workers[0].pid, signal.SIGKILL)
@@ -250,7 +248,7 @@ def test_no_job_is_claimed_twice_by_several_processes_nor_lost_when_one_is_kille
 def test_several_processes_may_make_the_same_ledger(tmp_path):
     code = "import sys; from overpaint.ledger import Ledger, Job; Ledger(sys.argv[1]).add([Job(sys.argv[2], 'k')])"
     words = [sys.executable, "-c", code, str(tmp_path / "l.sqlite")]
-    made = [subprocess.Popen([*words, str(n)], stderr=subprocess.PIPE) for n in range(4)]
+    made = [Forked([*words, str(n)], stderr=subprocess.PIPE) for n in range(4)]
     assert [one.communicate(timeout=60)[1] for one in made] == [b""] * 4
     with Ledger(tmp_path / "l.sqlite") as ledger:
         assert len(ledger.entries()) == 4

@@ -6,7 +6,6 @@ import errno
 import os
 import signal
 import stat
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 import overpaint
+from forks import run_forked
 from overpaint import files
 from overpaint.errors import FormatError, OutputError
 from overpaint.files import write_file
@@ -130,7 +130,7 @@ def test_a_killed_process_leaves_nothing_of_a_file_that_it_was_writing(tmp_path:
     if how == "overwrite":
         (tmp_path / "a.png").write_bytes(b"old")
     before = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
-    ended = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "a.png"), how], check=False)
+    ended = run_forked([sys.executable, "-c", KILLED, str(tmp_path / "a.png"), how], check=False)
     assert ended.returncode == -signal.SIGKILL
     assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
 

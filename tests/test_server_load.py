@@ -17,14 +17,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from forks import Forked
 from overpaint.server import PREFIX, new_key
 
 ALONE = Path(__file__).with_name("server_alone.py")
 
 
-def started(folder: Path, seconds: float, lanes: int = 8) -> tuple[subprocess.Popen[str], str]:
+def started(folder: Path, seconds: float, lanes: int = 8) -> tuple[Forked, str]:
     words = [sys.executable, str(ALONE), str(folder), str(seconds), str(lanes)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    process = Forked(words, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     return process, process.stdout.readline().strip() + PREFIX
 
@@ -39,7 +40,7 @@ def task(picture: str, number: int) -> dict[str, object]:
     return {"picture": picture, "request": {"prompt": f"job {number}"}, "marks": {"box": ["1,1,5,5"]}}
 
 
-def memory(process: subprocess.Popen[str]) -> int:
+def memory(process: Forked) -> int:
     """Resident bytes."""
     lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))

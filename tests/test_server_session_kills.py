@@ -18,6 +18,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from forks import Forked
 from overpaint import Mask, Session
 from overpaint.server import PREFIX
 from overpaint.server.sessions.landing import Landing, landed_by, note_landing
@@ -26,13 +27,11 @@ from test_server_native import photo, upload
 
 
 @contextlib.contextmanager
-def alone(
-    folder: Path, seconds: float = 0.0, ending: str = ""
-) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
+def alone(folder: Path, seconds: float = 0.0, ending: str = "") -> Iterator[tuple[Forked, httpx2.Client]]:
     """A server in a process of its own, which is killed at the end."""
     script = str(Path(__file__).with_name("session_server_alone.py"))
     command = [sys.executable, script, str(folder), str(seconds), ending]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "no_proxy": "*"})
+    process = Forked(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "no_proxy": "*"})
     try:
         assert process.stdout is not None
         url = process.stdout.readline().strip()

@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from forks import Forked, run_forked
 from overpaint import Mask, Session, Studio
 from overpaint.errors import OutputError, SessionError
 from overpaint.geometry import Box, Size
@@ -219,7 +220,7 @@ class TestTorn:
         count = 0
         for _ in range(3):
             words = [sys.executable, "-c", textwrap.dedent(code)]
-            with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+            with Forked(words, stdout=subprocess.PIPE, text=True) as process:
                 assert process.stdout is not None
                 first = process.stdout.readline()
                 time.sleep(chance.uniform(0.02, 0.3))
@@ -268,12 +269,12 @@ class TestLock:
         path = tmp_path / "s.overpaint"
         code = f"from overpaint import Session; Session.open({str(path)!r})"
         with Session.create(made.with_name("photo.png"), path, folder=folder):
-            other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+            other = run_forked([sys.executable, "-c", code], capture_output=True, text=True, check=False)
             assert "is in use: the session is open already, here or in another process" in other.stderr
             with pytest.raises(SessionError, match="in use") as caught:
                 Session.open(path)
             assert caught.value.code == "session-in-use"
-        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+        assert run_forked([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("folder", [False, True], ids=["file", "folder"])
