@@ -188,7 +188,7 @@ class TestCommands:
         assert main([*EDIT, "more.png", "--audit", "own.jsonl", "--audit-key", "k"]) == 0
         assert main(["audit", "verify", "own.jsonl", "--key", "k.pub", "--strict"]) == 0
         said = self.said(capsys, "audit", "verify", "own.jsonl", "--key", "k", status=2)
-        assert "--key takes the public key, and k is the private one: whoever has it can forge the log" in said
+        assert "--key takes the public key, and k is the private one: anyone who has it can forge the log" in said
         assert "is a public one" in self.said(capsys, *BATCH, "--audit-key", "k.pub", status=1)
 
     def test_a_ledger_elsewhere_is_named(self, capsys):

@@ -196,7 +196,7 @@ def _public_key(path: str) -> AuditKey:
     found = AuditKey.read(Path(path))
     if found.signs:
         raise CredentialsError(
-            f"--key takes the public key, and {path} is the private one: whoever has it can forge the log",
+            f"--key takes the public key, and {path} is the private one: anyone who has it can forge the log",
             code="key-private",
             field="key",
             value=path,

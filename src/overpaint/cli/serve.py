@@ -201,8 +201,8 @@ def _who_may(settings: ServerSettings) -> str:
         names = ", ".join(one.name for one in ApiKeys.read(settings.keys).callers)
         return f"keys are asked for, those of {names}; the link above lets one browser in, within ten minutes"
     if settings.hosts:
-        return f"no keys are asked for: whoever reaches it as {settings.hosts[0]} may use it (set --key-file)"
-    return "no keys are asked for: whoever is on this machine may use it"
+        return f"no keys are asked for: anyone who reaches it as {settings.hosts[0]} may use it (set --key-file)"
+    return "no keys are asked for: anyone on this machine may use it"
 
 
 def _load(studio: Studio) -> None:

@@ -190,7 +190,7 @@ def _layer(
     stored: StoredPatch, state: StepState, stage: _Stage, canvas: Box, rule: AlphaRule, name: str, *, visible: bool
 ) -> Layer:
     """One region, with all its paint: what lies beyond the picture, as that of a step that extends it and is hidden, is
-    there for whoever makes the picture larger. Where the alpha below it makes its share of the colour depend on the
+    there for those who make the picture larger. Where the alpha below it makes its share of the colour depend on the
     opacity, its mask has both.
 
     Args:

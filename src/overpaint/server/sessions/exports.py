@@ -23,7 +23,7 @@ class ExportedFile:
     """A file that was made to be sent.
 
     Attributes:
-        path: Where; whoever sends it removes it.
+        path: Where; its sender removes it.
         format: "png", "psd", ...
         notes: For people.
     """
