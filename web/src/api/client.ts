@@ -41,10 +41,19 @@ export function useKey(given: string): void {
   key = given;
 }
 
+let reached: () => void = () => undefined;
+
+/** Be called after each reply, whatever it says: the server can be reached. */
+export function onReached(listener: () => void): void {
+  reached = listener;
+}
+
 async function fetched(request: Request): Promise<Response> {
   if (key) request.headers.set("authorization", `Bearer ${key}`);
   try {
-    return await fetch(request);
+    const reply = await fetch(request);
+    reached();
+    return reply;
   } catch (error) {
     if (request.signal.aborted) throw error;
     throw new LostError(String(error));

@@ -313,7 +313,7 @@ export class Engine implements PaintCanvas {
   }
 
   get painting(): boolean {
-    return this.#pointers.painting;
+    return this.#pointers.painting || this.#polygon.open;
   }
 
   cancelStroke(): void {

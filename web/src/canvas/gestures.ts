@@ -130,6 +130,7 @@ export class PolygonTool {
     const points = [...this.#corners];
     this.board.draft = points.length ? { points, closed: false, subtract: this.#combine === "subtract" } : null;
     this.board.redraw.top();
+    this.board.events.emit("polygon", { corners: points.length });
   }
 }
 

@@ -223,6 +223,8 @@ export interface CanvasEvents {
   sketch: { readonly box: Box; readonly final: boolean };
   strokeBegin: { readonly tool: ToolName };
   strokeEnd: { readonly tool: ToolName; readonly cancelled: boolean };
+  /** Corners of the open polygon; 0 once it is closed or given up. */
+  polygon: { readonly corners: number };
   history: HistoryState;
   /** The picker's, for the sketch brush. */
   colour: Rgba;
@@ -312,7 +314,7 @@ export interface PaintCanvas {
   setColour(colour: Rgba): void;
   setKeyboardBrush(on: boolean): void;
   setReducedMotion(on: boolean): void;
-  /** True while a pointer paints. */
+  /** True while a pointer paints, or a polygon is open: what `undo` takes back first. */
   readonly painting: boolean;
   cancelStroke(): void;
 

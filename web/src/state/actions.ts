@@ -8,7 +8,7 @@ import { canvas, changes, compareMode, noteAsked, restore, restoring } from "./c
 import { jobs, put } from "./jobs";
 import { attempt, notify, report, say } from "./notices";
 import { keep, kept } from "./prefs";
-import { adopt, chosenStep, session, shownStep } from "./session";
+import { changeStep, chosenStep, session, shownStep } from "./session";
 import { boxOf, takePath } from "./tiles";
 import { insert, margins, requestOf, wish } from "./wish";
 
@@ -141,18 +141,10 @@ export async function rerunStale(): Promise<void> {
   if (now) await attempt(async () => put(await api.rerunStale(now.id)));
 }
 
-let changing: Promise<unknown> = Promise.resolve();
-
-/** Change a step, after the changes before it; where another page changed the session meanwhile, nothing is done and it is
+/** Change a step, after the changes before it; where another page changed that step meanwhile, nothing is done and it is
  * said. */
-export function change(step: number, what: Schemas["StepChange"]): Promise<boolean> {
-  const done = changing.then(async () => {
-    const now = session.value;
-    if (!now) return false;
-    return (await attempt(async () => (adopt(await api.change(now.id, step, what, now.version)), true))) ?? false;
-  });
-  changing = done;
-  return done;
+export async function change(step: number, what: Schemas["StepChange"]): Promise<boolean> {
+  return (await attempt(async () => (await changeStep(step, what), true))) ?? false;
 }
 
 let latest = 0;

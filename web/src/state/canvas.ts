@@ -6,7 +6,7 @@ import type { BrushSettings, BrushTool, Combine, HistoryState, MaskInfo, Outline
 import { texts } from "../text";
 import { draftOf, keepDraft } from "./drafts";
 import { attempt, report } from "./notices";
-import { adopt, onChanged, session } from "./session";
+import { adopt, inOrder, onChanged, session } from "./session";
 import { movedBy, originalTiles, presentTiles } from "./tiles";
 import { margins, readWish, wish } from "./wish";
 
@@ -18,6 +18,8 @@ export const masks = signal<readonly MaskInfo[]>([]);
 export const activeMask = signal("");
 /** Grows with each change of a mask, the sketch or a frame. */
 export const drawn = signal(0);
+/** A stroke or a polygon is under way: undo takes that back first. */
+export const underway = signal(false);
 export const past = signal<HistoryState>({ undo: null, redo: null, bytes: 0 });
 export const view = signal<View | null>(null);
 export const compareMode = signal<"off" | "original" | "split">("off");
@@ -63,7 +65,10 @@ export function attach(made: PaintCanvas): () => void {
     made.on("sketch", (now) => {
       if (now.final) changedDraft();
     }),
+    made.on("strokeBegin", () => (underway.value = made.painting)),
+    made.on("polygon", () => (underway.value = made.painting)),
     made.on("strokeEnd", (now) => {
+      underway.value = made.painting;
       if (!now.cancelled) void attempt(strokeRestores);
     }),
     made.on("history", (now) => (past.value = now)),
@@ -86,6 +91,7 @@ export function attach(made: PaintCanvas): () => void {
   return () => {
     for (const off of offs) off();
     canvas.value = null;
+    underway.value = false;
     restored = "";
     made.destroy();
   };
@@ -156,20 +162,22 @@ function pushStep(status: SessionStatus, depth: number): void {
 }
 
 async function replay(act: () => Promise<SessionStatus>): Promise<void> {
-  replaying++;
-  try {
-    adopt(await act());
-  } finally {
-    replaying--;
-  }
+  await inOrder(async () => {
+    replaying++;
+    try {
+      adopt(await act());
+    } finally {
+      replaying--;
+    }
+  });
 }
 
-/** Undo the last stroke or edit; beyond what this page did, the session's own history. */
+/** Undo the stroke or the polygon's corner that is under way, else the last stroke or edit; beyond what this page did, the session's own history. */
 export async function undo(): Promise<void> {
   const made = canvas.value;
   const now = session.value;
   if (!made || !now) return;
-  if (past.value.undo !== null) await attempt(() => made.undo());
+  if (made.painting || past.value.undo !== null) await attempt(() => made.undo());
   else if (now.undo.count > 0) await attempt(() => replay(() => api.undo(now.id, 1)));
 }
 
@@ -183,6 +191,7 @@ export async function redo(): Promise<void> {
 
 /** What undo and redo would do; null for nothing. */
 export function undoText(): string | null {
+  if (underway.value) return texts.value.top.underway;
   return past.value.undo ?? (session.value?.undo.count ? session.value.undo.text : null);
 }
 
@@ -196,10 +205,13 @@ async function strokeRestores(): Promise<void> {
   const now = session.value;
   const target = restoring.value;
   if (!made || !now || !target || made.tool === "pan" || made.isEmpty(activeMask.value)) return;
-  const png = await made.exportMask(activeMask.value);
-  await made.undo();
+  // Both begin at once: a stroke that follows quickly is neither sent along nor taken back.
+  const saved = made.exportMask(activeMask.value);
+  const undone = made.undo();
+  const png = await saved;
+  await undone;
   const mask = await api.upload(new Blob([png]));
-  adopt(await api.paintBack(now.id, target.step, mask.id, target.show));
+  await inOrder(async () => adopt(await api.paintBack(now.id, target.step, mask.id, target.show)));
 }
 
 /** Let strokes paint what is below a step back, on an empty mask of its own; null ends that. */

@@ -1,7 +1,7 @@
 // The open session: how the server says that it is, and what follows from each change of it.
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 
-import { api, type SessionStatus, type StepStatus } from "../api/client";
+import { api, onReached, ServerError, type Schemas, type SessionStatus, type StepStatus } from "../api/client";
 import { follow } from "../api/events";
 import { filled, texts } from "../text";
 import { jobChanged, loadJobs, resetJobs } from "./jobs";
@@ -45,6 +45,47 @@ export async function refresh(): Promise<void> {
   if (id === undefined) return;
   const now = await api.session(id);
   if (session.value?.id === id) adopt(now);
+}
+
+let changing: Promise<unknown> = Promise.resolve();
+
+/** Let a change of the session wait for the ones before it: each begins from what the one before has made. */
+export function inOrder<T>(act: () => Promise<T>): Promise<T> {
+  const done = changing.then(act);
+  changing = done.catch(() => undefined);
+  return done;
+}
+
+/** How often a change is sent again that something else has overtaken. */
+const AGAIN = 4;
+
+/** Change a step. What else became of the session meanwhile - a job is done, another page renamed it - is no reason
+ * against it; that the same step is another one than was seen is. Throws ServerError (412) then. */
+export function changeStep(number: number, what: Schemas["StepChange"]): Promise<void> {
+  const seen = session.value;
+  return inOrder(async () => {
+    for (let turn = 0; ; turn++) {
+      const now = session.value;
+      if (!now || now.id !== seen?.id) return;
+      try {
+        adopt(await api.change(now.id, number, what, now.version));
+        return;
+      } catch (error) {
+        if (!(error instanceof ServerError) || error.status !== 412 || turn === AGAIN) throw error;
+        await refresh();
+        if (!sameStep(now, session.value, number)) throw error;
+      }
+    }
+  });
+}
+
+/** Whether a step has the same place and the same look in both. */
+export function sameStep(before: SessionStatus, now: SessionStatus | null, number: number): boolean {
+  const look = (status: SessionStatus | null): string => {
+    const step = status?.steps.find((one) => one.number === number);
+    return step ? JSON.stringify([step.place, step.paint, step.take, step.visible, step.opacity, step.masked]) : "";
+  };
+  return look(before) !== "" && look(before) === look(now);
 }
 
 /** Open a session of the server. Throws ServerError where it is not there. */
@@ -92,15 +133,7 @@ function listen(): void {
     path: `/sessions/${id}/events`,
     final: ["deleted"],
     signal: controller.signal,
-    onState: (there) => {
-      const back = there && !connected.value;
-      connected.value = there;
-      if (back) {
-        say(texts.value.connection.back);
-        void loadJobs(id).catch(report);
-        void refresh().catch(report);
-      }
-    },
+    onState: (there) => (connected.value = there),
     onEvent: (kind, data) => {
       if (session.value?.id !== id) return;
       if (kind === "changed" && Number(data.version) !== session.value.version) void refresh().catch(report);
@@ -115,8 +148,32 @@ function listen(): void {
   });
 }
 
+const PROBE = 3_000;
+
+/** Where a call was lost, look again and again whether the server is back, and then see what became of the session. */
+function watchConnection(): void {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  let lost = false;
+  onReached(() => (connected.value = true));
+  effect(() => {
+    const there = connected.value;
+    if (there === !lost) return;
+    lost = !there;
+    clearInterval(timer);
+    if (lost) timer = setInterval(() => void refresh().catch(report), PROBE);
+    else {
+      say(texts.value.connection.back);
+      const id = untracked(() => session.value?.id);
+      if (id === undefined) return;
+      void loadJobs(id).catch(report);
+      void refresh().catch(report);
+    }
+  });
+}
+
 /** Begin to follow again when the page is seen again. */
 export function startListening(): void {
+  watchConnection();
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {
       following?.abort();

@@ -26,6 +26,7 @@ export const de: Texts = {
     undo: "Rückgängig",
     redo: "Wiederholen",
     undoWhat: "Rückgängig: {what}",
+    underway: "was gerade gezeichnet wird",
     redoWhat: "Wiederholen: {what}",
     zoomIn: "Größer",
     zoomOut: "Kleiner",

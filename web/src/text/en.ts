@@ -24,6 +24,7 @@ export const en = {
     undo: "Undo",
     redo: "Redo",
     undoWhat: "Undo: {what}",
+    underway: "what is being drawn",
     redoWhat: "Redo: {what}",
     zoomIn: "Zoom in",
     zoomOut: "Zoom out",

@@ -6,7 +6,7 @@ import { change, rerun, rerunStale } from "../state/actions";
 import { restore, restoring } from "../state/canvas";
 import { attempt } from "../state/notices";
 import { panel } from "../state/prefs";
-import { adopt, chosenStep, session, stepName, steps } from "../state/session";
+import { adopt, chosenStep, inOrder, session, stepName, steps } from "../state/session";
 import { boxOf, takePath } from "../state/tiles";
 import { filled, texts } from "../text";
 import { IconButton, Slider } from "./controls";
@@ -44,7 +44,7 @@ function Layer({ step, top, bottom }: { step: StepStatus; top: boolean; bottom: 
   const name = stepName(step);
   const [opacity, setOpacity] = useState<number | null>(null);
   if (!now) return null;
-  const showAll = () => void attempt(async () => adopt(await api.showAll(now.id, step.number)));
+  const showAll = () => void attempt(() => inOrder(async () => adopt(await api.showAll(now.id, step.number))));
   const active = restoring.value?.step === step.number;
   return (
     <li class={`layer ${step.visible ? "" : "hidden-layer"}`}>
