@@ -59,19 +59,29 @@ class Editor:
         client: Of the server's API, for what a page can't be asked.
     """
 
-    def __init__(self, context: Any, server: Running) -> None:
+    def __init__(self, context: Any, server: Running, key: str | None = None) -> None:
         self.page = context.new_page()
         self.page.set_default_timeout(LONG * 1000)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", lambda one: self.errors.append(one.text) if one.type == "error" else None)
         self.url = server.url
-        self.client = server.client()
+        self.client = server.client(key)
         self.client.timeout = httpx2.Timeout(LONG)
 
-    def open(self, pixels: np.ndarray, name: str = "photo.png") -> None:
-        """Open a picture by the dialog for files."""
-        self.page.goto(self.url)
+    @contextlib.contextmanager
+    def closing(self) -> Iterator[Editor]:
+        """It, and at the end no error of the page beside calls that failed."""
+        try:
+            yield self
+        finally:
+            self.client.close()
+        assert [one for one in self.errors if "Failed to load resource" not in one] == []
+
+    def open(self, pixels: np.ndarray, name: str = "photo.png", *, goto: bool = True) -> None:
+        """Open a picture by the dialog for files, on a page of its own or on the one that is shown."""
+        if goto:
+            self.page.goto(self.url)
         file = {"name": name, "mimeType": "image/png", "buffer": png(pixels)}
         self.page.locator("main input[type=file]").set_input_files(file)
         self.ready()
@@ -113,7 +123,10 @@ class Editor:
 
     def stroke(self, *places: tuple[float, float]) -> None:
         """A stroke from place to place of the picture."""
-        points = [self.at(*one) for one in places]
+        self.drag(*[self.at(*one) for one in places])
+
+    def drag(self, *points: tuple[float, float]) -> None:
+        """A stroke from place to place of the screen."""
         mouse = self.page.mouse
         mouse.move(*points[0])
         mouse.down()
@@ -140,6 +153,14 @@ class Editor:
         self.until(lambda: len(self.steps()) == before + 1)
         self.page.locator(".take").first.wait_for()
 
+    def edited(self) -> None:
+        """An edit of the open session by the API, with an engine that takes no time."""
+        task = {"request": {"intent": "remove", "engine": "telea"}, "marks": {"box": ["140,100,180,140"]}}
+        before = len(self.steps())
+        self.client.post(f"/sessions/{self.session}/edits", json=task).raise_for_status()
+        self.until(lambda: len(self.steps()) == before + 1)
+        self.page.locator(".take").first.wait_for()
+
     def choose(self, **settings: str) -> None:
         """Settings behind the fold, by their names."""
         fold = self.page.get_by_role("button", name=re.compile("^Settings( \\(|$)"))
@@ -162,6 +183,14 @@ class Editor:
         path = folder / found.value.suggested_filename
         found.value.save_as(path)
         return path
+
+    def mask(self, folder: Path) -> np.ndarray:
+        """(H, W) uint8: the active mask, as the panel saves it."""
+        self.tab("Masks")
+        path = self.saved(self.page.get_by_role("button", name="Save", exact=True).click, folder)
+        found = Image.open(path)
+        assert found.mode == "L"
+        return np.asarray(found)
 
     def exported(self, format: str, folder: Path) -> Path:
         """The picture as the dialog for exports saves it."""

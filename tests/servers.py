@@ -44,7 +44,8 @@ def running(
     **settings: Any,
 ) -> Iterator[Running]:
     """A server on a free port, which is stopped at the end."""
-    server = Server(ServerSettings(data=data, port=0, grace=0.5, **settings), studio, worker, executor)
+    settings = {"port": 0, "grace": 0.5, **settings}
+    server = Server(ServerSettings(data=data, **settings), studio, worker, executor)
     ready = threading.Event()
     found: list[Running] = []
     stops: list[Callable[[], None]] = []

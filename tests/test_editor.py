@@ -39,10 +39,8 @@ def context(browser: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def editor(context: Any, server: Running) -> Iterator[Editor]:
-    found = Editor(context, server)
-    yield found
-    found.client.close()
-    assert [one for one in found.errors if "Failed to load resource" not in one] == []
+    with Editor(context, server).closing() as found:
+        yield found
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -101,7 +99,30 @@ def test_the_original_is_shown_while_tab_is_held_and_a_short_press_moves_on(edit
     assert editor.page.evaluate("document.activeElement.closest('.canvas-host') === null")
 
 
-def test_a_reload_goes_on_with_session_mask_and_wish(editor):
+def test_undo_takes_back_what_is_being_drawn_and_no_edit_of_before(editor):
+    editor.open(picture())
+    editor.edited()
+    editor.page.reload()  # now the page's own history is empty, and the session's is not
+    editor.ready()
+    x, y = editor.at(100, 100)
+    mouse, keys = editor.page.mouse, editor.page.keyboard
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 40, y, steps=3)
+    keys.press("Control+z")
+    mouse.up()
+    editor.page.locator(".go[aria-disabled=true]").wait_for()
+    editor.page.get_by_role("button", name="Polygon").click()
+    mouse.click(x, y)
+    mouse.click(x + 60, y)
+    editor.page.get_by_role("button", name="Undo: what is being drawn").click()
+    keys.press("Control+z")
+    assert len(editor.steps()) == 1
+    keys.press("Control+z")
+    editor.until(lambda: editor.steps() == [])
+
+
+def test_a_reload_goes_on_with_session_mask_and_wish(editor, tmp_path):
     editor.open(picture())
     session = editor.session
     editor.page.locator("input[value=replace]").check(force=True)
@@ -109,11 +130,14 @@ def test_a_reload_goes_on_with_session_mask_and_wish(editor):
     editor.cover()
     editor.page.locator(".go[aria-disabled=false]").wait_for()
     editor.page.wait_for_timeout(1500)  # drafts are kept a moment after a stroke
+    painted = editor.mask(tmp_path)
+    assert painted.any()
     editor.page.reload()
     editor.ready()
     assert editor.session == session
     assert editor.page.get_by_label("Prompt").input_value() == "a stone"
     editor.page.locator(".go[aria-disabled=false]").wait_for()
+    assert np.array_equal(editor.mask(tmp_path), painted)
 
 
 @pytest.mark.slow
@@ -189,6 +213,34 @@ def test_a_layer_is_hidden_and_shown_with_an_opacity(editor):
     slider = editor.page.get_by_label("Opacity of Remove 1")
     slider.fill("50")
     editor.until(lambda: editor.steps()[0]["opacity"] == 0.5)
+
+
+HEARS_LATE = """(id) => {
+    const real = window.fetch;
+    window.fetch = async (asked) => {
+        const status = asked.method === "GET" && asked.url.endsWith("/sessions/" + id);
+        if (status) await new Promise((done) => setTimeout(done, 800));
+        return real(asked);
+    };
+}"""
+"""The page learns of changes of its session a moment after they were made."""
+
+
+def test_a_change_of_a_layer_is_refused_only_where_that_layer_is_another_one_than_was_seen(editor):
+    editor.open(picture())
+    editor.edited()
+    editor.tab("Layers")
+    page, at = editor.page, f"/sessions/{editor.session}"
+    page.evaluate(HEARS_LATE, editor.session)
+    editor.client.patch(at, json={"name": "another name"}).raise_for_status()
+    page.get_by_role("button", name="Show Remove 1").click()
+    editor.until(lambda: not editor.steps()[0]["visible"])
+    page.locator(".layer [aria-pressed=false][aria-label='Show Remove 1']").wait_for()
+    assert page.get_by_role("alert").count() == 0
+    editor.client.patch(f"{at}/steps/1", json={"opacity": 0.5}).raise_for_status()
+    page.get_by_role("button", name="Show Remove 1").click()
+    page.get_by_role("alert").get_by_text("Another page changed").wait_for()
+    assert not editor.steps()[0]["visible"]
 
 
 def test_the_picture_is_expanded_and_the_old_part_stays(editor):
@@ -337,11 +389,18 @@ def test_layers_are_exported_for_photoshop(editor, tmp_path):
     assert (layers.size, len(layers)) == ((320, 240), 2)
 
 
+def test_axe_finds_no_serious_fault_at_first_sight(editor):
+    editor.open(picture(64, 48))
+    assert faults(editor.page) == []
+    # It does find one that is there.
+    editor.page.evaluate("document.querySelector('.top .icon-button').removeAttribute('aria-label')")
+    editor.page.evaluate("document.querySelector('.top .icon-button').removeAttribute('title')")
+    assert [one.partition(":")[0] for one in faults(editor.page)] == ["button-name"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(editor, scheme):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed (npm ci in web/)")
     page = editor.page
     page.emulate_media(color_scheme=scheme)
     page.goto(editor.url)
@@ -367,6 +426,8 @@ def test_axe_finds_no_serious_fault(editor, scheme):
 
 def faults(page: Any) -> list[str]:
     """What axe finds that is serious or critical."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed (npm ci in web/)")
     page.evaluate(AXE.read_text() + "; undefined")
     found = page.evaluate("async () => (await axe.run()).violations")
     return [
