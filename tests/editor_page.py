@@ -76,7 +76,8 @@ class Editor:
             yield self
         finally:
             self.client.close()
-        assert [one for one in self.errors if "Failed to load resource" not in one] == []
+        errors = [one for one in self.errors if "Failed to load resource" not in one]
+        assert errors == []
 
     def open(self, pixels: np.ndarray, name: str = "photo.png", *, goto: bool = True) -> None:
         """Open a picture by the dialog for files, on a page of its own or on the one that is shown."""

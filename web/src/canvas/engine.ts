@@ -106,6 +106,7 @@ export class Engine implements PaintCanvas {
     board.masks = new Masks(board);
     board.sketch = new Sketch(board);
     board.masks.add({});
+    board.workshop.warm();
     this.#polygon = new PolygonTool(board);
     const { root } = this.#layers;
     this.#pointers = new Pointers(board, root, held, this.#polygon);

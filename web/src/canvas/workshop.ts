@@ -1,4 +1,4 @@
-/** Calls jobs in a worker. Workers start at the first call. */
+/** Calls jobs in a worker. It starts at the first call, or when it is warmed. */
 
 import type { Call, Jobs, Reply } from "./jobs";
 
@@ -14,6 +14,11 @@ export class Workshop {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       this.#start().postMessage({ id, job, args } satisfies Call, moved);
     });
+  }
+
+  /** Starts the worker, so that later calls need no connection to load it. */
+  warm(): void {
+    this.#start();
   }
 
   close(): void {

@@ -235,7 +235,8 @@ let timer: ReturnType<typeof setTimeout> | null = null;
 function changedDraft(): void {
   drawn.value = drawn.peek() + 1;
   if (timer !== null) clearTimeout(timer);
-  timer = setTimeout(() => void saveDraft(), 400);
+  // What could not be kept is kept with the next change.
+  timer = setTimeout(() => void saveDraft().catch(() => undefined), 400);
 }
 
 /** Keep masks, sketch and wish of the open session in the browser. */
