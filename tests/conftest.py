@@ -8,9 +8,11 @@ import signal
 import sys
 from collections.abc import Generator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
+from cyclopts.argument import _collection
 from hypothesis import HealthCheck, settings
 
 from overpaint import pocket
@@ -35,6 +37,11 @@ settings.load_profile("busy")
 # starts inherits that: tests of interrupts would wait for ever. A handler of our own is not inherited.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# The parser of command lines looks at every option of a verb twice: for the options, and before that for the panels of
+# their help, which are the same each time. A process of a user does so once; a suite calls `main` thousands of times.
+_collection._resolve_groups_from_callable = cache(_collection._resolve_groups_from_callable)  # type: ignore
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-import re
 import signal
 import time
 
@@ -28,8 +28,9 @@ def nap(seconds: float) -> int:
 
 
 def hang() -> None:
-    """In a loop that holds the interpreter's lock, as a parser in C may."""
-    re.match("(a*)*b", "a" * 60)
+    """Holds the interpreter's lock, as a loop of a parser in C may; without its load on the machine."""
+    while True:
+        ctypes.PyDLL(None).sleep(3600)
 
 
 def hoard() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
@@ -87,6 +87,14 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM was received."""
 
 
+def _default_shown(value: Any) -> Any:
+    """A default as the help shows it; None for none."""
+    return "yes" if value is True else value or None
+
+
+_EVERY_OPTION = Parameter(negative_iterable=(), show_default=_default_shown)
+
+
 def application(verb: str = "") -> App:
     """The command line's structure. A verb's module is imported when the verb is used.
 
@@ -104,9 +112,7 @@ def application(verb: str = "") -> App:
         print_error=False,
         result_action="return_value",
         suppress_keyboard_interrupt=False,
-        default_parameter=Parameter(
-            negative_iterable=(), show_default=lambda value: "yes" if value is True else value or None
-        ),
+        default_parameter=_EVERY_OPTION,
     )
     for order, one in enumerate(VERBS):
         about = None if one.name == verb else one.about
