@@ -43,6 +43,7 @@ LENGTH = struct.Struct("<I")
 STATUS = struct.Struct("<i")
 DESCRIPTORS = 4  # of the child's input, output and errors; where its status goes
 
+_LOCAL = f"{sys.stdin.encoding}:{sys.stdin.errors}"
 _BASE = list(sys.path[1:])  # without what the environment adds, which may be another for a child
 
 
@@ -117,13 +118,7 @@ def _become(order: dict[str, Any], files: list[int]) -> Callable[[], object]:
     os.environ.clear()
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
-    shown = bool(os.environ.get("PYTHONUNBUFFERED"))
-    encoding, _, errors = os.environ.get("PYTHONIOENCODING", "utf-8").partition(":")
-    sys.stdin = open(0, encoding=encoding, errors=errors or "strict", closefd=False)  # noqa: SIM115
-    sys.stdout = open(1, "w", encoding=encoding, errors=errors or "strict", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", 1, encoding=encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115
-    sys.stdout.reconfigure(line_buffering=sys.stdout.isatty(), write_through=shown)
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    _open_streams()
     first, *rest = order["words"]
     added = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
     sys.path[:] = [*dict.fromkeys([*added, *_BASE])]
@@ -141,6 +136,20 @@ def _become(order: dict[str, Any], files: list[int]) -> Callable[[], object]:
             sys.argv[:] = order["words"]
             sys.path.insert(0, os.path.dirname(first))  # noqa: PTH120 - as Python does
             return lambda: runpy.run_path(first, run_name="__main__")
+
+
+def _open_streams() -> None:
+    """The standard streams, as Python opens them."""
+    encoding, _, errors = os.environ.get("PYTHONIOENCODING", _LOCAL).partition(":")
+    at_once = bool(os.environ.get("PYTHONUNBUFFERED"))
+    made: list[Any] = []
+    for number, (name, mode) in enumerate((("<stdin>", "r"), ("<stdout>", "w"), ("<stderr>", "w"))):
+        how = "backslashreplace" if number == 2 else errors or "strict"
+        made.append(open(number, mode, encoding=encoding, errors=how, closefd=False))  # noqa: SIM115
+        made[-1].buffer.raw.name = name
+    made[1].reconfigure(line_buffering=made[1].isatty() and not at_once, write_through=at_once)
+    made[2].reconfigure(line_buffering=not at_once, write_through=at_once)
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__ = made
 
 
 def _fresh_main() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from batches import BOX, photo
+from forks import run_forked
 from overpaint.cli import main
 from overpaint.cli.run import VERBS
 
@@ -144,9 +145,7 @@ def test_completion_knows_verbs_and_options() -> None:
 
 def _run_with_encoding(encoding: str, folder: Path, *words: str) -> tuple[int, bytes, bytes]:
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    done = subprocess.run(
-        [sys.executable, "-m", "overpaint", *words], cwd=folder, env=environment, capture_output=True, check=False
-    )
+    done = run_forked([sys.executable, "-m", "overpaint", *words], cwd=folder, env=environment, capture_output=True)
     return done.returncode, done.stdout, done.stderr
 
 

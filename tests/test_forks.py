@@ -22,7 +22,9 @@ print(json.dumps({
     "leads": os.getsid(0) == os.getpid(), "threads": threading.active_count(), "name": __name__,
     "signals": [str(signal.getsignal(number)) for number in sorted(signal.Signals)],
     "blocked": [*signal.pthread_sigmask(signal.SIG_BLOCK, [])], "optimised": sys.flags.optimize,
-    "files": sorted(os.listdir("/proc/self/fd"))[:-1], "encodings": [sys.stdout.encoding, sys.stderr.errors],
+    "files": sorted(os.listdir("/proc/self/fd"))[:-1],
+    "streams": [(one.name, one.mode, one.encoding, one.errors) for one in (sys.stdin, sys.stdout, sys.stderr)],
+    "buffers": [(one.line_buffering, one.write_through) for one in (sys.stdout, sys.stderr)],
     "read": sys.stdin.read(), "tty": sys.stdout.isatty(),
 }))
 print("said aside", file=sys.stderr)
@@ -30,11 +32,15 @@ sys.exit(7)
 """
 
 
-@pytest.mark.parametrize("kind", ["-c", "script"])
-def test_a_forked_process_finds_what_one_that_is_started_finds(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "own"), [("-c", {}), ("script", {}), ("-c", {"PYTHONIOENCODING": "cp1252"})])
+def test_a_forked_process_finds_what_one_that_is_started_finds(kind: str, own: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SEEN)
     start = ["-c", SEEN] if kind == "-c" else [str(tmp_path / "script.py")]
-    how: dict[str, Any] = {"cwd": tmp_path, "env": {**os.environ, "OWN": "é"}, "input": "some\nwords"}
+    how: dict[str, Any] = {
+        "cwd": tmp_path,
+        "env": {**os.environ, "OWN": "é", **own},
+        "input": "some\nwords",
+    }
 
     def seen(run: Any) -> dict[str, Any]:
         done = run([sys.executable, *start, "a", "b c"], capture_output=True, text=True, start_new_session=True, **how)
