@@ -38,8 +38,9 @@ LEAST_AROUND = 16
 NEAR = 0.012
 """The radius around a point that is of what the point is of, as a share of the longer side of the part."""
 
-BEYOND = 0.1
-"""How far beyond what is roughly known a thing may reach, as a share of the longer side of the part."""
+BEYOND_MASK, BEYOND_POINTS = 0.1, 0.04
+"""How far a thing may reach beyond a mask that is refined, and beyond what is found at points, as a share of the longer
+side of the part."""
 
 REFINED = 2
 """Pixels of the reduced part that the guided filter may move an edge by."""
@@ -81,9 +82,9 @@ class GrabCut:
         for box in boxes:
             marked |= _in_box(seen, box, hints.points, iterations)
         if hints.mask is not None:
-            marked |= _from_rough(seen, hints.mask.core, hints.points, iterations)
+            marked |= _from_rough(seen, hints.mask.core, hints.points, iterations, BEYOND_MASK)
         elif not boxes:
-            marked = _from_rough(seen, clicked_region(seen, hints.points), hints.points, iterations)
+            marked = _from_rough(seen, clicked_region(seen, hints.points), hints.points, iterations, BEYOND_POINTS)
         return [Selection(Mask(marked.astype(np.float32)))] if marked.any() else []
 
 
@@ -96,10 +97,12 @@ def _in_box(seen: SeenPicture, box: Box, points: tuple[HintPoint, ...], iteratio
     left, top, right, bottom = (round(edge * scale) for edge in box.shift(-part.left, -part.top))
     labels[top : max(bottom, top + 1), left : max(right, left + 1)] = cv2.GC_PR_FGD
     _mark(labels, points, part, scale)
-    return _at_own_size(seen, _cut(colours, labels, iterations), part, scale)
+    return at_own_size(seen, cut(colours, labels, iterations), part, scale)
 
 
-def _from_rough(seen: SeenPicture, rough: Flags, points: tuple[HintPoint, ...], iterations: int) -> Flags:
+def _from_rough(
+    seen: SeenPicture, rough: Flags, points: tuple[HintPoint, ...], iterations: int, beyond: float
+) -> Flags:
     """(H, W) bool: a thing that is roughly known."""
     around = Box.around(rough)
     part = around.pad(max(LEAST_AROUND, round(AROUND * max(around.size)))).intersect(seen.size.box)
@@ -110,11 +113,11 @@ def _from_rough(seen: SeenPicture, rough: Flags, points: tuple[HintPoint, ...], 
     size = colours.shape[1], colours.shape[0]
     inside = cv2.resize(rough[part.slices].astype(np.float32), size, interpolation=cv2.INTER_AREA) >= np.float32(0.5)
     labels = np.where(inside, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    far = 2 * max(2, round(BEYOND * max(size))) + 1
+    far = 2 * max(2, round(beyond * max(size))) + 1
     near = cv2.dilate(inside.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (far, far))) > 0
     labels[~near] = cv2.GC_BGD
     _mark(labels, points, part, scale)
-    return _at_own_size(seen, _cut(colours, labels, iterations), part, scale)
+    return at_own_size(seen, cut(colours, labels, iterations), part, scale)
 
 
 def _mark(labels: Labels, points: tuple[HintPoint, ...], part: Box, scale: float) -> None:
@@ -128,7 +131,7 @@ def _mark(labels: Labels, points: tuple[HintPoint, ...], part: Box, scale: float
             cv2.circle(labels, (min(column, width - 1), min(row, height - 1)), radius, value, cv2.FILLED)
 
 
-def _cut(colours: NDArray[np.float32], labels: Labels, iterations: int) -> Flags:
+def cut(colours: NDArray[np.float32], labels: Labels, iterations: int) -> Flags:
     """(h, w) bool: the thing in a reduced part, whose labels are OpenCV's."""
     begun = _inside(labels)
     if begun.all() or not begun.any():
@@ -148,7 +151,7 @@ def _inside(labels: Labels) -> Flags:
     return np.asarray(np.isin(labels, (cv2.GC_PR_FGD, cv2.GC_FGD)), np.bool_)
 
 
-def _at_own_size(seen: SeenPicture, found: Flags, part: Box, scale: float) -> Flags:
+def at_own_size(seen: SeenPicture, found: Flags, part: Box, scale: float) -> Flags:
     """(H, W) bool: what was found in a reduced part, with the picture's own edges."""
     enlarged = cv2.resize(found.astype(np.float32), tuple(part.size), interpolation=cv2.INTER_LINEAR) >= np.float32(0.5)
     marked = np.zeros(seen.size.shape, np.bool_)

@@ -21,8 +21,15 @@ GROUP = "overpaint.selectors"
 
 _OWN: Mapping[str, str] = MappingProxyType(
     {
+        "background": "subject:Background",
         "colour": "colour:ColourWand",
+        "edges": "edges:Edges",
+        "faces": "faces:Faces",
         "grabcut": "grabcut:GrabCut",
+        "lines": "scratches:Wires",
+        "scratches": "scratches:Scratches",
+        "spots": "spots:Spots",
+        "subject": "subject:Subject",
     }
 )
 """Module and class of the selectors in this package."""
