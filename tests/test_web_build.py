@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from overpaint.server import editor
+from overpaint.server.editor import FILES
 from servers import Running, running
 
 ROOT = Path(__file__).parents[1]
@@ -104,7 +106,19 @@ def test_the_page_loads_its_own_files_only_under_a_strict_policy(server: Running
     assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=|style=", page.text)
 
 
-@pytest.mark.parametrize("name", ["editor.js", "editor.css"])
+def test_the_server_has_every_file_that_was_built():
+    assert FILES.keys() == {path.name for path in BUILT.iterdir() if path.is_file()}
+
+
+def test_where_nothing_was_built_the_page_says_what_to_do(server: Running, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(editor, "_file", lambda name: None)
+    page = httpx2.get(server.url, trust_env=False)
+    assert page.status_code == 200
+    assert "npm ci && npm run build" in page.text
+    assert httpx2.get(f"{server.url}/editor.js", trust_env=False).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["editor.js", "editor.css", "Settings.js"])
 def test_a_file_comes_packed_and_not_twice(server: Running, name: str):
     plain = httpx2.get(f"{server.url}/{name}", headers={"accept-encoding": "identity"}, trust_env=False)
     packed = httpx2.get(f"{server.url}/{name}", trust_env=False)

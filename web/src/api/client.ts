@@ -174,6 +174,19 @@ export const api = {
   engines: () => data(client.GET("/overpaint/v1/engines")) as unknown as Promise<EngineInfo[]>,
   models: () => data(client.GET("/overpaint/v1/models")) as unknown as Promise<ModelInfo[]>,
   intents: () => data(client.GET("/overpaint/v1/intents")),
+  selectors: () => data(client.GET("/overpaint/v1/selectors")) as unknown as Promise<SelectorInfo[]>,
+  select: (id: string, task: Partial<Schemas["SelectionTask"]> & { selector: string }): Promise<Schemas["SelectionFacts"][]> =>
+    json(`/sessions/${id}/selections`, {
+      method: "POST",
+      body: JSON.stringify(task),
+      headers: { "content-type": "application/json" },
+    }),
+  /** The union of masks of one size, as a mask. */
+  joined: async (masks: readonly string[]): Promise<string> => {
+    const body = JSON.stringify({ picture: masks[0], marks: { mask: masks.slice(0, 16), channel: "luminance" } });
+    const found = await json<{ id: string }>("/masks", { method: "POST", body, headers: { "content-type": "application/json" } });
+    return masks.length > 16 ? api.joined([found.id, ...masks.slice(16)]) : found.id;
+  },
   samplers: () => data(client.GET("/overpaint/v1/samplers")),
   description: (): Promise<Description> => json("/openapi.json", {}),
 };
@@ -189,6 +202,19 @@ export interface EngineInfo {
   accepts: string[];
   options: { name: string; default: unknown; range: string; help: string }[];
 }
+
+/** A selector as the catalogue has it. */
+export interface SelectorInfo {
+  name: string;
+  title: string;
+  usable: boolean;
+  takes: HintKind[];
+  /** Of these one must be given; empty: it works without any. */
+  needs: HintKind[];
+  options: EngineInfo["options"];
+}
+
+export type HintKind = "points" | "boxes" | "text" | "mask";
 
 /** A checkpoint as the catalogue has it. */
 export interface ModelInfo {

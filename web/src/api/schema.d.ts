@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 28c1f8662346b5524341ff3730764782ac90a2e34b2f40615a8882698a5ff5db
+// Made by npm run api from the description with the SHA-256 c99af93f3ea8c2973f73a39d6c21dc884fbe7786d00836f8860b25a51ecfc18c
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -918,6 +918,26 @@ export interface paths {
          * @description Paint every step that shows and is stale again, from below to above: a job.
          */
         post: operations["sessions-rerun-rerun_stale"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overpaint/v1/sessions/{id}/selections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Select In Session
+         * @description Masks of what the hints mean in the present picture, the surest first; an edit of it may name them.
+         */
+        post: operations["sessions-selections-select_in_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5331,6 +5351,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobStatus"];
+                };
+            };
+            /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Failed: 503 for now (memory, ledger; see Retry-After), 507 no room (the disk, or what the client may store), 500 for a fault of the server */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    "sessions-selections-select_in_session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the session's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SelectionTask"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SelectionFacts"][];
                 };
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */

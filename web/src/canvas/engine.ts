@@ -28,6 +28,7 @@ import type {
   GreyRaster,
   HistoryState,
   HistoryStep,
+  ImportOptions,
   Margins,
   MaskChange,
   MaskInfo,
@@ -369,9 +370,9 @@ export class Engine implements PaintCanvas {
 
   importMask(
     data: Uint8Array | Blob | GreyRaster,
-    { id, combine = "replace", undoable = true }: { readonly id?: string; readonly combine?: Combine; readonly undoable?: boolean } = {},
+    { id, combine = "replace", undoable = true, label = "Load mask" }: ImportOptions = {},
   ): Promise<void> {
-    return this.#board.masks.load(data, this.#board.masks.find(id), combine, undoable);
+    return this.#board.masks.load(data, this.#board.masks.find(id), combine, undoable, label);
   }
 
   async refineMask(change: MaskChange, id?: string): Promise<void> {

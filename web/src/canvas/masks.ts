@@ -146,7 +146,7 @@ export class Masks {
     this.change(mask, label, () => join(mask.raster, cover, combine), undoable);
   }
 
-  async load(data: Uint8Array | Blob | GreyRaster, mask: Mask, combine: Combine, undoable: boolean): Promise<void> {
+  async load(data: Uint8Array | Blob | GreyRaster, mask: Mask, combine: Combine, undoable: boolean, label: string): Promise<void> {
     const values = data instanceof Uint8Array || data instanceof Blob ? await this.#decode(data) : data;
     if (!this.board.size) throw new Error("there is no picture that a mask could belong to");
     if (!sameSize(values, this.board.size)) {
@@ -154,7 +154,7 @@ export class Masks {
       throw new RangeError(`the mask is ${values.width} x ${values.height}, the picture ${width} x ${height}`);
     }
     await this.#free(mask);
-    this.lay(mask, values, combine, "Load mask", undoable);
+    this.lay(mask, values, combine, label, undoable);
   }
 
   async save(mask: Mask): Promise<Uint8Array<ArrayBuffer>> {

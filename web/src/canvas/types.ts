@@ -169,6 +169,16 @@ export type MaskChange =
   /** 0 below, 255 from `at` on. */
   | { readonly kind: "threshold"; readonly at: number };
 
+export interface ImportOptions {
+  /** The active mask if left out. */
+  readonly id?: string;
+  /** `replace` if left out. */
+  readonly combine?: Combine;
+  readonly undoable?: boolean;
+  /** Of the step of undo. */
+  readonly label?: string;
+}
+
 /** An 8-bit raster, rows from the top, `width * height` values. */
 export interface GreyRaster extends Size {
   readonly values: Uint8Array;
@@ -335,7 +345,7 @@ export interface PaintCanvas {
   /** 8-bit grey PNG of the picture's size with exactly these values. */
   exportMask(id?: string): Promise<Uint8Array<ArrayBuffer>>;
   /** One step of undo. PNG values are taken exactly: grey as it is, colour by its luma, alpha where only alpha varies. */
-  importMask(data: Uint8Array | Blob | GreyRaster, options?: { readonly id?: string; readonly combine?: Combine; readonly undoable?: boolean }): Promise<void>;
+  importMask(data: Uint8Array | Blob | GreyRaster, options?: ImportOptions): Promise<void>;
   /** One step of undo; long changes run in a worker. */
   refineMask(change: MaskChange, id?: string): Promise<void>;
   /** One area from points of the app, as if drawn by hand (a polygon; a box has four corners). */

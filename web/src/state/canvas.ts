@@ -2,10 +2,11 @@
 import { effect, signal } from "@preact/signals";
 
 import { api, type SessionStatus } from "../api/client";
-import type { BrushSettings, BrushTool, Combine, HistoryState, MaskInfo, Outline, PaintCanvas, ToolName, View } from "../canvas";
+import type { BrushSettings, BrushTool, Combine, HistoryState, MaskInfo, Outline, PaintCanvas, Rgba, ToolName, View } from "../canvas";
 import { texts } from "../text";
 import { draftOf, keepDraft } from "./drafts";
 import { attempt, report } from "./notices";
+import { selectBox, selectPoint } from "./select";
 import { adopt, inOrder, onChanged, session } from "./session";
 import { movedBy, originalTiles, presentTiles } from "./tiles";
 import { margins, readWish, wish } from "./wish";
@@ -24,6 +25,8 @@ export const past = signal<HistoryState>({ undo: null, redo: null, bytes: 0 });
 export const view = signal<View | null>(null);
 export const compareMode = signal<"off" | "original" | "split">("off");
 export const busy = signal(false);
+/** Of the sketch; the picker takes another. */
+export const colour = signal<Rgba>({ red: 208, green: 74, blue: 58, alpha: 255 });
 export const outlines = signal<readonly Outline[]>([]);
 /** The step whose mask strokes of the brush change; null: strokes mark what is asked for. */
 export const restoring = signal<{ step: number; show: boolean } | null>(null);
@@ -38,6 +41,7 @@ let restored = "";
 /** Take a canvas into use; the function that is returned ends that. */
 export function attach(made: PaintCanvas): () => void {
   canvas.value = made;
+  made.setColour(colour.value);
   tool.value = made.tool;
   masks.value = made.masks;
   activeMask.value = made.activeMask;
@@ -79,6 +83,9 @@ export function attach(made: PaintCanvas): () => void {
       const { left, top, right, bottom } = now.margins;
       margins.value = [left, top, right, bottom].map(Math.round) as [number, number, number, number];
     }),
+    made.on("point", (now) => selectPoint(made, now.at, now.add)),
+    made.on("box", (now) => selectBox(made, now.box, now.add)),
+    made.on("colour", (now) => (colour.value = now)),
     made.on("error", (now) => report(now.error)),
     onChanged(sessionChanged),
     effect(() => made.setOutlines(outlines.value)),

@@ -1,12 +1,14 @@
 // What the server can do, read once.
 import { signal } from "@preact/signals";
 
-import { api, type Description, type EngineInfo, type IntentInfo, type ModelInfo, type Property } from "../api/client";
+import { api, type Description, type EngineInfo, type IntentInfo, type ModelInfo, type Property, type SelectorInfo } from "../api/client";
 import { attempt } from "./notices";
 
 export const engines = signal<readonly EngineInfo[]>([]);
 export const models = signal<readonly ModelInfo[]>([]);
 export const intents = signal<readonly IntentInfo[]>([]);
+/** Those that can be used. */
+export const selectors = signal<readonly SelectorInfo[]>([]);
 export const samplers = signal<{ samplers: string[]; schedulers: string[] }>({ samplers: [], schedulers: [] });
 /** The fields of a request, by name, with the server's own line of help each. */
 export const fields = signal<Readonly<Record<string, Property>>>({});
@@ -14,6 +16,7 @@ export const fields = signal<Readonly<Record<string, Property>>>({});
 export async function loadCatalogue(): Promise<void> {
   await attempt(async () => {
     [engines.value, models.value, intents.value] = await Promise.all([api.engines(), api.models(), api.intents()]);
+    selectors.value = (await api.selectors()).filter((one) => one.usable);
   });
 }
 

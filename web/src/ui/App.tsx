@@ -8,7 +8,7 @@ import { locked, report, spoken } from "../state/notices";
 import { panelOpen } from "../state/prefs";
 import { opening, openSession, session } from "../state/session";
 import { texts } from "../text";
-import { ExportDialog, KeyDialog, ShortcutsDialog, SideBySideDialog } from "./dialogs";
+import { later, loadLater } from "./later";
 import { Panel } from "./Panel";
 import { Notices, Stage } from "./Stage";
 import { Start } from "./Start";
@@ -67,6 +67,11 @@ export function App() {
   }, []);
   const open = session.value !== null;
   const shown = dialog.value;
+  const wanted = open || shown !== null || locked.value;
+  useEffect(() => {
+    if (wanted) loadLater();
+  }, [wanted]);
+  const parts = later.value;
   return (
     <>
       {open ? (
@@ -83,11 +88,11 @@ export function App() {
           <Notices />
         </>
       )}
-      {shown === "export" ? <ExportDialog /> : null}
-      {shown === "shortcuts" ? <ShortcutsDialog /> : null}
       {shown === "menu" ? <MenuDialog /> : null}
-      {shown === "sideBySide" ? <SideBySideDialog /> : null}
-      {locked.value ? <KeyDialog onKey={start} /> : null}
+      {parts && shown === "export" ? <parts.ExportDialog /> : null}
+      {parts && shown === "shortcuts" ? <parts.ShortcutsDialog /> : null}
+      {parts && shown === "sideBySide" ? <parts.SideBySideDialog /> : null}
+      {parts && locked.value ? <parts.KeyDialog onKey={start} /> : null}
       {dragging.value ? <div class="drop-sign">{texts.value.start.letGo}</div> : null}
       <div class="unseen" role="status" aria-live="polite">
         {spoken.value}

@@ -1,20 +1,22 @@
 // Masks: several, named, what each is for, how each is shown, and what can be done with the active one.
 import { useState } from "preact/hooks";
 
-import type { MaskInfo, MaskStyle } from "../canvas";
-import { activeMask, canvas, masks } from "../state/canvas";
+import type { Combine, MaskInfo, MaskStyle } from "../canvas";
+import { refineBySelector, select, selecting, takerOf, takers, unaided } from "../state/select";
+import { activeMask, canvas, combine, drawn, masks } from "../state/canvas";
 import { loadMask, saveMask } from "../state/files";
 import { showFrame, showReach } from "../state/frames";
 import { attempt } from "../state/notices";
 import { session } from "../state/session";
 import { filled, texts } from "../text";
-import { FileButton, IconButton, Select, Slider } from "./controls";
-import { toHex, toRgba } from "./ToolOptions";
+import { FileButton, IconButton, Segments, Select, Slider } from "./controls";
+import { selectorName, toHex, toRgba } from "./ToolOptions";
 
 const COLOURS = ["#ff8a1f", "#2fa8ff", "#c45cff", "#2fc46b"];
 
 export function MasksPanel() {
   const words = texts.value.masks;
+  drawn.value;
   const all = masks.value.filter((one) => one.role !== "restore");
   const add = (role: string) => {
     const made = canvas.value;
@@ -38,6 +40,7 @@ export function MasksPanel() {
           {words.avoid}
         </button>
       </div>
+      <ByMeaning />
       <Changes />
       <Look />
       <h3>{words.outlines}</h3>
@@ -72,6 +75,52 @@ function MaskRow({ mask, number, last }: { mask: MaskInfo; number: number; last:
       {mask.role === "avoid" ? <span class="dim">{words.roles.avoid}</span> : null}
       {last ? null : <IconButton icon="trash" label={filled(words.remove, { name })} onClick={() => made?.removeMask(mask.id)} />}
     </li>
+  );
+}
+
+/** Selectors that need no place: by a text, or by themselves. */
+function ByMeaning() {
+  const words = texts.value.select;
+  const { tools } = texts.value;
+  const [text, setText] = useState("");
+  const reader = takerOf("text");
+  const alone = unaided();
+  const edges = takers("mask");
+  const made = canvas.value;
+  const now = combine.value;
+  if (!made || (!reader && !alone.length && !edges.length)) return null;
+  const waiting = selecting.value > 0;
+  return (
+    <>
+      <h3>{words.heading}</h3>
+      <Segments label={tools.combine} value={now} choices={Object.entries(tools.combines)} onChange={(one) => made.setCombine(one as Combine)} />
+      {reader ? (
+        <form
+          class="row"
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (text.trim()) void select(made, reader.name, { text: text.trim() }, now);
+          }}
+        >
+          <input class="grows" type="text" aria-label={words.text} placeholder={words.text} maxLength={400} value={text} onInput={(event) => setText(event.currentTarget.value)} />
+          <button type="submit" class="button" disabled={waiting || !text.trim()}>
+            {words.go}
+          </button>
+        </form>
+      ) : null}
+      <div class="row">
+        {alone.map((one) => (
+          <button key={one.name} type="button" class="button" title={one.title} disabled={waiting} onClick={() => void select(made, one.name, {}, now)}>
+            {selectorName(one)}
+          </button>
+        ))}
+        {edges.map((one) => (
+          <button key={one.name} type="button" class="button" title={one.title} disabled={waiting || made.isEmpty()} onClick={() => void refineBySelector(made, one.name)}>
+            {filled(words.refine, { name: selectorName(one) })}
+          </button>
+        ))}
+      </div>
+    </>
   );
 }
 

@@ -1,5 +1,4 @@
 // The settings behind the fold: engine and model with what each can do, every field of a request by its name.
-import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 
 import type { EngineInfo, Property } from "../api/client";
@@ -7,8 +6,6 @@ import { engineOf, engines, fields, intents, kindOf, loadFields, models, sampler
 import { GROUPS, presets, removePreset, savePreset, setOption, setSetting, wish } from "../state/wish";
 import { filled, texts } from "../text";
 import { IconButton, Select } from "./controls";
-
-export const settingsOpen = signal(false);
 
 /** Settings that engines without a sampler do not use. */
 const OF_SAMPLING = ["strength", "negative_prompt", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect"];

@@ -5,6 +5,7 @@ import { createCanvas } from "../canvas";
 import { attach, busy, canvas, compareMode, restoring } from "../state/canvas";
 import { discard, keepTake, previewed, unpreview } from "../state/actions";
 import { connected, notices, dismiss } from "../state/notices";
+import { selecting } from "../state/select";
 import { session, stepName } from "../state/session";
 import { filled, texts } from "../text";
 import { IconButton } from "./controls";
@@ -23,7 +24,7 @@ export function Stage() {
       <div class="over">
         <PreviewChip />
         <RestoreChip />
-        {busy.value ? <div class="chip quiet">…</div> : null}
+        {selecting.value ? <div class="chip quiet">{texts.value.select.busy}</div> : busy.value ? <div class="chip quiet">…</div> : null}
       </div>
       <Notices />
     </section>

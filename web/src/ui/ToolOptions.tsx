@@ -2,14 +2,14 @@
 import { signal } from "@preact/signals";
 
 import type { BrushSettings, Combine, FillSettings, Rgba } from "../canvas";
-import { brush, brushTool, canvas, combine, tool } from "../state/canvas";
+import { brush, brushTool, canvas, colour, combine, tool } from "../state/canvas";
+import type { HintKind, SelectorInfo } from "../api/client";
+import { preferred, selectorOptions, setSelectorOption, takerOf, takers } from "../state/select";
 import { margins } from "../state/wish";
 import { texts } from "../text";
 import { IconButton, Segments, Select, Slider } from "./controls";
 
 const fill = signal<FillSettings>({ by: "mask", tolerance: 24, connected: true });
-export const colour = signal("#d04a3a");
-
 export function toRgba(hex: string): Rgba {
   const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
   return { red, green, blue, alpha: 255 };
@@ -77,11 +77,8 @@ function SketchOptions() {
         <span class="unseen">{words.colour}</span>
         <input
           type="color"
-          value={colour.value}
-          onInput={(event) => {
-            colour.value = event.currentTarget.value;
-            canvas.value?.setColour(toRgba(colour.value));
-          }}
+          value={toHex(colour.value)}
+          onInput={(event) => canvas.value?.setColour(toRgba(event.currentTarget.value))}
         />
       </label>
       <IconButton icon="eraser" label={words.sketchEraser} pressed={erasing} onClick={() => canvas.value?.setTool(erasing ? "sketch" : "sketchEraser")} />
@@ -117,10 +114,58 @@ function ExpandOptions() {
   );
 }
 
+/** The selector that takes a kind of hint, and its own options. */
+function SelectorOptions({ kind }: { kind: HintKind }) {
+  const words = texts.value.select;
+  const found = takerOf(kind);
+  if (!found) return null;
+  const choices = takers(kind).map((one) => [one.name, selectorName(one)] as const);
+  return (
+    <>
+      {choices.length > 1 ? (
+        <Select label={words.by} value={found.name} choices={choices} onChange={(one) => (preferred.value = { ...preferred.value, [kind]: one })} />
+      ) : null}
+      {found.options.map((one) => (
+        <SelectorOption key={`${found.name} ${one.name}`} selector={found.name} option={one} />
+      ))}
+    </>
+  );
+}
+
+function SelectorOption({ selector, option }: { selector: string; option: SelectorInfo["options"][number] }) {
+  const given = selectorOptions.value[selector]?.[option.name] ?? option.default;
+  const name = option.name.replaceAll("_", " ");
+  if (typeof option.default === "boolean") {
+    return (
+      <label class="check" title={option.help}>
+        <input type="checkbox" checked={given === true} onChange={(event) => setSelectorOption(selector, option.name, event.currentTarget.checked)} />
+        {name}
+      </label>
+    );
+  }
+  if (typeof option.default !== "number") return null;
+  return (
+    <label class="number" title={`${option.help} (${option.range})`}>
+      <span>{name}</span>
+      <input
+        type="number"
+        step="any"
+        value={String(given)}
+        onChange={(event) => setSelectorOption(selector, option.name, Number.isNaN(event.currentTarget.valueAsNumber) ? undefined : event.currentTarget.valueAsNumber)}
+      />
+    </label>
+  );
+}
+
+/** A selector in the words of the editor, where it has some. */
+export function selectorName(one: SelectorInfo): string {
+  return (texts.value.select.names as Record<string, string>)[one.name] ?? one.name;
+}
+
 export function ToolOptions() {
   const now = tool.value;
   const settings = brush.value;
-  const areas = ["rectangle", "ellipse", "lasso", "polygon", "fill"].includes(now);
+  const areas = ["rectangle", "ellipse", "lasso", "polygon", "fill", "point", "box"].includes(now);
   const names = texts.value.tools as unknown as Record<string, string>;
   return (
     <div class="options" role="group" aria-label={texts.value.tools.options}>
@@ -129,6 +174,8 @@ export function ToolOptions() {
       {brushTool(now) && settings ? <BrushOptions now={settings} /> : null}
       {areas ? <AreaOptions /> : null}
       {now === "fill" ? <FillOptions /> : null}
+      {now === "point" ? <SelectorOptions kind="points" /> : null}
+      {now === "box" ? <SelectorOptions kind="boxes" /> : null}
       {now === "expand" ? <ExpandOptions /> : null}
     </div>
   );

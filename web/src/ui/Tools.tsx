@@ -1,12 +1,13 @@
 // The tools at the left side.
 import type { ToolName } from "../canvas";
 import { canvas, tool } from "../state/canvas";
+import { takerOf } from "../state/select";
 import { setIntent, wish } from "../state/wish";
 import { texts } from "../text";
 import { IconButton } from "./controls";
 import type { IconName } from "./icons";
 
-export const TOOL_KEYS: readonly (readonly [tool: ToolName, key: string, icon: IconName])[] = [
+const TOOL_KEYS: readonly (readonly [tool: ToolName, key: string, icon: IconName])[] = [
   ["brush", "B", "brush"],
   ["eraser", "E", "eraser"],
   ["rectangle", "R", "rectangle"],
@@ -14,11 +15,18 @@ export const TOOL_KEYS: readonly (readonly [tool: ToolName, key: string, icon: I
   ["lasso", "L", "lasso"],
   ["polygon", "P", "polygon"],
   ["fill", "G", "fill"],
+  ["point", "W", "wand"],
+  ["box", "Q", "selectBox"],
   ["sketch", "S", "sketch"],
   ["picker", "I", "picker"],
   ["expand", "C", "expand"],
   ["pan", "H", "pan"],
 ];
+
+/** The tools that there are on this server. */
+export function tools(): typeof TOOL_KEYS {
+  return TOOL_KEYS.filter(([name]) => (name !== "point" || takerOf("points")) && (name !== "box" || takerOf("boxes")));
+}
 
 /** Take a tool into the hand, and give the picture the keys: Space then pans, and presses no button. */
 export function chooseTool(name: ToolName): void {
@@ -35,9 +43,9 @@ export function Tools() {
   const now = tool.value === "sketchEraser" ? "sketch" : tool.value;
   return (
     <div class="tools" role="toolbar" aria-orientation="vertical" aria-label={texts.value.tools.label}>
-      {TOOL_KEYS.map(([name, key, icon]) => (
+      {tools().map(([name, key, icon]) => (
         <>
-          {name === "sketch" || name === "expand" ? <span class="rule" /> : null}
+          {name === "point" || name === "sketch" || name === "expand" ? <span class="rule" /> : null}
           <IconButton key={name} icon={icon} keys={key} label={String(words[name])} pressed={now === name} onClick={() => chooseTool(name)} />
         </>
       ))}

@@ -1,4 +1,5 @@
 // The bar below the picture: what to do, in words, and one button.
+import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import { ask, asking, missing } from "../state/actions";
@@ -9,7 +10,9 @@ import { insert } from "../state/wish";
 import { filled, texts } from "../text";
 import { FileButton, IconButton } from "./controls";
 import { Icon } from "./icons";
-import { SettingsFold, settingsOpen } from "./Settings";
+import { later, loadLater } from "./later";
+
+export const settingsOpen = signal(false);
 
 export const promptField: { current: HTMLTextAreaElement | null } = { current: null };
 
@@ -19,6 +22,11 @@ function chooseIntent(intent: Intent): void {
   if (!made) return;
   if (intent === "expand") made.setTool("expand");
   else if (made.tool === "expand") made.setTool("brush");
+}
+
+function toggleSettings(): void {
+  loadLater();
+  settingsOpen.value = !settingsOpen.value;
 }
 
 function Prompt() {
@@ -64,10 +72,11 @@ export function WishBar() {
   const { intent } = wish.value;
   drawn.value;
   const why = missing();
+  const Fold = later.value?.SettingsFold;
   const takesPicture = intent === "add" || intent === "background" || intent === "recolor";
   return (
     <section class="wish" aria-label={words.label}>
-      {settingsOpen.value ? <SettingsFold /> : null}
+      {settingsOpen.value && Fold ? <Fold /> : null}
       <div class="intents" role="radiogroup" aria-label={words.intents}>
         {INTENTS.map((one) => (
           <label key={one} class={one === intent ? "chosen" : ""} title={texts.value.intents[one].help}>
@@ -91,7 +100,7 @@ export function WishBar() {
           )
         ) : null}
         <Count />
-        <button type="button" class="button" aria-expanded={settingsOpen.value} onClick={() => (settingsOpen.value = !settingsOpen.value)}>
+        <button type="button" class="button" aria-expanded={settingsOpen.value} onClick={toggleSettings}>
           {given.value ? filled(words.settingsGiven, { count: given.value }) : words.settings}
         </button>
         <button type="button" class="button primary go" aria-disabled={why !== null || asking.value} aria-keyshortcuts="Control+Enter" title={why ?? `${words.go} (Ctrl+Enter)`} onClick={() => void ask()}>

@@ -9,7 +9,7 @@ import { session } from "../state/session";
 import { texts } from "../text";
 import { Dialog, Slider } from "./controls";
 import { Shot } from "./Shot";
-import { TOOL_KEYS } from "./Tools";
+import { tools as toolList } from "./Tools";
 import { dialog } from "./TopBar";
 
 const format = signal<ExportFormat>("png");
@@ -88,7 +88,7 @@ function shortcutRows(): Record<"edit" | "view" | "tools" | "masks", (readonly [
       [texts.value.top.full, "Ctrl+1"],
     ],
     tools: [
-      ...TOOL_KEYS.map(([name, key]) => [tools[name] ?? name, key] as const),
+      ...toolList().map(([name, key]) => [tools[name] ?? name, key] as const),
       [words.swap, "X"],
       [words.brushSize, `[ ], Ctrl+${words.wheel}`],
       [words.brushHard, "Shift+[ ]"],

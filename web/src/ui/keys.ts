@@ -3,7 +3,7 @@ import { ask, cancelFirst, cycleCompare, discard, keepTake, previewed, showOrigi
 import { canvas, redo, restore, restoring, undo } from "../state/canvas";
 import { attempt } from "../state/notices";
 import { session, shownStep } from "../state/session";
-import { chooseTool, TOOL_KEYS } from "./Tools";
+import { chooseTool, tools } from "./Tools";
 import { dialog, loupe, setLoupe } from "./TopBar";
 import { promptField } from "./WishBar";
 
@@ -132,7 +132,7 @@ function down(event: KeyboardEvent): void {
     restore(null);
     return;
   }
-  const named = TOOL_KEYS.find(([, key]) => key.toLowerCase() === event.key);
+  const named = tools().find(([, key]) => key.toLowerCase() === event.key);
   const act = named ? () => chooseTool(named[0]) : plain[event.key];
   if (act) {
     event.preventDefault();

@@ -15,6 +15,7 @@ from . import (
     session_frames,
     session_layers,
     session_pictures,
+    session_selections,
     sessions,
     state,
 )
@@ -30,6 +31,7 @@ for part in (
     session_frames,
     session_layers,
     session_pictures,
+    session_selections,
     catalogue,
     state,
     canvases,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
@@ -11,13 +12,14 @@ from pydantic import Field
 
 from overpaint.doors.places import Places
 from overpaint.doors.reading import EditFiles
+from overpaint.geometry import Size
 from overpaint.request import EditRequest
 from overpaint.server.decoding import PictureFacts
 from overpaint.server.described import native_router
 from overpaint.server.masking import MadeMask, MaskTask, drawn_mask, files_of, overlaid
 from overpaint.server.pictures import PictureStore
 from overpaint.server.reading import bounded
-from overpaint.server.selecting import SelectionTask, found_masks
+from overpaint.server.selecting import FoundMask, SelectionTask, found_masks
 
 from .callers import Editor, Reader, services_of
 from .pictures import IMAGE, Id, StoredPicture
@@ -51,19 +53,19 @@ async def make(request: Request, owner: Editor, task: MaskTask) -> MaskFacts:
         files = files_of(task, {id: store.data(owner, id) for id in ids}, settings.most_pixels)
         drawn = bounded(settings, drawn_mask, files, task)
         picture = store.facts(owner, task.picture)
-        return _kept(store, owner, drawn, picture), drawn
+        return kept_mask(store, owner, drawn, Size(picture.width, picture.height)), drawn
 
     facts, drawn = await run_in_threadpool(made)
     return MaskFacts(**_said(facts, drawn))
 
 
-def _kept(store: PictureStore, owner: str, made: MadeMask, picture: PictureFacts) -> PictureFacts:
-    """A mask for a picture, kept among the caller's pictures."""
+def kept_mask(store: PictureStore, owner: str, made: MadeMask, size: Size) -> PictureFacts:
+    """A mask for a picture of this size, kept among the caller's pictures."""
     facts = PictureFacts(
         id=hashlib.sha256(made.png).hexdigest(),
         format="png",
-        width=picture.width,
-        height=picture.height,
+        width=size.width,
+        height=size.height,
         mode="grey 8-bit",
         bytes=len(made.png),
         notes=made.notes,
@@ -87,10 +89,15 @@ async def selections(request: Request, owner: Editor, id: Id, task: SelectionTas
         picture, data = store.facts(owner, id), store.data(owner, id)
         rough = None if task.mask is None else store.data(owner, task.mask)
         found = bounded(settings, found_masks, task, data, rough, settings.most_pixels)
-        kept = [(_kept(store, owner, one.mask, picture), one) for one in found]
-        return [SelectionFacts(**_said(facts, one.mask), score=one.score, label=one.label) for facts, one in kept]
+        return selections_kept(store, owner, found, Size(picture.width, picture.height))
 
     return await run_in_threadpool(made)
+
+
+def selections_kept(store: PictureStore, owner: str, found: Iterable[FoundMask], size: Size) -> list[SelectionFacts]:
+    """What was selected in a picture of this size, kept as masks among the caller's pictures."""
+    kept = [(kept_mask(store, owner, one.mask, size), one) for one in found]
+    return [SelectionFacts(**_said(facts, one.mask), score=one.score, label=one.label) for facts, one in kept]
 
 
 @router.get("/pictures/{id}/overlay", response_class=Response, responses=IMAGE)

@@ -1,0 +1,117 @@
+"""Selecting in the editor by what the server's selectors find: a click, a box, words, and what needs no hint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from editor_page import Editor, chromium, picture
+from overpaint.studio import Studio
+from servers import Running, running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Studio(threads=1) as studio, running(tmp_path_factory.mktemp("select"), studio) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def editor(browser: Any, server: Running) -> Iterator[Editor]:
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB", reduced_motion="reduce")
+    with Editor(context, server).closing() as found:
+        yield found
+    context.close()
+
+
+def disc() -> np.ndarray:
+    rows, columns = np.mgrid[:240, :320]
+    return (columns - 160) ** 2 + (rows - 120) ** 2 < 20**2
+
+
+def covered(mask: np.ndarray) -> float:
+    """How much of mask and disc are the same: intersection over union."""
+    found = mask >= 128
+    return float((found & disc()).sum() / (found | disc()).sum())
+
+
+def settled(editor: Editor, undo: str = "Select") -> None:
+    """Wait until a selection is there."""
+    editor.page.get_by_role("button", name=f"Undo: {undo}").wait_for()
+    editor.page.get_by_text("Selecting").wait_for(state="detached")
+
+
+def test_a_click_selects_what_is_under_it_and_with_alt_takes_it_away(editor, tmp_path):
+    editor.open(picture())
+    editor.page.get_by_role("button", name="Select by a click").click()
+    by = editor.page.get_by_label("By", exact=True)
+    by.select_option("colour")
+    editor.page.mouse.click(*editor.at(160, 120))
+    settled(editor)
+    assert covered(editor.mask(tmp_path)) > 0.8
+    editor.page.keyboard.down("Alt")
+    editor.page.mouse.click(*editor.at(160, 120))
+    editor.page.keyboard.up("Alt")
+    editor.page.locator(".go[aria-disabled=true]").wait_for()
+    assert not (editor.mask(tmp_path) >= 128)[disc()].any()
+    editor.page.locator(".canvas-host").focus()
+    editor.page.keyboard.press("Control+z")
+    editor.page.locator(".go[aria-disabled=false]").wait_for()
+    assert covered(editor.mask(tmp_path)) > 0.8
+
+
+def test_a_box_selects_what_is_in_it_and_intersects_with_what_was_marked(editor, tmp_path):
+    editor.open(picture())
+    editor.page.get_by_role("button", name="Rectangle").click()
+    editor.stroke((130, 90), (160, 150))
+    editor.page.get_by_role("button", name="Select in a box").click()
+    editor.page.locator(".options").get_by_text("Intersect").click()
+    editor.stroke((130, 90), (190, 150))
+    settled(editor)
+    found = editor.mask(tmp_path) >= 128
+    assert not found[:, 160:].any()
+    assert (found & disc()).sum() > 0.8 * disc()[:, :160].sum()
+    assert (found & ~disc()).sum() < 60
+
+
+def test_tools_are_those_that_the_server_has(editor):
+    text = {"name": "seer", "title": "by words", "usable": True, "takes": ["text"], "needs": ["text"], "options": []}
+    alone = {**text, "name": "subject", "title": "what it is of", "takes": [], "needs": []}
+    asked: list[dict[str, Any]] = []
+
+    def answer(route: Any) -> None:
+        asked.append(json.loads(route.request.post_data))
+        route.continue_(post_data=json.dumps({"selector": "colour", "points": [[160, 120]]}))
+
+    editor.page.route("**/selectors", lambda route: route.fulfill(json=[text, alone]))
+    editor.page.route("**/selections", answer)
+    editor.open(picture())
+    assert editor.page.get_by_role("button", name="Select by a click").count() == 0
+    editor.tab("Masks")
+    editor.page.get_by_label("What to select").fill("the red disc")
+    editor.page.locator(".panel form button").click()
+    settled(editor)
+    editor.page.get_by_role("button", name="Subject").click()
+    editor.until(lambda: len(asked) == 2)
+    assert asked == [{"selector": "seer", "text": "the red disc"}, {"selector": "subject"}]
+
+
+def test_what_finds_nothing_says_so(editor):
+    editor.page.route(
+        "**/selections", lambda route: route.continue_(post_data='{"selector": "colour", "points": [[999, 9]]}')
+    )
+    editor.open(picture())
+    editor.page.get_by_role("button", name="Select by a click").click()
+    editor.page.mouse.click(*editor.at(40, 40))
+    editor.page.get_by_role("alert").get_by_text("outside of the picture").wait_for()
+    editor.page.locator(".go[aria-disabled=true]").wait_for()

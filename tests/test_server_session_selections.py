@@ -1,0 +1,57 @@
+"""What hints select in the present picture of a session, which an edit may name."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from servers import running
+from test_server_native import upload
+from test_server_sessions import edited, pixels
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("selections")) as server, server.client() as found:
+        found.timeout = 120
+        yield found
+
+
+@pytest.fixture(scope="module")
+def session(client) -> str:
+    """A session of a green picture with a red square from (20, 10) to (40, 30)."""
+    colours = np.full((48, 64, 3), (30, 160, 60), np.uint8)
+    colours[10:30, 20:40] = (200, 60, 60)
+    file = io.BytesIO()
+    Image.fromarray(colours).save(file, "PNG")
+    return client.post("/sessions", json={"picture": upload(client, file.getvalue())}).json()["id"]
+
+
+def mask_of(client, id: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(client.get(f"/pictures/{id}/file").content)))
+
+
+def test_a_selection_is_of_the_present_picture_and_an_edit_may_name_it(client, session):
+    point = {"selector": "colour", "points": [[25, 20]], "options": {"tolerance": 8}}
+    (found,) = client.post(f"/sessions/{session}/selections", json=point).json()
+    expected = np.zeros((48, 64), np.uint8)
+    expected[10:30, 20:40] = 255
+    assert np.array_equal(mask_of(client, found["id"]), expected)
+    rough = {"selector": "grabcut", "mask": found["id"]}
+    assert client.post(f"/sessions/{session}/selections", json=rough).json()[0]["bounds"] == [20, 10, 40, 30]
+    request = {"intent": "remove", "engine": "telea"}
+    edited(client, session, request=request, marks={"mask": [found["id"]]})
+    assert (pixels(client, session)[10:30, 20:40] == (30, 160, 60)).all()
+    # Now the square is gone, and so everything is of one colour.
+    (now,) = client.post(f"/sessions/{session}/selections", json=point).json()
+    assert mask_of(client, now["id"]).all()
+
+
+def test_hints_outside_of_the_picture_and_another_session_are_refused(client, session):
+    point = {"selector": "colour", "points": [[64.5, 5]]}
+    found = client.post(f"/sessions/{session}/selections", json=point)
+    assert (found.status_code, found.json()["error"]["code"]) == (422, "hint-outside")
+    assert client.post(f"/sessions/{'0' * 32}/selections", json=point).status_code == 404

@@ -1,0 +1,109 @@
+// Selecting by meaning: what the server's selectors find becomes a part of the active mask, one step of undo each.
+import { signal } from "@preact/signals";
+
+import { api, bytes, type HintKind, type SelectorInfo } from "../api/client";
+import type { Box, Combine, PaintCanvas } from "../canvas";
+import { texts } from "../text";
+import { selectors } from "./catalogue";
+import { attempt, say } from "./notices";
+import { session } from "./session";
+
+/** How many selections are under way. */
+export const selecting = signal(0);
+/** The selector that was chosen for a kind of hint. */
+export const preferred = signal<Partial<Record<HintKind, string>>>({});
+/** Options of selectors that were given, by selector. */
+export const selectorOptions = signal<Readonly<Record<string, Readonly<Record<string, unknown>>>>>({});
+
+/** Selectors that begin from a kind of hint. */
+export function takers(kind: HintKind): SelectorInfo[] {
+  return selectors.value.filter((one) => one.takes.includes(kind));
+}
+
+/** Selectors that need no hint: the subject, faces. */
+export function unaided(): SelectorInfo[] {
+  return selectors.value.filter((one) => one.needs.length === 0);
+}
+
+/** The selector for a kind of hint: the chosen one, else the first; null where the server has none. */
+export function takerOf(kind: HintKind): SelectorInfo | null {
+  const all = takers(kind);
+  return all.find((one) => one.name === preferred.value[kind]) ?? all[0] ?? null;
+}
+
+export function setSelectorOption(selector: string, name: string, value: unknown): void {
+  const { [name]: _, ...rest } = selectorOptions.value[selector] ?? {};
+  selectorOptions.value = { ...selectorOptions.value, [selector]: value === undefined ? rest : { ...rest, [name]: value } };
+}
+
+interface Hints {
+  readonly points?: [number, number][];
+  readonly boxes?: [number, number, number, number][];
+  readonly text?: string;
+}
+
+/** What the hints mean joins the active mask. */
+export async function select(made: PaintCanvas, selector: string, hints: Hints, combine: Combine): Promise<void> {
+  const now = session.value;
+  if (!now) return;
+  const mask = made.activeMask;
+  const options = selectorOptions.value[selector];
+  selecting.value++;
+  try {
+    await attempt(async () => {
+      const found = await api.select(now.id, { selector, ...hints, ...(options && Object.keys(options).length ? { options: options as never } : {}) });
+      const whole = found.length === 1 && found[0] ? found[0].id : await api.joined(found.map((one) => one.id));
+      await lay(made, mask, whole, combine);
+      say(texts.value.select.done);
+    });
+  } finally {
+    selecting.value--;
+  }
+}
+
+/** Let a selector improve the active mask. */
+export async function refineBySelector(made: PaintCanvas, selector: string): Promise<void> {
+  const now = session.value;
+  if (!now || made.isEmpty()) return;
+  const mask = made.activeMask;
+  selecting.value++;
+  try {
+    await attempt(async () => {
+      const rough = await api.upload(new Blob([await made.exportMask(mask)]));
+      const found = await api.select(now.id, { selector, mask: rough.id });
+      await lay(made, mask, found.length === 1 && found[0] ? found[0].id : await api.joined(found.map((one) => one.id)), "replace");
+    });
+  } finally {
+    selecting.value--;
+  }
+}
+
+/** A stored mask becomes a part of a mask, unless that is gone meanwhile. */
+async function lay(made: PaintCanvas, mask: string, stored: string, combine: Combine): Promise<void> {
+  const data = await (await bytes(`/pictures/${stored}/file`)).blob();
+  if (made.masks.some((one) => one.id === mask)) await made.importMask(data, { id: mask, combine, label: "Select" });
+}
+
+/** The other way round: what was not meant. */
+export function joinedBy(combine: Combine, add: boolean): Combine {
+  if (add) return combine;
+  return combine === "subtract" ? "add" : "subtract";
+}
+
+export function selectPoint(made: PaintCanvas, at: { readonly x: number; readonly y: number }, add: boolean): void {
+  const found = takerOf("points");
+  if (found) void select(made, found.name, { points: [[at.x, at.y]] }, joinedBy(made.combine, add));
+}
+
+export function selectBox(made: PaintCanvas, box: Box, add: boolean): void {
+  const found = takerOf("boxes");
+  const size = made.size;
+  if (!found || !size) return;
+  const edges: [number, number, number, number] = [
+    Math.max(0, Math.floor(box.left)),
+    Math.max(0, Math.floor(box.top)),
+    Math.min(size.width, Math.ceil(box.right)),
+    Math.min(size.height, Math.ceil(box.bottom)),
+  ];
+  if (edges[0] < edges[2] && edges[1] < edges[3]) void select(made, found.name, { boxes: [edges] }, joinedBy(made.combine, add));
+}
