@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import type { Property, SessionStatus } from "../src/api/client";
+import type { HintKind, Property, SessionStatus } from "../src/api/client";
 import { pause } from "../src/api/events";
-import { kindOf } from "../src/state/catalogue";
+import { kindOf, selectors } from "../src/state/catalogue";
 import { numbers } from "../src/state/example";
+import { joinedBy, takers, unaided } from "../src/state/select";
+import { sameStep } from "../src/state/session";
 import { boxOf, movedBy, partPath } from "../src/state/tiles";
 import { readWish, requestOf, wishOf } from "../src/state/wish";
 
@@ -68,4 +70,28 @@ test("attempts become rarer, up to a limit, and the example is the same each tim
   expect([0, 1, 2, 3, 99].map(pause)).toEqual([500, 1000, 2000, 4000, 8000]);
   const [first, second] = [numbers(7), numbers(7)];
   expect([first(), first()]).toEqual([second(), second()]);
+});
+
+test("the selector for a click or a box is one that begins from it, for whole things first", () => {
+  const one = (name: string, takes: HintKind[], needs: HintKind[]) => ({ name, title: "", usable: true, takes, needs, options: [] });
+  selectors.value = [
+    one("colour", ["points"], ["points"]),
+    one("edges", ["points"], ["points"]),
+    one("faces", ["boxes"], []),
+    one("grabcut", ["boxes", "mask", "points"], ["boxes", "mask", "points"]),
+    one("subject", [], []),
+  ];
+  expect(takers("points").map(({ name }) => name)).toEqual(["grabcut", "colour"]);
+  expect(takers("boxes").map(({ name }) => name)).toEqual(["grabcut", "faces"]);
+  expect(takers("text")).toEqual([]);
+  expect(unaided().map(({ name }) => name)).toEqual(["faces", "subject"]);
+  expect([joinedBy("add", true), joinedBy("add", false), joinedBy("subtract", false), joinedBy("intersect", true)]).toEqual(["add", "subtract", "add", "intersect"]);
+});
+
+test("a step is the same where its place and its look are", () => {
+  const now = (change: object) => ({ ...status(0, 0, 9, 9), steps: [{ number: 2, place: 1, paint: "p", take: 1, visible: true, opacity: 1, masked: false, ...change }] }) as unknown as SessionStatus;
+  expect(sameStep(now({}), now({ stale: true }), 2)).toBe(true);
+  expect(sameStep(now({}), now({ opacity: 0.5 }), 2)).toBe(false);
+  expect(sameStep(now({}), now({}), 3)).toBe(false);
+  expect(sameStep(now({}), null, 2)).toBe(false);
 });

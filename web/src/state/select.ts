@@ -15,9 +15,15 @@ export const preferred = signal<Partial<Record<HintKind, string>>>({});
 /** Options of selectors that were given, by selector. */
 export const selectorOptions = signal<Readonly<Record<string, Readonly<Record<string, unknown>>>>>({});
 
-/** Selectors that begin from a kind of hint. */
+/** A live wire goes through points in their order: one click is none. */
+const ORDERED = ["edges"];
+
+/** Selectors that act on a kind of hint: first those that begin from it, and of these the ones for whole things, which take
+ * more kinds. */
 export function takers(kind: HintKind): SelectorInfo[] {
-  return selectors.value.filter((one) => one.takes.includes(kind));
+  const all = selectors.value.filter((one) => one.takes.includes(kind) && !(kind === "points" && ORDERED.includes(one.name)));
+  const rank = (one: SelectorInfo): number => (one.needs.includes(kind) ? 10 : 0) + one.takes.length;
+  return all.sort((a, b) => rank(b) - rank(a));
 }
 
 /** Selectors that need no hint: the subject, faces. */
