@@ -1,4 +1,4 @@
-"""`overpaint models`: list, get, check and remove models."""
+"""`overpaint models`: list, get, convert, check and remove models, and accept their licences."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ _HOW = Group("How", sort_key=1)
 
 app = verb_group(
     "models",
-    "List, get, check and remove models. Only 'get' uses the network.",
+    "List, get, convert, check and remove models. Only 'get' uses the network.",
     "models list --all",
+    "models get lama",
     "models get sd15-inpainting",
     "models add dreamshaper.safetensors",
 )
@@ -50,7 +51,7 @@ def list_(
 
     here = entries()
     names = {entry.name for entry in here}
-    offered = [row for row in CATALOGUE if all and not names & {row.name, row.hub}]
+    offered = [row for row in CATALOGUE if all and not names & {row.name, row.hub or row.name}]
     if json:
         found: dict[str, Any] = {"store": str(store_folder()), "models": [mapping(entry) for entry in here]}
         if all:
@@ -216,8 +217,55 @@ def remove(name: Name, /, *, printed: Printed = PRINTED_UNSET) -> int:
     from overpaint.models import remove as delete
 
     row = listed(name)
-    entry = delete(row.hub if row is not None else name)
+    entry = delete(row.hub if row is not None and row.hub else name)
     _report(entry, "removed", printed)
+    return 0
+
+
+@app.command(sort_key=6)
+def convert(
+    name: Name,
+    /,
+    *,
+    to: Annotated[str | None, Parameter(group=_HOW, metavar="NAME")] = None,
+    printed: Printed = PRINTED_UNSET,
+) -> int:
+    """Make a safetensors file in the store from an eraser in a pickle or a TorchScript program. None of its code runs.
+
+    [dim]$[/] overpaint models convert ~/.cache/torch/hub/checkpoints/big-lama.pt
+
+    Args:
+        to: What to call it. Left out: its name in the catalogue, or that of its file.
+    """
+    from overpaint.models import convert_eraser
+
+    _report(convert_eraser(name, to), "converted", printed)
+    return 0
+
+
+@app.command(sort_key=7)
+def accept(name: Name, /, *, printed: Printed = PRINTED_UNSET) -> int:
+    """Accept the licence of a model that is non-commercial, or has a text of its own. Your yes is kept with its date.
+
+    [dim]$[/] overpaint models accept mat
+    """
+    from overpaint.models import accept as keep
+    from overpaint.models import accepted_on, licence_terms
+
+    terms = licence_terms(name)
+    if terms is None:
+        if printed.json:
+            print_json({"model": name, "licence": None, "text": None, "accepted": None})
+        elif not printed.quiet:
+            print_line(f"{name} needs no acceptance: it can be used as it is.")
+        return 0
+    before = accepted_on(terms)
+    day = keep(terms)
+    if printed.json:
+        print_json({"model": terms.model, "licence": terms.licence, "text": terms.where, "accepted": day})
+    elif not printed.quiet:
+        done = f"was accepted on {before}" if before else f"is accepted, as of {day}"
+        print_line(f"{terms.licence} of {terms.model} {done}; its text: {terms.where}")
     return 0
 
 
@@ -274,8 +322,9 @@ def mapping(entry: ModelEntry) -> dict[str, Any]:
 
 
 def _row(row: CatalogueEntry) -> dict[str, Any]:
-    names = ("name", "hub", "what", "title", "family", "channels", "licence", "gigabytes", "about")
-    return {**{name: getattr(row, name) for name in names}, "channels": row.channels or None}
+    names = ("name", "what", "title", "licence", "gigabytes", "about", "source")
+    unset = {name: getattr(row, name) or None for name in ("hub", "family", "channels", "terms")}
+    return {**{name: getattr(row, name) for name in names}, **unset}
 
 
 def _print_row(row: CatalogueEntry) -> None:
@@ -284,9 +333,9 @@ def _print_row(row: CatalogueEntry) -> None:
             ("model", row.name),
             ("what it is", row.title),
             ("about", row.about),
-            ("licence", row.licence),
+            ("licence", row.licence + (f", to be accepted first: {row.terms}" if row.terms else "")),
             ("size", f"about {row.gigabytes:g} GB"),
-            ("from", f"https://huggingface.co/{row.hub}"),
+            ("from", row.source),
             ("here", f"no; 'overpaint models get {row.name}' downloads it"),
         ]
     )
@@ -309,6 +358,8 @@ def _print_entry(entry: ModelEntry) -> None:
         rows.append(("unasked", f"used for {', '.join(known['intents'])} where no model is named"))
     if kind is not None and kind.form == "pickle":
         rows.append(("form", "a pickle: only used with --allow-pickle"))
+    if kind is not None and kind.form == "torchscript":
+        rows.append(("form", "a TorchScript program: it runs only with --allow-pickle"))
     rows += [("licence", entry.licence or "not known"), ("where", f"{entry.path} ({entry.origin})")]
     if entry.note.source:
         rows.append(("from", entry.note.source))

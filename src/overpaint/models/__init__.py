@@ -10,29 +10,37 @@ from overpaint.errors import DownloadError, ModelError
 from .catalogue import CATALOGUE, CatalogueEntry, listed
 from .detect import detect, read_json, weights_in, whole_number
 from .download import get
+from .eraser_store import convert_eraser, default_eraser, find_eraser, is_eraser, licence_terms
 from .families import config_folder, family_of, family_title, register_family
 from .headers import TensorTable, read_table
 from .hints import read_hints
 from .places import hub_snapshot, store_folder
 from .store import ModelEntry, ModelNote, add, entries, entry, find, find_lora, remove, verify
-from .values import Kind, ModelRef, Prediction
+from .terms import LicenceTerms, accept, accepted_on
+from .values import NETWORK_TITLES, Kind, ModelRef, Prediction
 from .verify import digest, known_digest
 from .vocabulary import ClipVocabulary, find_vocabulary, read_vocabulary
 
 __all__ = [
     "CATALOGUE",
+    "NETWORK_TITLES",
     "CatalogueEntry",
     "ClipVocabulary",
     "DownloadError",
     "Kind",
+    "LicenceTerms",
     "ModelEntry",
     "ModelError",
     "ModelNote",
     "ModelRef",
     "Prediction",
     "TensorTable",
+    "accept",
+    "accepted_on",
     "add",
     "config_folder",
+    "convert_eraser",
+    "default_eraser",
     "detect",
     "digest",
     "entries",
@@ -40,11 +48,14 @@ __all__ = [
     "family_of",
     "family_title",
     "find",
+    "find_eraser",
     "find_lora",
     "find_vocabulary",
     "get",
     "hub_snapshot",
+    "is_eraser",
     "known_digest",
+    "licence_terms",
     "listed",
     "read_hints",
     "read_json",

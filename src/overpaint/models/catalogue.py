@@ -1,4 +1,4 @@
-"""Published checkpoints for inpainting, LoRAs and VAEs for them: names on the hub, licences, sizes.
+"""Published checkpoints for inpainting, LoRAs and VAEs for them, and erasers: names on the hub, files, licences, sizes.
 
 Licences and sizes are those of the models' cards at the time of writing; what `get` downloads brings its own card.
 Sizes are of the files that `get` takes (the half-precision set where there is one).
@@ -10,9 +10,28 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .families import family_title
-from .values import What
+from .values import NETWORK_TITLES, What
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedFile:
+    """A file of a release of Sanster/models on GitHub, where IOPaint has its erasers from.
+
+    Attributes:
+        path: Tag and name: "add_big_lama/big-lama.pt".
+        md5: The only digest that is published of it.
+    """
+
+    path: str
+    md5: str
+
+    @property
+    def name(self) -> str:
+        """Its file name."""
+        return self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +40,17 @@ class CatalogueEntry:
 
     Attributes:
         name: Short name.
-        hub: Name on the hub: OWNER/NAME, or OWNER/NAME/FILE.
-        what: Checkpoint, LoRA or VAE (see `Kind.what`).
-        family: Name of the architecture.
+        hub: Name on the hub: OWNER/NAME, or OWNER/NAME/FILE; "" for a model that comes as `files`.
+        what: Checkpoint, LoRA, VAE or eraser (see `Kind.what`).
+        family: Name of the architecture; "" for an eraser.
         channels: Input channels: 9 for an inpainting checkpoint, 4 for a base one, 0 for anything else.
         licence: The licence in its card.
         gigabytes: Size of the download.
         about: One line.
         lcm: Whether it is a latent consistency model.
+        network: Of an eraser, its network's name.
+        files: The files of a model that is not on the hub, the one that it is named by first.
+        terms: Address of its licence's text, where that must be accepted before use; "" where none need be.
     """
 
     name: str
@@ -40,25 +62,61 @@ class CatalogueEntry:
     gigabytes: float
     about: str
     lcm: bool = False
+    network: str = ""
+    files: tuple[ReleasedFile, ...] = ()
+    terms: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, as an address."""
+        return f"https://huggingface.co/{self.hub}" if self.hub else f"{RELEASES}/{self.files[0].path}"
 
     @property
     def title(self) -> str:
         """Family and kind, as people call them."""
+        if self.what == "eraser":
+            return f"eraser ({NETWORK_TITLES[self.network]})"
         kind = {"checkpoint": "inpainting" if self.channels == 9 else "base", "vae": "VAE", "tiny-vae": "tiny VAE"}
         return f"{family_title(self.family)} {'LCM ' if self.lcm else ''}{kind.get(self.what, 'LoRA')}"
 
+
+RELEASES = "https://github.com/Sanster/models/releases/download"
+"""Where IOPaint has its erasers' files from."""
 
 _DATA = Path(__file__).parent / "data"
 
 LICENCES: Mapping[str, str] = json.loads((_DATA / "licences.json").read_text(encoding="utf-8"))
 """Names of licences, by their identifiers in model cards of the hub."""
 
-CATALOGUE = tuple(CatalogueEntry(**row) for row in json.loads((_DATA / "catalogue.json").read_text(encoding="utf-8")))
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((_DATA / name).read_text(encoding="utf-8"))
+    return found
+
+
+def _eraser(row: dict[str, Any]) -> CatalogueEntry:
+    files = tuple(ReleasedFile(**one) for one in row.get("files", ()))
+    return CatalogueEntry(**{"hub": "", "what": "eraser", "family": "", "channels": 0, **row, "files": files})
+
+
+ERASERS = tuple(_eraser(row) for row in _rows("erasers.json"))
+"""Erasers with a short name, the ones to prefer first."""
+
+CATALOGUE = (*(CatalogueEntry(**row) for row in _rows("catalogue.json")), *ERASERS)
 """Models with a short name; any other model of the hub is known by its full one."""
 
-_BY_NAME = {one.name: one for one in CATALOGUE} | {one.hub.lower(): one for one in CATALOGUE}
+_BY_NAME = {one.name: one for one in CATALOGUE} | {one.hub.lower(): one for one in CATALOGUE if one.hub}
 
 
 def listed(name: str) -> CatalogueEntry | None:
     """The entry of a short or full name, or None."""
     return _BY_NAME.get(name.lower())
+
+
+def released(file_name: str) -> tuple[CatalogueEntry, ReleasedFile] | None:
+    """The eraser that a file of this name belongs to, and the file; its ending may be that of a converted one."""
+    for row in ERASERS:
+        for file in row.files:
+            if file_name in (file.name, f"{file.name.rpartition('.')[0]}.safetensors"):
+                return row, file
+    return None

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from overpaint.errors import ModelError
 
+from .erasers import eraser_folder, eraser_of, onnx_kind
 from .families import family_of_width, family_title, recognised
 from .headers import TensorInfo, TensorTable, read_table
 from .values import Form, Kind, Precision, Prediction, What
@@ -56,7 +57,6 @@ _OTHERS = (
     ("motion_modules.0.", "an AnimateDiff motion module"),
     ("model.1.sub.0.", "an upscaler (ESRGAN)"),
     ("body.0.rdb1.", "an upscaler (ESRGAN)"),
-    ("generator.model.", "an erase model (LaMa)"),
 )
 
 _USES: dict[What, str] = {
@@ -68,6 +68,7 @@ _USES: dict[What, str] = {
     "controlnet": "it guides a checkpoint, and is not one itself",
     "unet": "it is one part of a checkpoint",
     "text-encoder": "it is one part of a checkpoint",
+    "eraser": "it erases without a prompt: name it alone, with the intent remove",
 }
 """How a file that is no checkpoint is used."""
 
@@ -109,7 +110,11 @@ def require(kind: Kind, name: str) -> Kind:
 
 def of_table(table: TensorTable, path: Path) -> Kind:
     """The kind of a file with these tensors."""
+    if table.form == "onnx":
+        return onnx_kind(path)
     plain = Kind("other", table.form, precision=_precision(table.tensors))
+    if (eraser := eraser_of(table.tensors, table.form, path)) is not None:
+        return replace(eraser, precision=plain.precision)
     for look in (_controlnet, _ldm, _lora, _embedding, _unet, _autoencoder, _text_encoder):
         if (found := look(table, path, plain)) is not None:
             return found
@@ -342,6 +347,8 @@ def whole_number(value: Any, name: str, source: object) -> int:
 
 
 def _folder(path: Path) -> Kind:
+    if (eraser := eraser_folder(path)) is not None:
+        return eraser
     if (path / "adapter_config.json").is_file():
         return Kind("lora", "folder", method="lora", layout="diffusers")
     if (found := recognised(path, None)) is not None:

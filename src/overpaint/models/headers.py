@@ -14,7 +14,9 @@ from typing import Any
 
 from overpaint.errors import MissingExtraError, ModelError
 
+from .onnx_graph import is_onnx, read_graph
 from .pickles import load_pickle
+from .torchscript import is_torchscript, script_tensors
 from .values import Form
 
 _SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
@@ -53,7 +55,7 @@ class TensorTable:
     """The tensors of a file of weights.
 
     Attributes:
-        form: "safetensors", "pickle" or "gguf".
+        form: "safetensors", "pickle", "gguf", "torchscript" or "onnx" (whose tensors are not listed).
         tensors: Tensors by name. Of a training checkpoint, those of its `state_dict`.
         metadata: Text in the header of a safetensors file.
         numbers: Whole numbers beside the weights in a pickle, such as `global_step`.
@@ -80,8 +82,13 @@ def read_table(path: Path) -> TensorTable:
             return _safetensors(path)
         if start[:4] == b"GGUF":
             return _gguf(path)
+        if is_torchscript(path):
+            return _torchscript(path)
         if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
             return _pickled(path)
+        if is_onnx(path):
+            read_graph(path)
+            return TensorTable("onnx", {})
     except OSError as error:
         raise ModelError(f"can't read {path}: {error.strerror or error}") from error
     if b"<html" in start.lower() or start[:1] == b"<":
@@ -114,6 +121,13 @@ def _pickled(path: Path) -> TensorTable:
         for name, one in found.tensors.items()
     }
     return TensorTable("pickle", tensors, {}, found.numbers)
+
+
+def _torchscript(path: Path) -> TensorTable:
+    tensors = {
+        name: TensorInfo(one.shape, _DTYPES.get(one.dtype, "other")) for name, one in script_tensors(path).items()
+    }
+    return TensorTable("torchscript", tensors)
 
 
 def _gguf(path: Path) -> TensorTable:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from overpaint.errors import ModelError
 
-ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
+ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".jit", ".bin", ".gguf", ".onnx")
 """Of files of weights."""
 
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,94}[A-Za-z0-9_+-])?"
@@ -47,6 +47,13 @@ def hub_cache() -> Path:
     if given := os.environ.get("HF_HOME"):
         return Path(given).expanduser() / "hub"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface" / "hub"
+
+
+def torch_checkpoints() -> Path:
+    """The folder that torch's hub, and IOPaint with it, downloads weights into."""
+    given = os.environ.get("TORCH_HOME")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return (Path(given).expanduser() if given else cache / "torch") / "hub" / "checkpoints"
 
 
 def hub_parts(name: str) -> tuple[str, str, str] | None:

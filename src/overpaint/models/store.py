@@ -16,10 +16,20 @@ from typing import Literal
 from overpaint import pocket
 from overpaint.errors import MissingExtraError, ModelError, OutputError, did_you_mean
 
-from .catalogue import CATALOGUE, LICENCES, listed
+from .catalogue import CATALOGUE, ERASERS, LICENCES, listed, released
 from .detect import detect, require, tiny_vae_halves, weights_in
 from .pickles import pickle_not_allowed
-from .places import ENDINGS, file_name, further_folders, hub_names, hub_parts, hub_snapshot, store_folder
+from .places import (
+    ENDINGS,
+    file_name,
+    further_folders,
+    hub_names,
+    hub_parts,
+    hub_snapshot,
+    store_folder,
+    torch_checkpoints,
+)
+from .terms import check_terms
 from .values import Kind, ModelRef, Prediction
 from .verify import check, digest, forget, known_digest, size_of
 
@@ -75,12 +85,12 @@ def entries(wanted: Callable[[str], bool] = lambda name: True) -> tuple[ModelEnt
     Args:
         wanted: Whether a model of this name counts; files of others are not opened.
     """
-    return tuple(_entry(name, path, origin) for name, path, origin in _all() if wanted(name))
+    return tuple(_entry(name, path, origin) for name, path, origin in located() if wanted(name))
 
 
 def entry(name: str, *, paths: bool = True) -> ModelEntry:
     """The model of this name. Raises as `find` does, except for a damaged one, whose entry has its fault."""
-    return _entry(*_locate(name, paths=paths))
+    return _entry(*locate(name, paths=paths))
 
 
 def find(
@@ -109,19 +119,21 @@ def find(
         allow_pickle: Whether a pickle may be read, weights only.
 
     Raises:
-        ModelError: There is none; it is damaged; of no known family; without this variant; or a pickle that was not
-            allowed.
+        ModelError: There is none; it is damaged; of no known family; without this variant; a pickle that was not
+            allowed; or its licence must be accepted first.
     """
     if config is not None and not paths:
         message = f"the configurations {str(config)!r} are a path, and names from outside can't be paths"
         raise ModelError(message, field="config", value=str(config))
-    found, path, origin = _locate(name, paths=paths)
+    found, path, origin = locate(name, paths=paths)
     kind = detect(path)
     _allowed(kind, path, allow_pickle)
     lacks = set(kind.lacks) - ({"vae"} if vae else set()) - ({"vae", "text"} if base else set())
     if kind.what == "unet" and kind.lacks and not lacks:
         kind = replace(kind, what="checkpoint")
     require(kind, found)
+    licence = known_licence(found, path, origin)
+    accepted = "" if origin == "embedded" else check_terms(found, licence, listed(found))
     if prediction is not None:
         kind = replace(kind, prediction=prediction, because="set by the user")
     ref = ModelRef(
@@ -131,7 +143,8 @@ def find(
         variant=None if variant is None else _variant(variant, path, found),
         config=None if config is None else _config(Path(config), path),
         allow_pickle=allow_pickle,
-        licence=_licence(found, path, origin),
+        licence=licence,
+        accepted=accepted,
     )
     if base is not None:
         ref = replace(ref, base=_base_of(ref, base, paths=paths))
@@ -183,7 +196,7 @@ def _config(folder: Path, path: Path) -> Path:
 
 def _with_vae(ref: ModelRef, name: str, *, paths: bool) -> ModelRef:
     try:
-        found, path, origin = _locate(name, paths=paths)
+        found, path, origin = locate(name, paths=paths)
     except ModelError as error:
         raise error.within("the VAE") from error
     kind = detect(path)
@@ -193,12 +206,12 @@ def _with_vae(ref: ModelRef, name: str, *, paths: bool) -> ModelRef:
     encoder = None
     if kind.what == "tiny-vae" and kind.layout == "ldm":
         encoder, path = tiny_vae_halves(path)
-    return replace(ref, vae=path, vae_encoder=encoder, vae_name=found, vae_licence=_licence(found, path, origin))
+    return replace(ref, vae=path, vae_encoder=encoder, vae_name=found, vae_licence=known_licence(found, path, origin))
 
 
-def _licence(name: str, path: Path, origin: Origin) -> str:
+def known_licence(name: str, path: Path, origin: Origin) -> str:
     """The licence in its note, its card or the catalogue; "" where it is unknown."""
-    row = listed(name.replace("--", "/", 1))
+    row = listed(name.replace("--", "/", 1)) or (known[0] if (known := released(path.name)) else None)
     noted = _note(path).licence if origin == "store" else ""
     return noted or licence_of(path) or (row.licence if row is not None else "")
 
@@ -218,7 +231,8 @@ def find_lora(name: str, *, allow_pickle: bool = False) -> ModelEntry:
     return found
 
 
-def _all() -> Iterator[tuple[str, Path, Origin]]:
+def located() -> Iterator[tuple[str, Path, Origin]]:
+    """(name, path, origin) of every model on this machine; none is opened."""
     seen: set[str] = set()
     if (own := pocket.folder()) is not None:
         seen.add(pocket.NAME)  # no file of this name in the store can take its place
@@ -229,6 +243,9 @@ def _all() -> Iterator[tuple[str, Path, Origin]]:
             if name not in seen:
                 seen.add(name)
                 yield name, path, origin
+    for row in ERASERS:
+        if row.files and (own := torch_checkpoints() / row.files[0].name).is_file() and row.name not in seen:
+            yield row.name, own, "folder"
     for name in hub_names():
         snapshot = hub_snapshot(name)
         if snapshot is not None and name not in seen and _has_weights(snapshot):
@@ -252,7 +269,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
         yield name.replace("--", "/", 1), path
 
 
-def _locate(name: str, *, paths: bool) -> tuple[str, Path, Origin]:
+def locate(name: str, *, paths: bool) -> tuple[str, Path, Origin]:
     """Where the model of this name is."""
     if paths and (os.sep in name or "/" in name or name.endswith(ENDINGS) or name.startswith(("~", "."))):
         path = Path(name).expanduser()
@@ -260,12 +277,16 @@ def _locate(name: str, *, paths: bool) -> tuple[str, Path, Origin]:
             if path.exists():
                 return path.name, path.absolute(), "path"
     row = listed(name)
-    wanted = {name, row.hub, row.name} if row is not None else {name}
-    here = list(_all())
+    wanted = {name, row.hub or row.name, row.name} if row is not None else {name}
+    here = list(located())
     for found, path, origin in here:
         if wanted & {found, path.name}:
             return found, path, origin
-    snapshot = hub_snapshot(row.hub if row is not None else name)
+    if row is not None and row.files:  # by the published name of its file, or of its converted form
+        for _, path, origin in here:
+            if (known := released(path.name)) is not None and known == (row, row.files[0]):
+                return row.name, path, origin
+    snapshot = hub_snapshot(row.hub if row is not None and row.hub else name)
     if snapshot is not None and _has_weights(snapshot):
         return name, snapshot, "hub"
     raise _missing(name, [one[0] for one in here], paths=paths)
@@ -291,7 +312,7 @@ def _missing(name: str, here: list[str], *, paths: bool) -> ModelError:
 
 def _entry(name: str, path: Path, origin: Origin) -> ModelEntry:
     note = _note(path) if origin == "store" else ModelNote()
-    licence = _licence(name, path, origin)
+    licence = known_licence(name, path, origin)
     try:
         size = size_of(path)
     except OSError as error:

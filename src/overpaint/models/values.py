@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +11,9 @@ from .families import family_title
 
 Prediction = Literal["epsilon", "v", "x0", "flow"]
 """What a network's output stands for: the noise, v, the clean latent, or the noise less the clean latent."""
-What = Literal["checkpoint", "unet", "vae", "tiny-vae", "lora", "embedding", "controlnet", "text-encoder", "other"]
+What = Literal["checkpoint", "unet", "vae", "tiny-vae", "lora", "embedding", "controlnet", "text-encoder", "eraser", "other"]
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "quantised", "mixed"]
-Form = Literal["safetensors", "pickle", "gguf", "folder"]
+Form = Literal["safetensors", "pickle", "gguf", "folder", "torchscript", "onnx"]
 
 _NAMES: dict[What, str] = {
     "checkpoint": "checkpoint",
@@ -23,8 +24,22 @@ _NAMES: dict[What, str] = {
     "embedding": "textual inversion",
     "controlnet": "ControlNet",
     "text-encoder": "text encoder",
+    "eraser": "eraser",
     "other": "model of another kind",
 }
+
+NETWORK_TITLES: Mapping[str, str] = {
+    "lama": "LaMa",
+    "migan": "MI-GAN",
+    "mat": "MAT",
+    "zits": "ZITS",
+    "ldm": "LDM",
+    "manga": "manga",
+    "fcf": "FcF",
+}
+"""Networks of erasers, as people call them."""
+
+_FORMS: Mapping[Form, str] = {"torchscript": "TorchScript", "onnx": "ONNX", "pickle": "pickle"}
 
 _PARTS = {"vae": "VAE", "text": "text encoder"}
 
@@ -35,7 +50,7 @@ class Kind:
 
     Attributes:
         what: A whole checkpoint or a part of one.
-        form: File format. A pickle is only read when the user allows it.
+        form: File format. A pickle is only read, and TorchScript only run, when the user allows it.
         family: Name of the architecture (see `families`); None where it does not apply or is unknown.
         channels: Input channels of the U-Net: 4 for a base model, 9 for inpainting (4 + mask + masked picture).
         prediction: What the U-Net was trained to give: the noise, or v. None where it does not apply.
@@ -49,6 +64,7 @@ class Kind:
         layout: "ldm" (the original release's names) or "diffusers".
         because: For people: the evidence for the prediction; or what a model of another kind seems to be.
         lacks: The parts of a checkpoint that it does not have: "vae", "text" (the text encoders).
+        network: Of an eraser, its network: "lama" (see `NETWORK_TITLES`).
     """
 
     what: What
@@ -65,6 +81,7 @@ class Kind:
     layout: Literal["ldm", "diffusers"] = "ldm"
     because: str = ""
     lacks: tuple[str, ...] = ()
+    network: str = ""
 
     @property
     def inpainting(self) -> bool:
@@ -76,6 +93,8 @@ class Kind:
         """Name for people: "SDXL inpainting checkpoint, fp16"."""
         if self.what == "other":
             return self.because or _NAMES["other"]
+        if self.what == "eraser":
+            return f"eraser ({NETWORK_TITLES[self.network]}), {_FORMS.get(self.form, self.precision)}"
         words = [family_title(self.family)] if self.family else []
         words += ["inpainting"] if self.inpainting else []
         words += ["LCM"] if self.lcm else []
@@ -105,6 +124,8 @@ class ModelRef:
         licence: From its note, its card or the catalogue; "" where it is unknown.
         vae_name: The user's name for the other VAE.
         vae_licence: Licence of the other VAE.
+        parts: Of an eraser in several files, the file of each part by its published name.
+        accepted: The date on which the user accepted its licence's text; "" where none need be accepted.
     """
 
     name: str
@@ -119,6 +140,8 @@ class ModelRef:
     licence: str = ""
     vae_name: str = ""
     vae_licence: str = ""
+    parts: Mapping[str, Path] = field(default_factory=dict)
+    accepted: str = ""
 
     @property
     def further_files(self) -> tuple[Path, ...]:

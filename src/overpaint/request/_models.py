@@ -10,7 +10,7 @@ from overpaint.values import Value
 
 from ._types import Fraction, Name
 
-ModelRole = Literal["checkpoint", "vae", "lora", "embedding"]
+ModelRole = Literal["checkpoint", "vae", "lora", "embedding", "eraser"]
 
 
 class Usual(Value):
@@ -45,9 +45,11 @@ class UsedModel(Value):
         name: Its name in the request.
         sha256: Its digest.
         licence: From its card or the catalogue; "unknown" where none is stated.
+        accepted: The day on which the user accepted its licence, as 2026-11-29; None where none need be accepted.
     """
 
     role: ModelRole
     name: str
     sha256: str
     licence: str = "unknown"
+    accepted: str | None = None

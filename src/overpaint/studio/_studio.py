@@ -172,7 +172,7 @@ class Studio:
         _resolved(request, rule, painter, 0)
         check_place(request, rule, masked=masked or request.mask is not None or request.sketch is not None)
         if count > 1:
-            for_variations(request, painter)
+            for_variations(request, painter, self.painter)
         return painter.notes
 
     def notes_before(self, request: EditRequest) -> tuple[str, ...]:
@@ -223,7 +223,7 @@ class Studio:
         rule = request.rule
         painter = self.painter(request, rule)
         if count > 1:
-            request, painter = for_variations(request, painter)
+            request, painter = for_variations(request, painter, self.painter)
         resolved = _resolved(request, rule, painter, draw_seed(request.seed))
         scene = make_scene(request, rasters, rule, painter.card)
         canvases = make_canvases(scene, resolved, painter)

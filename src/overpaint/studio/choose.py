@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,8 @@ from overpaint.errors import RequestError, did_you_mean
 from overpaint.request import EditRequest, IntentRule
 from overpaint.validation import reason_of
 
-from .engine_pool import EnginePool
+from .engine_pool import ERASER_ENGINE, EnginePool
+from .engine_pool import MODEL_ENGINE as MODEL_ENGINE
 from .suitability import notes_before, refuse_unsuited
 
 SURROUNDINGS_ENGINE = "exemplar"
@@ -22,8 +23,6 @@ SURROUNDINGS_ENGINE = "exemplar"
 
 _NO_CHOICE = (None, pocket.NAME)  # the models that nobody had to name
 
-MODEL_ENGINE = "diffusion"
-"""The engine of a model, where the request names none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +64,13 @@ def choose(request: EditRequest, rule: IntentRule, pool: EnginePool, default_mod
     engine = pool.get(name, model, options)
     if request.model is None and model == pocket.NAME:
         refuse_unsuited(request, rule, engine.card, model)
-    return Painter(engine, engine.card, options, model, notes_before(request, engine.card, model))
+    notes = notes_before(request, engine.card, model)
+    if name == ERASER_ENGINE and request.model is None and request.engine is None:
+        notes += (
+            f"the eraser {model} fills the hole, as it is on this machine; the setting engine takes "
+            f"{SURROUNDINGS_ENGINE}, which needs no model",
+        )
+    return Painter(engine, engine.card, options, model, notes)
 
 
 def _names(
@@ -74,7 +79,7 @@ def _names(
     """The engine's name, and the model's where it runs one."""
     name = request.engine
     if request.model is not None:
-        name = name or MODEL_ENGINE
+        name = name or pool.engine_of(request.model)
         if "model" not in pool.card(name).accepts:
             raise RequestError(
                 f"the engine {name!r} loads no checkpoints, so that the model {request.model!r} can't be used with it",
@@ -84,7 +89,13 @@ def _names(
                 hint=f"right would be engine={MODEL_ENGINE!r}, or no engine",
             )
         return name, request.model
+    if name == ERASER_ENGINE and not pool.has(name):
+        return name, _eraser(request, pool, default_model)
     if name is None and rule.prefers == "surroundings":
+        # what an eraser would not use, the request has for the engine without a model
+        plain = rule.engine is None and not request.options and request.avoid is None
+        if plain and (eraser := pool.eraser(default_model)) is not None:
+            return ERASER_ENGINE, eraser
         return rule.engine or SURROUNDINGS_ENGINE, None
     if name is None and rule.engine is not None and _without_model(request, rule, default_model):
         return rule.engine, None
@@ -98,7 +109,21 @@ def _names(
             value=request.intent,
             hint=f"name a model, or an engine that continues the surroundings, such as {SURROUNDINGS_ENGINE!r}",
         )
-    return name or MODEL_ENGINE, default_model
+    return name or pool.engine_of(default_model), default_model
+
+
+def _eraser(request: EditRequest, pool: EnginePool, default_model: str | None) -> str:
+    """The eraser for an engine that was named without one."""
+    found = pool.eraser(default_model)
+    if found is None:
+        raise RequestError(
+            f"the engine {request.engine!r} needs an eraser, and none is on this machine",
+            code="model-needed",
+            field="model",
+            value=request.engine,
+            hint="name one as the model; 'lama' can be downloaded",
+        )
+    return found
 
 
 def _without_model(request: EditRequest, rule: IntentRule, default_model: str | None) -> bool:
@@ -112,15 +137,26 @@ def _without_model(request: EditRequest, rule: IntentRule, default_model: str | 
     return default_model in _NO_CHOICE and (rule.prefers == "settings" or not asked)
 
 
-def for_variations(request: EditRequest, painter: Painter) -> tuple[EditRequest, Painter]:
+def for_variations(
+    request: EditRequest, painter: Painter, choose_again: Callable[[EditRequest], Painter]
+) -> tuple[EditRequest, Painter]:
     """Request and painter of several variations of one edit.
 
+    An eraser paints the same each time: where nobody named it, the engine of the surroundings that has a seed paints.
     They are exact unless the request says otherwise, so that each can be replayed alone, and have the options that the
     engine's card gives for variations.
+
+    Args:
+        request: The request.
+        painter: What would paint one of them.
+        choose_again: Chooses the painter of another request.
 
     Raises:
         RequestError: The engine does not use a seed, so that all would be equal.
     """
+    if painter.card.name == ERASER_ENGINE and request.engine is None and request.model is None:
+        request = request.merged(engine=SURROUNDINGS_ENGINE)
+        painter = choose_again(request)
     card = painter.card
     if not card.uses("seed"):
         raise RequestError(

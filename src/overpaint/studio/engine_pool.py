@@ -8,10 +8,18 @@ from functools import partial
 
 from pydantic import BaseModel
 
-from overpaint import engines
+from overpaint import engines, pocket
 from overpaint.engines import Engine, EngineCard, ModelSetup, ThreadedEngine
 from overpaint.engines.registry import loading_options
 from overpaint.engines.weight_store import WeightStore
+from overpaint.models import default_eraser, is_eraser
+
+
+MODEL_ENGINE = "diffusion"
+"""The engine of a checkpoint, where a request names none."""
+
+ERASER_ENGINE = "erase"
+"""The engine of an eraser, where a request names none."""
 
 
 class EnginePool:
@@ -66,6 +74,19 @@ class EnginePool:
         with self._lock:
             held = self._engines.get(name)
         return held.card if held is not None else engines.card(name)
+
+    def engine_of(self, model: str) -> str:
+        """The engine that runs a model: that of erasers, or that of checkpoints, which names what is wrong with others."""
+        if model == pocket.NAME:
+            return MODEL_ENGINE
+        erases = is_eraser(model, paths=self._paths or model == self._own_model)
+        return ERASER_ENGINE if erases else MODEL_ENGINE
+
+    def eraser(self, model: str | None) -> str | None:
+        """The eraser to use where none is named: the studio's own model if it is one, else one that is here."""
+        if model is not None and self.engine_of(model) == ERASER_ENGINE:
+            return model
+        return default_eraser()
 
     def get(self, name: str, model: str | None, options: BaseModel) -> Engine:
         """The engine of this name; with a model, the one that runs it.

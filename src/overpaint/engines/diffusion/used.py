@@ -56,8 +56,11 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
         beyond = unread(texts, family_of(ref.kind.family or "").tokenizers(ref), inversions, text)
         embeddings = [one for one in embeddings if one.name not in beyond]
     found += [("embedding", one.name, one.path, one.licence) for one in embeddings]
+    accepted = {one.name: one.accepted for one in (ref, ref.base) if one is not None and one.accepted}
     return tuple(
-        UsedModel(role=role, name=name, sha256=digest(path), licence=licence or UNKNOWN)
+        UsedModel(
+            role=role, name=name, sha256=digest(path), licence=licence or UNKNOWN, accepted=accepted.get(name) or None
+        )
         for role, name, path, licence in dict.fromkeys(found)
     )
 

@@ -1,0 +1,117 @@
+"""The engine of one eraser."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel
+from torch import Tensor
+
+from overpaint.engines.base import Canvas, Monitor, Painted, ThreadedEngine
+from overpaint.engines.diffusion.devices import device_of, memory_left
+from overpaint.engines.weight_store import WeightStore, shared_network
+from overpaint.errors import EngineError
+from overpaint.models import ModelRef, digest
+from overpaint.models.verify import size_of
+from overpaint.request import Sampling, UsedModel
+
+from .cards import card_of, needs_of
+from .load import load_network
+from .network import EraserNetwork, erased
+
+
+class EraserEngine(ThreadedEngine):
+    """One eraser. It sees the hole as what is to be filled, however soft its edge, and never the old pixels in it."""
+
+    def __init__(
+        self, ref: ModelRef, *, device: str = "auto", threads: int | None = None, weights: WeightStore | None = None
+    ) -> None:
+        """Read what the model is; its weights are loaded for the first canvas.
+
+        Args:
+            ref: From `overpaint.models.find_eraser`.
+            device: "auto", "cpu", "cuda", "cuda:1", "mps".
+            threads: torch's threads on a CPU; None: torch's default.
+            weights: Store that holds the networks, for engines on one device. None: a store of its own.
+
+        Raises:
+            ModelError: The file can't be read.
+            EngineError: The device does not exist.
+        """
+        super().__init__()
+        self._files = {name: digest(path) for name, path in ref.parts.items()}
+        self.card = card_of(ref, hashlib.sha256("\n".join(self._files.values()).encode()).hexdigest())
+        self.device = device_of(device)
+        self.dtype = torch.float32  # the spectrum of a large picture overflows in half precision
+        self.threads = threads
+        self._ref, self._needs = ref, needs_of(ref)
+        self._weights = weights or WeightStore()
+        self._network: EraserNetwork | None = None
+        self._painting = False
+
+    def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
+        """Its files."""
+        licence, accepted = self._ref.licence or "unknown", self._ref.accepted or None
+        names = [self._ref.name, *list(self._files)[1:]]
+        return tuple(
+            UsedModel(role="eraser", name=name, sha256=sha256, licence=licence, accepted=accepted)
+            for name, sha256 in zip(names, self._files.values(), strict=True)
+        )
+
+    def close(self) -> None:
+        """Finish the current canvas, cancel those that wait, end the thread, release the weights."""
+        super().close()
+        self._network = None
+        self._weights.forget(self)
+
+    def release_weights(self) -> bool:
+        """Release the weights, unless a canvas is painted with them; the next canvas loads them again."""
+        if self._network is None or self._painting:
+            return False
+        self._network = None
+        return True
+
+    def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
+        """Fill the hole of one canvas."""
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)
+        self._painting = True
+        try:
+            network = self._network or self._load(monitor)
+            self._weights.use(self)
+            monitor.progress(0, 1)
+            with torch.inference_mode():
+                picture = _tensor(canvas.pixels.transpose(2, 0, 1)).to(self.device)
+                hole = _tensor(canvas.hole.astype(np.float32)[None]).to(self.device)
+                found = erased(network, picture, hole, self._needs, monitor.progress)
+            pixels = _pixels(found)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise EngineError(f"{self._ref.name} ran out of memory on a {canvas.size} canvas; paint a smaller one") from error
+        finally:
+            self._painting = False
+        return Painted(pixels, evidence=pixels if network.sees_whole else None)
+
+    def _load(self, monitor: Monitor) -> EraserNetwork:
+        """Load the network, where there is memory for it."""
+        monitor.loading(self._ref.name)
+        size = sum(size_of(path) for path in self._ref.parts.values())
+        with self._weights.loading():
+            self._weights.make_room(size, self._ref.name, lambda: memory_left(self.device))
+            self._network = shared_network(
+                lambda: (self.card.digest, "eraser"), lambda: load_network(self._ref, self.device), lambda _: size
+            )
+        return self._network
+
+
+def _tensor(image: NDArray[np.float32]) -> Tensor:
+    """(C, H, W) as (1, C, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(image))[None]
+
+
+def _pixels(found: Tensor) -> NDArray[np.float32]:
+    """(1, 3, H, W) as (H, W, 3) in [0, 1]."""
+    image = found[0].clamp(0, 1).permute(1, 2, 0).contiguous().cpu().numpy()
+    return np.asarray(image, dtype=np.float32)

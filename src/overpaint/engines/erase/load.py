@@ -1,0 +1,56 @@
+"""From an eraser's files to its network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from overpaint.engines.diffusion.weights import read_tensors
+from overpaint.errors import ModelError
+from overpaint.models import ModelRef
+from overpaint.models.eraser_store import network_tensors
+
+from .lama import lama_of
+from .network import EraserNetwork, OnStep
+
+
+class OwnNetwork:
+    """A network whose architecture is written here: it takes picture and hole, and gives its estimate of the whole."""
+
+    sees_whole = True
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self.module = module
+
+    def __call__(self, picture: Tensor, hole: Tensor, on_step: OnStep) -> Tensor:
+        found: Tensor = self.module(picture, hole)
+        on_step(1, 1)
+        return found
+
+
+def load_network(ref: ModelRef, device: Any) -> EraserNetwork:
+    """Load an eraser's network. Nothing is downloaded.
+
+    Args:
+        ref: From `overpaint.models.find_eraser`.
+        device: torch's.
+
+    Raises:
+        ModelError: The file is damaged, or of another layout.
+        MissingExtraError: A package that it needs is not installed.
+    """
+    kind = ref.kind
+    if kind.form == "torchscript":
+        from .scripted import scripted_network
+
+        return scripted_network(ref, device)
+    held = read_tensors(ref.path, allow_pickle=ref.allow_pickle)
+    own = {name.removeprefix("generator."): one for name, one in network_tensors(held, kind, ref.path).items()}
+    try:
+        if kind.network == "lama":
+            return OwnNetwork(lama_of(own).to(device))
+    except ModelError as error:
+        raise error.within(ref.path.name) from error
+    raise ModelError(f"{ref.name} can't be loaded: there is no architecture of {kind.network} here")

@@ -1,0 +1,64 @@
+"""What a network of an eraser is to the engine, and the padding that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from .cards import NetworkNeeds
+
+OnStep = Callable[[int, int], None]
+"""Called after each step with its number and the number of steps; may raise to stop."""
+
+
+class EraserNetwork(Protocol):
+    """A network that fills holes.
+
+    Attributes:
+        sees_whole: Whether what it gives outside the hole is its own estimate, and not the picture pasted back.
+    """
+
+    sees_whole: bool
+
+    def __call__(self, picture: Tensor, hole: Tensor, on_step: OnStep) -> Tensor:
+        """The picture with the hole filled.
+
+        Args:
+            picture: (1, 3, H, W) float32 in [0, 1], with the old pixels in the hole.
+            hole: (1, 1, H, W) float32: 1 in the hole, else 0.
+            on_step: To be called after each step.
+
+        Returns:
+            (1, 3, H, W) float32, about in [0, 1].
+        """
+
+
+def mirrored(length: int, wanted: int) -> Tensor:
+    """Places of a line of pixels that goes on as in mirrors at both ends: 0 1 2 2 1 0 0 1 ..."""
+    places = torch.arange(wanted) % (2 * length)
+    return torch.where(places < length, places, 2 * length - 1 - places)
+
+
+def padded_sides(height: int, width: int, needs: NetworkNeeds) -> tuple[int, int]:
+    """Both sides as a network takes them: multiples, at least its shortest side, and equal where it takes squares."""
+    sides = [-(-max(side, needs.least) // needs.multiple) * needs.multiple for side in (height, width)]
+    return (max(sides), max(sides)) if needs.sizes.square else (sides[0], sides[1])
+
+
+def padded(image: Tensor, needs: NetworkNeeds) -> Tensor:
+    """A picture or hole (1, C, H, W) that goes on to the right and below as in a mirror, until its sides fit."""
+    height, width = image.shape[-2:]
+    rows, columns = padded_sides(height, width, needs)
+    if (rows, columns) == (height, width):
+        return image
+    return image[..., mirrored(height, rows), :][..., mirrored(width, columns)]
+
+
+def erased(network: EraserNetwork, picture: Tensor, hole: Tensor, needs: NetworkNeeds, on_step: OnStep) -> Tensor:
+    """The picture with the hole filled, of the picture's own size: padded by reflection for the network, and cropped."""
+    height, width = picture.shape[-2:]
+    found = network(padded(picture, needs), padded(hole, needs), on_step)
+    return found[..., :height, :width]
