@@ -145,7 +145,9 @@ def test_what_does_not_fit_goes_on_as_in_a_mirror_and_is_cut_off_again(size: Siz
     wide = padded(one, NEEDS["lama"])
     assert all(side % 8 == 0 and side >= 16 for side in wide.shape[-2:])
     assert torch.equal(wide[..., : size.height, : size.width], one)
-    expected = np.pad(one[0].numpy(), [(0, 0), *((0, b - a) for a, b in zip(size.shape, wide.shape[-2:], strict=True))], "symmetric")
+    expected = np.pad(
+        one[0].numpy(), [(0, 0), *((0, b - a) for a, b in zip(size.shape, wide.shape[-2:], strict=True))], "symmetric"
+    )
     assert np.array_equal(wide[0].numpy(), expected)
 
     class Echo:
@@ -245,18 +247,18 @@ def test_a_file_that_is_cut_short_is_refused_by_its_name(form: str, share: float
 
 def test_a_tensor_of_another_shape_is_named(tmp_path: Path):
     held = erasers.lama_tensors(prefix="")
-    with pytest.raises(ModelError, match="model.6.conv2.bn_g.bias"):
+    with pytest.raises(ModelError, match=r"model\.6\.conv2\.bn_g\.bias"):
         lama_of({name: one for name, one in held.items() if name != "model.6.conv2.bn_g.bias"})
     with pytest.raises(ModelError, match=r"model.18.weight of LaMa has the shape \(3, 9, 7, 7\)"):
         lama_of(held | {"model.18.weight": torch.zeros(3, 9, 7, 7)})
-    with pytest.raises(ModelError, match="a variant of LaMa that is not known: it has model.6.gate.weight"):
+    with pytest.raises(ModelError, match=r"a variant of LaMa that is not known: it has model\.6\.gate"):
         lama_of(held | {"model.6.gate.weight": torch.zeros(1)})
 
 
 def test_a_checkpoint_is_no_eraser(tmp_path: Path, lama: Path):
     with pytest.raises(ModelError, match="is not an eraser"):
         find_eraser("pocket")
-    with pytest.raises(ModelError, match="lama is not a checkpoint but a eraser|not a checkpoint"):
+    with pytest.raises(ModelError, match="lama is not a checkpoint but an eraser"):
         models.find("lama")
 
 
@@ -345,7 +347,9 @@ def test_a_large_picture_is_seen_at_a_megapixel_at_most(lama: Path, monkeypatch:
     size = Size(4000, 3000)
     picture = replace(PICTURE, samples=np.zeros((*size.shape, 3), np.uint8))
     with Studio() as studio:
-        studio.edit(picture, mask=Mask.box(size, Box(500, 500, 3500, 2500)), model="lama", intent="remove", detail="none")
+        studio.edit(
+            picture, mask=Mask.box(size, Box(500, 500, 3500, 2500)), model="lama", intent="remove", detail="none"
+        )
     assert seen
     assert all(one.area <= 1024 * 1024 for one in seen)
 
@@ -366,10 +370,9 @@ def test_hard_edges_do_not_wrap_around(tmp_path: Path):
     letters = ((rows // 7 + columns // 5) % 2 * 255).astype(np.uint8)
     picture = replace(PICTURE, samples=np.repeat(letters[..., None], 3, axis=2))
     with Studio(allow_pickle=True) as studio:
-        edited = studio.edit(
-            picture, mask=Mask.box(size, Box(100, 100, 1500, 1100)), model=str(tmp_path / "lama-echo.pt"), intent="remove",
-            detail="none",
-        )  # fmt: skip
+        mask = Mask.box(size, Box(100, 100, 1500, 1100))
+        path = str(tmp_path / "lama-echo.pt")
+        edited = studio.edit(picture, mask=mask, model=path, intent="remove", detail="none")
     assert edited.regions[0].working.area < size.area, "it was made smaller and enlarged again"
     error = edited.picture.samples.astype(int) - picture.samples.astype(int)
     assert np.percentile(abs(error), 99.9) < 200, "black did not become white, nor white black"

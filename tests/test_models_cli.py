@@ -97,7 +97,7 @@ def test_show_prints_properties_and_their_sources(capsys: pytest.CaptureFixture[
         (["remove", "sd15-inpainting"], 2, "is not here"),
         (["verify", "nothing"], 2, "no model is called 'nothing'"),
         (["get", "no such name"], 2, "is neither a name of the hub (OWNER/NAME) nor of the catalogue"),
-        (["frob"], 2, "there is no verb 'frob' (there are add, get, list, remove, show, verify)"),
+        (["frob"], 2, "there is no verb 'frob' (there are accept, add, convert, get, list, remove, show, verify)"),
     ],
 )
 def test_errors_are_one_line(words: list[str], status: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,9 +129,14 @@ def test_get_without_a_network_says_what_to_do(
 
 def filled(page: str) -> str:
     """The page with the catalogue as it is."""
-    head = "| Name | On the hub | What it is | Licence | Size |\n|---|---|---|---|---|\n"
-    rows = [f"| `{o.name}` | {o.hub} | {o.title}. {o.about} | {o.licence} | {o.gigabytes:g} GB |" for o in CATALOGUE]
+    head = "| Name | From | What it is | Licence | Size |\n|---|---|---|---|---|\n"
+    rows = [f"| `{o.name}` | {_from(o)} | {o.title}. {o.about} | {o.licence} | {o.gigabytes:g} GB |" for o in CATALOGUE]
     return _TABLE.sub(lambda _: f"<!-- catalogue -->\n{head}{chr(10).join(rows)}\n<!-- end -->", page)
+
+
+def _from(row: models.CatalogueEntry) -> str:
+    """Its name on the hub, or its files on GitHub."""
+    return row.hub or f"Sanster/models: {', '.join(file.path for file in row.files)}"
 
 
 def test_the_page_has_the_catalogue() -> None:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -559,13 +560,14 @@ def test_without_a_network_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPa
 def test_the_catalogue_is_in_order() -> None:
     names = [one.name for one in CATALOGUE]
     assert len(set(names)) == len(names)
-    assert len({one.hub for one in CATALOGUE}) == len(CATALOGUE)
+    assert len({one.source for one in CATALOGUE}) == len(CATALOGUE)
     for one in CATALOGUE:
-        assert hub_parts(one.hub) is not None
+        assert (hub_parts(one.hub) is not None) != bool(one.files), "on the hub, or as files"
         assert one.channels in ((4, 9) if one.what == "checkpoint" else (0,))
         assert one.licence
         assert one.gigabytes > 0
-        assert models.listed(one.name) is models.listed(one.hub) is one
+        assert models.listed(one.name) is models.listed(one.hub or one.name) is one
+        assert all(re.fullmatch(r"[0-9a-f]{32}", file.md5) for file in one.files)
     assert {one.family for one in CATALOGUE if one.channels == 9} == {"sd1", "sd2", "sdxl"}
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
+import erasers
 import overpaint
 from overpaint import Mask, Studio, engines
 from overpaint.errors import MaskError
@@ -150,6 +151,9 @@ def test_the_written_file_equals_the_input_beyond_the_reach(data, mode, depth, t
 def test_every_engine_leaves_the_rest_alone(studio, name, mode, depth, size, tmp_path):
     if name == "patchmatch":
         pytest.importorskip("patchmatch", reason="pypatchmatch is not installed (extra patchmatch)")
+    needed = NEEDED.get(name, {})
+    if name == "erase":
+        needed = {"model": str(erasers.lama_file(tmp_path / "lama.safetensors"))}
     size = Size(*size)
     picture = open_picture(encode(picture_of(size, mode, depth), "tiff").data)
     shapes = [
@@ -163,9 +167,9 @@ def test_every_engine_leaves_the_rest_alone(studio, name, mode, depth, size, tmp
     for number, mask in enumerate(shapes):
         if mask.core.all() and engines.card(name).paints_from == "surroundings":
             with pytest.raises(MaskError, match="none to copy from"):
-                studio.edit(picture, mask=mask, intent="remove", engine=name)
+                studio.edit(picture, mask=mask, intent="remove", engine=name, **needed)
             continue
-        edited = studio.edit(picture, mask=mask, intent="remove", engine=name, seed=5, **NEEDED.get(name, {}))
+        edited = studio.edit(picture, mask=mask, intent="remove", engine=name, seed=5, **needed)
         path = tmp_path / f"{number}.tiff"
         saved = edited.save(path)
         assert_untouched(picture, open_picture(path), mask, saved.reach)

@@ -105,7 +105,8 @@ def require(kind: Kind, name: str) -> Kind:
     if kind.what == "other":
         seems = f"it seems to be {kind.because}" if kind.because else "its weights have no names that are known"
         raise ModelError(f"{name} is not a checkpoint of a known kind: {seems}")
-    raise ModelError(f"{name} is not a checkpoint but a {kind.title}", hint=_USES[kind.what])
+    article = "an" if kind.what == "eraser" else "a"
+    raise ModelError(f"{name} is not a checkpoint but {article} {kind.title}", hint=_USES[kind.what])
 
 
 def of_table(table: TensorTable, path: Path) -> Kind:

@@ -19,6 +19,7 @@ from .catalogue import LICENCES, listed
 from .detect import detect
 from .pickles import pickle_not_allowed
 from .places import ENDINGS, file_name, hub_parts, store_folder
+from .releases import get_released
 from .store import ModelEntry, ModelNote, discard, entry, licence_of, write_note, writing
 from .verify import digest
 
@@ -121,11 +122,13 @@ def get(
         on_file: Called before each file with its name, the bytes downloaded so far, and the bytes of all files.
 
     Raises:
-        ModelError: No such name; nothing in it that can be used.
+        ModelError: No such name; nothing in it that can be used; a licence that must be accepted first.
         DownloadError: The hub can't be reached, refuses, or sent other bytes than it announced.
         OutputError: The store can't be written to, or has it already.
     """
     row = listed(name)
+    if row is not None and row.files:
+        return get_released(row, allow_pickle=allow_pickle, on_file=on_file)
     parts = hub_parts(row.hub if row is not None else name)
     if parts is None:
         raise ModelError(
@@ -142,7 +145,7 @@ def get(
         chosen = tuple(one for one in listing.files if one.path == file)
         if not chosen:
             raise ModelError(f"{whole} has no file {file}")
-        if not file.endswith((".safetensors", ".gguf")) and not allow_pickle:
+        if not file.endswith((".safetensors", ".gguf", ".onnx")) and not allow_pickle:
             raise pickle_not_allowed(file)
     else:
         chosen = choose(listing.files, variant=variant, pickles=allow_pickle)

@@ -64,15 +64,23 @@ def find_eraser(name: str, *, paths: bool = True, allow_pickle: bool = False) ->
 
 
 def torchscript_not_allowed(path: Path, kind: Kind) -> ModelError:
-    """The error for a TorchScript program that the user did not allow; its value is what can be converted, or ""."""
+    """The error for a TorchScript program that the user did not allow."""
+    message = f"{path.name} is a TorchScript program: it holds code, which runs when it is used"
+    allowed = "if you trust its source, set allow_pickle"
+    if kind.network not in CONVERTED:
+        return ModelError(
+            message,
+            code="torchscript-only",
+            field="allow_pickle",
+            value=str(path),
+            hint=f"{NETWORK_TITLES[kind.network]} exists as a program only: {allowed}",
+        )
     return ModelError(
-        f"{path.name} is a TorchScript program: it holds code, which runs when it is used",
-        code="torchscript-refused" if kind.network in CONVERTED else "torchscript-only",
+        message,
+        code="torchscript-refused",
         field="allow_pickle",
         value=str(path),
-        hint="convert it once to safetensors, which runs none of its code; or, if you trust its source, set allow_pickle"
-        if kind.network in CONVERTED
-        else f"{NETWORK_TITLES[kind.network]} exists as a program only: if you trust its source, set allow_pickle",
+        hint=f"convert it once to safetensors, which runs none of its code; or, {allowed}",
     )
 
 
@@ -221,7 +229,7 @@ def network_tensors(held: Mapping[str, Any], kind: Kind, path: Path) -> dict[str
     prefix = next((name[: -len(first)] for name in held if first and (f".{name}").endswith(f".{first}")), None)
     if prefix is None:
         raise ModelError(
-            f"{path.name} has no weights of {NETWORK_TITLES[kind.network]} by their published names: it can only be run",
+            f"{path.name} has no weights of {NETWORK_TITLES[kind.network]} by their published names",
             code="model-not-converted",
             field="model",
             value=str(path),

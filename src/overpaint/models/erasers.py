@@ -1,4 +1,4 @@
-"""Erasers: networks that fill a hole from its surroundings, without a prompt. Which file is which, and where its parts are.
+"""Erasers: networks that fill a hole from its surroundings, without a prompt; which file is which, and their parts.
 
 LaMa, MI-GAN and MAT are recognised by the names of their tensors. The others come as TorchScript programs, and are
 recognised by their published file names, as their weights have no names in common.
@@ -101,7 +101,10 @@ def onnx_network(graph: OnnxGraph) -> str | None:
 
 
 def _is_picture(port: Port, channels: int) -> bool:
-    return len(port.shape) == 4 and port.shape[1] in (channels, None) and port.shape[0] in (1, None)
+    if len(port.shape) != 4:
+        return False
+    batch, depth, _, _ = port.shape
+    return batch in (1, None) and depth in (channels, None)
 
 
 def row_of(path: Path, kind: Kind) -> CatalogueEntry | None:

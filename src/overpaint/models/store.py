@@ -244,8 +244,8 @@ def located() -> Iterator[tuple[str, Path, Origin]]:
                 seen.add(name)
                 yield name, path, origin
     for row in ERASERS:
-        if row.files and (own := torch_checkpoints() / row.files[0].name).is_file() and row.name not in seen:
-            yield row.name, own, "folder"
+        if row.files and (file := torch_checkpoints() / row.files[0].name).is_file() and row.name not in seen:
+            yield row.name, file, "folder"
     for name in hub_names():
         snapshot = hub_snapshot(name)
         if snapshot is not None and name not in seen and _has_weights(snapshot):

@@ -93,9 +93,7 @@ def load_script_tensors(path: Path) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             top = _top(archive)
             for name, one in script_tensors(path).items():
-                block = torch.frombuffer(
-                    bytearray(archive.read(f"{top}/data/{one.key}") or b"\0"), dtype=torch.uint8
-                )
+                block = torch.frombuffer(bytearray(archive.read(f"{top}/data/{one.key}") or b"\0"), dtype=torch.uint8)
                 dtype = getattr(torch, one.dtype)
                 numbers = block[: block.numel() // dtype.itemsize * dtype.itemsize].view(dtype)
                 found[name] = torch.as_strided(numbers, one.shape, one.strides, one.offset).contiguous()

@@ -11,7 +11,9 @@ from .families import family_title
 
 Prediction = Literal["epsilon", "v", "x0", "flow"]
 """What a network's output stands for: the noise, v, the clean latent, or the noise less the clean latent."""
-What = Literal["checkpoint", "unet", "vae", "tiny-vae", "lora", "embedding", "controlnet", "text-encoder", "eraser", "other"]
+What = Literal[
+    "checkpoint", "unet", "vae", "tiny-vae", "lora", "embedding", "controlnet", "text-encoder", "eraser", "other"
+]
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "quantised", "mixed"]
 Form = Literal["safetensors", "pickle", "gguf", "folder", "torchscript", "onnx"]
 

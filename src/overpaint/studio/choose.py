@@ -24,7 +24,6 @@ SURROUNDINGS_ENGINE = "exemplar"
 _NO_CHOICE = (None, pocket.NAME)  # the models that nobody had to name
 
 
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Painter:
     """What paints an edit.

@@ -14,7 +14,6 @@ from overpaint.engines.registry import loading_options
 from overpaint.engines.weight_store import WeightStore
 from overpaint.models import default_eraser, is_eraser
 
-
 MODEL_ENGINE = "diffusion"
 """The engine of a checkpoint, where a request names none."""
 
@@ -76,7 +75,7 @@ class EnginePool:
         return held.card if held is not None else engines.card(name)
 
     def engine_of(self, model: str) -> str:
-        """The engine that runs a model: that of erasers, or that of checkpoints, which names what is wrong with others."""
+        """The engine that runs a model: that of erasers, or that of checkpoints, for all others too."""
         if model == pocket.NAME:
             return MODEL_ENGINE
         erases = is_eraser(model, paths=self._paths or model == self._own_model)

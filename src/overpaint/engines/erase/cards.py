@@ -50,13 +50,19 @@ NEEDS: Mapping[str, NetworkNeeds] = {
         _FREE, 8, 16, "Suvorov et al., Resolution-robust large mask inpainting with Fourier convolutions, WACV 2022"
     ),
     "migan": NetworkNeeds(
-        _SQUARE, _SIDE, _SIDE, "Sargsyan et al., MI-GAN: a simple baseline for image inpainting on mobile devices, ICCV 2023"
+        _SQUARE,
+        _SIDE,
+        _SIDE,
+        "Sargsyan et al., MI-GAN: a simple baseline for image inpainting on mobile devices, ICCV 2023",
     ),
     "mat": NetworkNeeds(
         _SQUARE, _SIDE, _SIDE, "Li et al., MAT: mask-aware transformer for large hole image inpainting, CVPR 2022"
     ),
     "fcf": NetworkNeeds(
-        _SQUARE, _SIDE, _SIDE, "Jain et al., Keys to better image inpainting: structure and texture go hand in hand, WACV 2023"
+        _SQUARE,
+        _SIDE,
+        _SIDE,
+        "Jain et al., Keys to better image inpainting: structure and texture go hand in hand, WACV 2023",
     ),
     "zits": NetworkNeeds(
         replace(_FREE, square=True, minimum=256),
@@ -68,7 +74,7 @@ NEEDS: Mapping[str, NetworkNeeds] = {
     "ldm": NetworkNeeds(
         _FREE, 32, 64, "Rombach et al., High-resolution image synthesis with latent diffusion models, CVPR 2022"
     ),
-    "manga": NetworkNeeds(_FREE, 16, 32, "Xie et al., Seamless manga inpainting with semantics awareness, SIGGRAPH 2021"),
+    "manga": NetworkNeeds(_FREE, 16, 32, "Xie et al., Seamless manga inpainting with semantics awareness, TOG 2021"),
 }
 
 _ONNX_SIDE = SizeRules(native=_SIDE, multiple=_SIDE, minimum=_SIDE, maximum_area=_SIDE * _SIDE, square=True)

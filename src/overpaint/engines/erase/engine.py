@@ -89,7 +89,8 @@ class EraserEngine(ThreadedEngine):
                 found = erased(network, picture, hole, self._needs, monitor.progress)
             pixels = _pixels(found)
         except (torch.OutOfMemoryError, MemoryError) as error:
-            raise EngineError(f"{self._ref.name} ran out of memory on a {canvas.size} canvas; paint a smaller one") from error
+            message = f"{self._ref.name} ran out of memory on a {canvas.size} canvas; paint a smaller one"
+            raise EngineError(message) from error
         finally:
             self._painting = False
         return Painted(pixels, evidence=pixels if network.sees_whole else None)

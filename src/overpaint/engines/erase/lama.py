@@ -43,7 +43,7 @@ class LamaSizes:
     inputs: int = 4
 
 
-class SpectrumConvolution(nn.Module):
+class SpectrumConvolution(nn.Module):  # type: ignore[misc]
     """A 1x1 convolution of the spectrum: real and imaginary parts are channels of their own."""
 
     def __init__(self, channels: int) -> None:
@@ -62,7 +62,7 @@ class SpectrumConvolution(nn.Module):
         return torch.fft.irfftn(torch.view_as_complex(parts), s=(height, width), dim=(-2, -1), norm="ortho")
 
 
-class GlobalToGlobal(nn.Module):
+class GlobalToGlobal(nn.Module):  # type: ignore[misc]
     """From the global branch to itself: half the channels, their spectrum convolved and added, all channels again."""
 
     def __init__(self, into: int, out: int) -> None:
@@ -83,7 +83,7 @@ def _convolution(into: int, out: int, kernel: int, stride: int, padding: int) ->
     return nn.Conv2d(into, out, kernel, stride, padding, bias=False, padding_mode="reflect")
 
 
-class FourierConvolution(nn.Module):
+class FourierConvolution(nn.Module):  # type: ignore[misc]
     """The four paths between a local and a global branch; a branch without channels has none."""
 
     def __init__(
@@ -109,7 +109,7 @@ class FourierConvolution(nn.Module):
         return to_local, to_wide
 
 
-class FourierLayer(nn.Module):
+class FourierLayer(nn.Module):  # type: ignore[misc]
     """A Fourier convolution, and for each branch a normalisation and a rectifier."""
 
     def __init__(
@@ -127,7 +127,7 @@ class FourierLayer(nn.Module):
         return functional.relu(self.bn_l(local)), None if wide is None else functional.relu(self.bn_g(wide))
 
 
-class FourierBlock(nn.Module):
+class FourierBlock(nn.Module):  # type: ignore[misc]
     """Two layers, and their input added to what they give."""
 
     def __init__(self, sides: tuple[int, int]) -> None:
@@ -141,7 +141,7 @@ class FourierBlock(nn.Module):
         return local + to_local, None if wide is None else wide + to_wide
 
 
-class LamaGenerator(nn.Module):
+class LamaGenerator(nn.Module):  # type: ignore[misc]
     """The generator. Its input is the picture without what is in the hole, and the hole; its output the picture."""
 
     def __init__(self, sizes: LamaSizes) -> None:
@@ -206,10 +206,11 @@ def lama_of(tensors: Mapping[str, Tensor]) -> LamaGenerator:
     """
     with torch.device("meta"):
         generator = LamaGenerator(sizes_of({name: tuple(one.shape) for name, one in tensors.items()}))
-    return filled_network(generator, tensors, "LaMa")
+    filled_network(generator, tensors, "LaMa")
+    return generator
 
 
-def filled_network(network: nn.Module, tensors: Mapping[str, Tensor], title: str) -> nn.Module:
+def filled_network(network: nn.Module, tensors: Mapping[str, Tensor], title: str) -> None:
     """Put tensors into a network, in single precision, and make it ready to be used.
 
     Raises:
@@ -228,4 +229,4 @@ def filled_network(network: nn.Module, tensors: Mapping[str, Tensor], title: str
         raise ModelError(f"{wrong[0]} of {title} has the shape {shapes}")
     floats = {name: one.float() if one.is_floating_point() else one for name, one in given.items()}
     network.load_state_dict(floats, assign=True)
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)

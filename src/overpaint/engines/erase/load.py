@@ -25,6 +25,7 @@ class OwnNetwork:
         self.module = module
 
     def __call__(self, picture: Tensor, hole: Tensor, on_step: OnStep) -> Tensor:
+        """As `EraserNetwork`."""
         found: Tensor = self.module(picture, hole)
         on_step(1, 1)
         return found

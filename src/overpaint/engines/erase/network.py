@@ -58,7 +58,7 @@ def padded(image: Tensor, needs: NetworkNeeds) -> Tensor:
 
 
 def erased(network: EraserNetwork, picture: Tensor, hole: Tensor, needs: NetworkNeeds, on_step: OnStep) -> Tensor:
-    """The picture with the hole filled, of the picture's own size: padded by reflection for the network, and cropped."""
+    """The picture with the hole filled, at its own size: padded by reflection for the network, and cropped."""
     height, width = picture.shape[-2:]
     found = network(padded(picture, needs), padded(hole, needs), on_step)
     return found[..., :height, :width]

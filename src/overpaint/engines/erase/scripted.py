@@ -27,6 +27,7 @@ class ScriptedLama:
         self.program = program
 
     def __call__(self, picture: Tensor, hole: Tensor, on_step: OnStep) -> Tensor:
+        """As `EraserNetwork`."""
         found: Tensor = self.program(picture, hole)
         on_step(1, 1)
         return found
