@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import httpx2
 import numpy as np
 import pytest
 
 from overpaint.picture import encode, from_array
-from overpaint.server import new_key
+from overpaint.server import PREFIX, new_key, slow_readers
 from overpaint.server.browser import BrowserTokens
 from overpaint.server.errors import StorageFullError
 from overpaint.server.keys import LOCAL, Caller
@@ -21,8 +24,10 @@ from overpaint.server.picture_folders import PictureFolders
 from overpaint.server.pictures import PictureStore, StoredBytes
 from overpaint.server.settings import ServerSettings
 from servers import Running, running
+from test_server_full_disk import noisy
 from test_server_native import ended, photo, upload
 from test_server_sessions import edited
+from test_server_uploads import resident
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +163,42 @@ def test_shapes_that_take_long_to_draw_are_refused_at_once(server, kind):
             id = client.post("/edits", json={"picture": picture, **task}).json()["id"]
             assert ended(client, id)["error"]["code"] == "mask-drawing"
         assert time.monotonic() - began < 10
+
+
+def test_a_large_file_that_nobody_reads_stays_on_the_disk(server):
+    with server.client() as client, ExitStack() as stack:
+        data = noisy(0, 1600)
+        id = upload(client, data)
+        assert client.get(f"/pictures/{id}/file").content == data
+        assert int(client.head(f"/pictures/{id}/file").headers["content-length"]) == len(data)
+        before = resident()
+        url = httpx2.URL(server.url)
+        for _ in range(40):
+            connection = stack.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect((url.host, url.port))
+            connection.sendall(f"GET {PREFIX}/pictures/{id}/file HTTP/1.1\r\nHost: {url.host}\r\n\r\n".encode())
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        assert resident() - before < 40 * len(data) / 4
+
+
+@pytest.mark.parametrize(("parts", "more"), [(1, 0), (8, 0), (1, 7)])
+def test_a_reply_that_is_read_too_slowly_is_cut_off(monkeypatch, parts, more):
+    """A client that takes a part of 256 KB in 40 s, where 16 s and 30 s once are the most."""
+    clock, sent = [0.0], []
+
+    async def slow(message: dict[str, Any]) -> None:
+        clock[0] += 40.0
+        sent.append(message)
+
+    monkeypatch.setattr(slow_readers.time, "monotonic", lambda: clock[0])
+
+    async def replied(send: Any) -> None:
+        for left in range(more, -1, -1):
+            await send({"type": "http.response.body", "body": bytes(parts << 18), "more_body": left > 0})
+
+    asyncio.run(replied(slow_readers.read_in_time(slow, 30.0)))
+    if parts + more == 1:
+        assert [one["more_body"] for one in sent] == [False]
+    else:
+        assert [one["more_body"] for one in sent] == [True] * 2  # 80 s, of 62 that two parts may take

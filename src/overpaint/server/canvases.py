@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from overpaint.files import write_file
 
@@ -74,6 +75,13 @@ class CanvasStore:
         """A canvas. NotFoundError where its owner has no such."""
         try:
             return self._path(owner, id).read_bytes()
+        except OSError:
+            raise _missing(id) from None
+
+    def opened(self, owner: str, id: str) -> BinaryIO:
+        """A canvas, open for reading. NotFoundError where its owner has no such."""
+        try:
+            return self._path(owner, id).open("rb")
         except OSError:
             raise _missing(id) from None
 

@@ -26,6 +26,7 @@ from .json_values import check_values
 from .keys import LOCAL, ApiKeys, Caller, key_in
 from .replies import refusal
 from .settings import ServerSettings
+from .slow_readers import read_in_time
 
 log = logging.getLogger("overpaint.server")
 
@@ -110,7 +111,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = _Headers(scope)
-        sending = self._with_headers(headers, send)
+        sending = self._with_headers(headers, read_in_time(send, self._settings.slowest_body))
         if scope["type"] == "http" and scope["method"] == "OPTIONS" and headers.one("access-control-request-method"):
             await self._preflight(headers, scope, sending)
             return

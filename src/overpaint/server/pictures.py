@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import BinaryIO
 
 from overpaint.files import write_file
 
@@ -155,6 +156,13 @@ class PictureStore:
         self.facts(owner, id)
         try:
             return self._path(owner, id).read_bytes()
+        except OSError:
+            raise _missing(id) from None
+
+    def opened(self, owner: str, id: str) -> BinaryIO:
+        """The file of a picture, open for reading. NotFoundError where its owner has no such."""
+        try:
+            return self._path(owner, id).open("rb")
         except OSError:
             raise _missing(id) from None
 

@@ -24,6 +24,10 @@ from .keys import LOCAL
 _LARGEST_MESSAGE = 64 << 10
 """Bytes of a message of a web socket: clients say little there."""
 
+_STALLED = 60_000
+"""Milliseconds after which the system ends a connection whose client takes nothing of what was sent (TCP_USER_TIMEOUT,
+tcp(7)). uvicorn waits for such a client for ever."""
+
 _SWITCH = 0.001
 """Seconds for which a thread keeps the interpreter while another wants it. Beside a few threads that calculate, the one
 that answers requests would wait for several times the usual 5 ms."""
@@ -139,6 +143,8 @@ def _listening(host: str, port: int) -> socket.socket:
         # body of a reply then waits for the acknowledgement of its head, 40 ms.
         made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # connections have it of the socket that takes them
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED)
         made.bind((host, port))
         made.listen(128)
     except OSError as error:

@@ -34,7 +34,8 @@ class ServerSettings:
         most_pixels: Pixels of a picture; None for the library's limit.
         connections: Connections that are open at the same time.
         slowest_headers: Seconds in which the headers of a request must come.
-        slowest_body: Seconds in which the next part of a body must come.
+        slowest_body: Seconds in which the next part of a body must come, and for which a client may not read on in a
+            reply.
         lanes: Jobs that are worked on at the same time, beside those that take long.
         long: Seconds after which a job leaves its lane to another: up to four times the lanes are then at work.
         jobs: Jobs that may wait or run, of all clients.

@@ -23,6 +23,7 @@ from overpaint.server.tasks import CanvasSettings, CanvasTask
 
 from .callers import Editor, Reader, services_of
 from .jobs import JobStatus
+from .stored_files import file_reply
 
 router = native_router("canvases")
 
@@ -116,8 +117,8 @@ async def facts(request: Request, owner: Reader, id: CanvasId) -> CanvasFacts:
 @router.get("/canvases/{id}/file", response_class=Response, responses=_BYTES)
 async def file(request: Request, owner: Reader, id: CanvasId) -> Response:
     """The bytes of a canvas, or of a painted one, which a job names as its result."""
-    data = await run_in_threadpool(services_of(request).canvases.data, owner, id)
-    return Response(data, media_type="application/octet-stream")
+    opened = await run_in_threadpool(services_of(request).canvases.opened, owner, id)
+    return await run_in_threadpool(file_reply, opened, "application/octet-stream", {})
 
 
 @router.delete("/canvases/{id}", status_code=204)

@@ -14,6 +14,7 @@ from overpaint.server.decoding import PictureFacts
 from overpaint.server.described import native_router
 
 from .callers import Editor, Reader, services_of
+from .stored_files import file_reply
 
 router = native_router("pictures")
 
@@ -136,11 +137,12 @@ async def file(request: Request, owner: Reader, id: Id) -> Response:
     """The file of a picture, byte by byte as it came in or was made."""
     store = services_of(request).pictures
     known = await run_in_threadpool(store.facts, owner, id)
-    data = await run_in_threadpool(store.data, owner, id)
+    opened = await run_in_threadpool(store.opened, owner, id)
     headers = {"cache-control": "private, max-age=31536000, immutable", "etag": f'"{id}"'}
     if known.format not in _SHOWN:
         headers["content-disposition"] = f'attachment; filename="{id[:12]}.{known.format}"'
-    return Response(data, media_type=MEDIA_TYPES.get(known.format, "application/octet-stream"), headers=headers)
+    media = MEDIA_TYPES.get(known.format, "application/octet-stream")
+    return await run_in_threadpool(file_reply, opened, media, headers)
 
 
 @router.get("/pictures/{id}/thumbnail", response_class=Response, responses=IMAGE)
