@@ -18,7 +18,7 @@ from overpaint.errors import EngineError, RequestError
 from overpaint.ledger import Ledger
 from overpaint.request import EditRequest
 from overpaint.server.errors import ConflictError, NotFoundError, TooManyJobsError
-from overpaint.server.job import EditJob
+from overpaint.server.job import EditJob, Submission, job_for, monitor_of
 from overpaint.server.jobs import EditQueue
 from overpaint.server.settings import ServerSettings
 from overpaint.server.tasks import EditTask, SessionTask
@@ -440,3 +440,53 @@ def test_results_that_were_there_before_a_job_is_cancelled_stay(tmp_path):
         queue.cancel("ann", job.id)
         ended(job)
         assert (job.state, job.results) == ("cancelled", [RESULT])
+
+
+def test_a_step_is_told_once_however_often_the_engine_says_it(tmp_path):
+    job = job_for(Submission("ann", task()), ())
+    monitor = monitor_of(job)
+    told: list[tuple[int, int]] = []
+    add = job.events.add
+    job.events.add = lambda kind, **data: (told.append((data["step"], data["steps"])), add(kind, **data))[1]  # type: ignore[method-assign]
+    for step in (0, 1, 1, 2, 2, 2):
+        time.sleep(0.06)
+        monitor.progress(step, 2)
+    assert told == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_retry_after_follows_from_the_jobs_that_run_and_the_last_ones_of_their_kind(tmp_path, worker):
+    def refused(queue: EditQueue) -> int:
+        with pytest.raises(TooManyJobsError) as error:
+            queue.submit("ann", task(9), attach=False)
+        return error.value.retry_after
+
+    worker.go.clear()
+    with queue_in(tmp_path, worker, client_jobs=1) as queue:
+        job = queue.submit("ann", task())
+        until(lambda: job.state == "running")
+        assert refused(queue) == 1  # nothing is known yet
+        job.begun -= 40
+        assert 39 <= refused(queue) <= 41  # it will run on for about as long as it has
+        worker.go.set()
+        ended(job)
+        worker.go.clear()
+        job = queue.submit("ann", task(1))
+        until(lambda: job.state == "running")
+        assert 39 <= refused(queue) <= 41  # of the 40 s of the last one of its kind
+        job.begun -= 30
+        assert 9 <= refused(queue) <= 11
+        job.begun -= 30
+        assert 19 <= refused(queue) <= 21  # it is over by 20 s
+
+
+def test_retry_after_of_a_client_whose_jobs_wait_is_longer_than_the_jobs_before_them(tmp_path, worker):
+    worker.go.clear()
+    with queue_in(tmp_path, worker, lanes=1, client_jobs=1) as queue:
+        other = queue.submit("bob", task())
+        until(lambda: other.state == "running")
+        queue.submit("ann", task(1))
+        other.begun -= 50
+        with pytest.raises(TooManyJobsError) as error:
+            queue.submit("ann", task(2))
+        assert 50 <= error.value.retry_after <= 53
+        worker.go.set()

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from overpaint.errors import OutputError
-from overpaint.picture import from_array, open_picture
+from overpaint.picture import encode, from_array, open_picture
 from overpaint.server import PREFIX, Server, ServerSettings, new_key, serve
 from overpaint.studio import Studio
 from servers import Running, running
@@ -471,3 +471,42 @@ def test_hints_of_a_client_that_do_not_suit_are_refused(ann, change, code):
     body = {"selector": "colour", "points": [[5, 5]], **change}
     found = ann.post(f"/pictures/{upload(ann, photo(33))}/selections", json=body)
     assert (found.json()["error"]["code"], found.status_code) == (code, 404 if code == "not-found" else 422)
+
+
+@pytest.mark.parametrize("format", ["gif", "bmp", "heif"])
+def test_a_result_in_another_format_than_its_picture_says_so(ann, format):
+    if format == "heif":
+        pytest.importorskip("pillow_heif")
+        file = encode(from_array(np.zeros((48, 64, 3), np.uint8)), "heif").data
+    else:
+        out = io.BytesIO()
+        Image.open(io.BytesIO(photo())).convert("RGB").save(out, format)
+        file = out.getvalue()
+    task = {"picture": upload(ann, file), "request": {"intent": "remove", "engine": "telea"}}
+    task["marks"] = {"box": ["10,10,24,24"]}
+    name = {"heif": "HEIC"}.get(format, format.upper())
+    (result,) = ended(ann, ann.post("/edits", json=task).json()["id"])["results"]
+    assert result["format"] == "png"
+    assert f"the result is PNG: {name} is only read" in result["notes"]
+    (result,) = ended(ann, ann.post("/edits", json={**task, "format": "png"}).json()["id"])["results"]
+    assert not any("the result is" in note for note in result["notes"])
+
+
+@pytest.mark.parametrize(
+    ("body", "meant"),
+    [
+        ({"request": {"intent": "remove", "variations": 3}}, "'count', beside the request"),
+        ({"request": {"intent": "remove", "n": 3}}, "'count', beside the request"),
+        ({"request": {"intent": "remove", "count": 3}}, "'count', beside the request"),
+        ({"request": {"intent": "remove", "format": "png"}}, "'format', beside the request"),
+        ({"request": {"intent": "remove"}, "variations": 3}, "'count'"),
+        ({"request": {"intent": "remove"}, "prompt": "sky"}, "'request.prompt'"),
+    ],
+)
+def test_a_field_in_the_wrong_place_is_named_with_the_right_one(ann, body, meant):
+    reply = ann.post("/edits", json={"picture": "0" * 64, **body})
+    assert reply.status_code == 422
+    error = reply.json()["error"]
+    assert error["code"] == "setting-invalid"
+    assert error["field"] in (*body, *(f"request.{name}" for name in body["request"]))
+    assert f"did you mean {meant}?" in error["message"]

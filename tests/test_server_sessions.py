@@ -377,3 +377,23 @@ def test_a_name_is_for_people_and_for_the_name_of_a_file_alone(ann, name):
     assert "/" not in sent.replace("%2F", "/") or "../" not in sent
     assert ann.post("/sessions", json={"picture": upload(ann, photo(10)), "name": "x" * 201}).status_code == 422
     assert ann.patch(f"/sessions/{id}", json={"name": "two\nlines"}).status_code == 422
+
+
+def test_a_step_is_painted_again_with_another_intent(ann):
+    id = begun(ann, 21)["id"]
+    edited(ann, id)
+    for body, wanted in (
+        ({"intent": "replace"}, "replace"),
+        ({"grow": 3}, "replace"),
+    ):
+        job = ann.post(f"/sessions/{id}/steps/1/rerun", json={"request": body}).json()
+        assert ended(ann, job["id"])["state"] == "done"
+        assert ann.get(f"/sessions/{id}").json()["steps"][0]["intent"] == wanted
+
+
+def test_what_is_sent_to_paint_stale_steps_again_is_refused_and_not_left_out(ann):
+    id = begun(ann, 22)["id"]
+    refused = ann.post(f"/sessions/{id}/rerun", json={"request": {"intent": "replace"}})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (422, "body")
+    assert "steps/STEP/rerun" in refused.json()["error"]["hint"]
+    assert ann.post(f"/sessions/{id}/rerun", json={}).status_code == 202

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from overpaint.doors.places import Places
 from overpaint.errors import RequestError
 from overpaint.request import MOST_SEED, Control, EditRequest
+from overpaint.validation import Problem, SettingError
 from overpaint.values import Listed, Value
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ SessionId = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="the id o
 Text = Annotated[str, Field(max_length=4096)]
 
 MOST_VARIATIONS = 64
+
+_UNKNOWN = "unknown setting '{field}'; did you mean"
 
 
 class Marks(Value):
@@ -53,8 +57,14 @@ def _pictures_of(task: TaskRequest) -> frozenset[str]:
     return frozenset((*named, *task.rasters, *(id for one in marks for id in one.mask)))
 
 
+_COUNTS = dict.fromkeys(("variations", "n", "n_iter", "batch_size", "batch_count", "num_images"), "count")
+"""What other programs, and our own library, call the count of a task."""
+
+
 class TaskRequest(Value):
     """What is to be painted, and where."""
+
+    setting_aliases: ClassVar[Mapping[str, str]] = _COUNTS
 
     request: EditRequest = Field(description="the settings of the edit; docs/settings.md has all of them")
     marks: Marks | None = Field(default=None, description="where to repaint; left out, the request's own mask counts")
@@ -67,6 +77,24 @@ class TaskRequest(Value):
     count: int = Field(
         default=1, ge=1, le=MOST_VARIATIONS, description="how many variations, with seeds from the first on"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_place(cls, table: Any) -> Any:
+        """Say where a field belongs that is in the request and not beside it, or the other way round."""
+        request = table.get("request") if isinstance(table, dict) else None
+        if isinstance(request, dict):
+            ours = {one.alias or name for name, one in EditRequest.model_fields.items()}
+            for name, value in request.items():
+                meant = _COUNTS.get(name, name)
+                if meant in cls.model_fields and name not in ours:
+                    raise SettingError(
+                        [Problem(f"request.{name}", value, f"{_UNKNOWN} {meant!r}, beside the request?")]
+                    )
+        for name, value in table.items() if isinstance(table, dict) else ():
+            if name in EditRequest.model_fields and name not in cls.model_fields:
+                raise SettingError([Problem(name, value, f"{_UNKNOWN} 'request.{name}'?")])
+        return table
 
     @property
     def pictures(self) -> frozenset[str]:

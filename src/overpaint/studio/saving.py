@@ -129,7 +129,8 @@ class SavableResult(ABC):
             marking: What the file says of its origin, and who signs it. What its original says stays, whatever this is.
         """
         done = self.finished if marking.watermark is None else self.finished.watermarked(marking.watermark)
-        format = format_of_result(done.picture.source.format, format, alpha=done.picture.alpha is not None)
+        own, wanted = done.picture.source.format, format
+        format = format_of_result(own, wanted, alpha=done.picture.alpha is not None)
 
         reached, reach = None, done.reach
         origin = provenance_of(done.edits, done.picture, marking)
@@ -184,7 +185,12 @@ class SavableResult(ABC):
             sha256=hashlib.sha256(data).hexdigest(),
             pixels_sha256=pixels,
             marks=marks,
-            notes=(*notes, *_manifest_lost(done.picture, marking), *_stored_otherwise(done.picture, encoded)),
+            notes=(
+                *notes,
+                *_manifest_lost(done.picture, marking),
+                *_stored_otherwise(done.picture, encoded),
+                *_in_another_format(own, wanted, encoded.format),
+            ),
         )
 
 
@@ -259,6 +265,14 @@ def _manifest_lost(picture: Picture, marking: Marking) -> tuple[str, ...]:
     if address := manifest_address(picture.metadata):
         return (f"the file still names {address[:200]} for a C2PA manifest, which signs the original's pixels",)
     return ()
+
+
+def _in_another_format(own: str | None, wanted: str | None, written: str) -> tuple[str, ...]:
+    """A note where nobody named a format, and the result has another than its picture; else none."""
+    if wanted is not None or own in (None, written):
+        return ()
+    why = "it has transparency" if own == "jpeg" else f"{'HEIC' if own == 'heif' else str(own).upper()} is only read"
+    return (f"the result is {written.upper()}: {why}",)
 
 
 def _stored_otherwise(picture: Picture, encoded: EncodedPicture) -> tuple[str, ...]:

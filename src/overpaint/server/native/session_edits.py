@@ -38,7 +38,8 @@ class StepRerun(TaskRequest):
     """What is to be different when a step is painted again; its own settings and seed hold for the rest."""
 
     request: EditRequest = Field(
-        default=EditRequest(), description="settings in place of the step's own; seed -1 draws a new one"
+        default=EditRequest(),
+        description="settings in place of the step's own (intent custom: as it was); seed -1 draws a new one",
     )
 
 
@@ -89,7 +90,13 @@ async def rerun_stale(
     idempotency_key: Idempotency = None,
     repeat: Repeat = "attach",
 ) -> JobStatus:
-    """Paint every step that shows and is stale again, from below to above: a job."""
+    """Paint every step that shows and is stale again, from below to above, each with its own settings: a job."""
+    if (await request.body()).strip() not in (b"", b"{}"):
+        raise RequestError(
+            "every stale step is painted again with its own settings: the request's body has no effect",
+            field="body",
+            hint="paint one step again with others at steps/STEP/rerun",
+        )
     asked = SessionTask(request=EditRequest(), session=id, again="stale")
     return await _job(request, owner, asked, response, version, idempotency_key, attach=repeat == "attach")
 

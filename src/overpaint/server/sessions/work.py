@@ -204,7 +204,9 @@ class TaskWorkers:
 
 def _changed(own: EditRequest, task: SessionTask) -> EditRequest:
     """A step's own request with the settings that are given anew; rasters that come anew take the place of its own."""
-    new: dict[str, Any] = {name: value for name, value in task.request.settings().items() if name != "intent"}
+    new: dict[str, Any] = task.request.settings()
+    if new["intent"] == "custom":  # left open
+        del new["intent"]
     new |= {"mask": None} if task.marks is not None and task.marks.places().named else {}
     new |= {"avoid": None} if task.avoid is not None and task.avoid.places().named else {}
     new |= {"insert": None} if task.insert is not None else {}

@@ -147,6 +147,8 @@ async def inpaint_of(request: Request, owner: str, table: dict[str, Any]) -> Res
             raise RequestError("{field} is missing", field="mask", hint="send a picture that is white where to repaint")
         edit = EditRequest.from_mapping({key: value for key, value in asked.found.items() if value is not None})
         format_: Any = picture.format if picture.format in ("jpeg", "webp") and not picture.transparent else "png"
+        if format_ != picture.format:
+            asked.notes.append(f"the result is PNG, and the picture is {picture.format.upper()}")
         task = EditTask(picture=picture.id, request=edit, marks=marks, format=format_)
         result = await _followed(request, owner, call, task, body.sd_steps)
         seed = result.facts["seed"]
