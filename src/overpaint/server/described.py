@@ -108,6 +108,10 @@ class DescribedApi(FastAPI):
         for path in found["paths"].values():
             for endpoint in path.values():
                 _say_json(endpoint["responses"])
+                for reply in endpoint["responses"].values():
+                    for content in reply.get("content", {}).values():
+                        if "itemSchema" in content:  # of a stream: FastAPI describes it as one text as well
+                            content.pop("schema", None)
         if getattr(self.state, "keyed", False):
             found.setdefault("components", {})["securitySchemes"] = _SCHEMES
             found["security"] = [{name: []} for name in _SCHEMES]

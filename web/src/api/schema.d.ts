@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 c99af93f3ea8c2973f73a39d6c21dc884fbe7786d00836f8860b25a51ecfc18c
+// Made by npm run api from the description with the SHA-256 7e0bb730dab872816f926315b1b6a36893619e7b129d7c5811539c9b74cc6436
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -915,7 +915,7 @@ export interface paths {
         put?: never;
         /**
          * Rerun Stale
-         * @description Paint every step that shows and is stale again, from below to above: a job.
+         * @description Paint every step that shows and is stale again, from below to above, each with its own settings: a job.
          */
         post: operations["sessions-rerun-rerun_stale"];
         delete?: never;
@@ -2919,7 +2919,7 @@ export interface components {
              */
             rasters?: string[];
             /**
-             * @description settings in place of the step's own; seed -1 draws a new one
+             * @description settings in place of the step's own (intent custom: as it was); seed -1 draws a new one
              * @default {
              *       "intent": "custom",
              *       "schema": 1
@@ -3522,7 +3522,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": unknown;
                 };
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
@@ -4925,7 +4925,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": unknown;
                 };
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
