@@ -144,7 +144,9 @@ def asked(server: Running, there: dict[str, list[str]], examples: int) -> dict[s
                 def ask(case: schemathesis.Case, data: st.DataObject) -> None:
                     if not data.draw(st.booleans()):
                         filled(case, there, lambda ids: data.draw(st.sampled_from(ids)))
-                    reply = case.call(base_url=server.url, session=session, timeout=60)
+                    # the events of a session have no end: they are read for so many seconds
+                    seconds = 5 if case.path.endswith("/events") else 60
+                    reply = case.call(base_url=server.url, session=session, timeout=seconds)
                     seen[str(reply.status_code)] = seen.get(str(reply.status_code), 0) + 1
                     case.validate_response(reply, checks=CHECKS)
 
@@ -158,7 +160,7 @@ def asked(server: Running, there: dict[str, list[str]], examples: int) -> dict[s
 
 
 def test_every_reply_is_as_it_is_described(server, there):
-    seen = asked(server, there, examples=3)
+    seen = asked(server, there, examples=2)
     assert {"200", "202", "404", "422"} <= set(seen), seen
     assert_goes_on(server)
 
