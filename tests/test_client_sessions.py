@@ -72,6 +72,7 @@ def test_a_session_there_is_the_session_here(client, studio, photo, tmp_path):
             session.edit(mask=TWO, intent="remove", engine="stand-in", seed=4, variations=2)
             session.opacity(2, 0.5)
             session.pick(2, 2)
+            session.put_aside(2, [1])
             session.hide(1)
             session.rerun_stale()
             session.show(1)
@@ -337,7 +338,19 @@ def test_both_kinds_of_session_have_the_same_calls_and_those_of_one_here():
     here = calls(Session)
     elsewhere = {"close", "paint_again", "plan_edit", "plan_rerun", "keep", "land"}  # of its files, or of the server
     assert set(here) - elsewhere <= set(calls(RemoteSession))
-    for name in ("hide", "show", "opacity", "pick", "move", "mask", "set_mask", "new_branch", "switch", "compact"):
+    for name in (
+        "hide",
+        "show",
+        "opacity",
+        "pick",
+        "put_aside",
+        "move",
+        "mask",
+        "set_mask",
+        "new_branch",
+        "switch",
+        "compact",
+    ):
         assert calls(RemoteSession)[name] == here[name]
 
 

@@ -159,7 +159,11 @@ def test_variations_are_looked_at_before_one_is_applied_and_one_is_put_aside(edi
     editor.page.locator(".chip.preview").wait_for(state="detached")
     takes.nth(2).get_by_role("button", name="Discard").click()
     editor.until(lambda: takes.count() == 2)
-    assert editor.steps()[0]["takes"] == 3
+    assert (editor.steps()[0]["takes"], editor.steps()[0]["aside"]) == (3, [3])
+    editor.page.evaluate("localStorage.clear()")  # it is the session that knows, and not this browser
+    editor.page.reload()
+    editor.page.locator(".take").nth(1).wait_for()
+    assert takes.count() == 2
     editor.page.get_by_role("button", name="Show discarded (1)").click()
     editor.until(lambda: takes.count() == 3)
 

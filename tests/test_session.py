@@ -197,6 +197,24 @@ class TestTakingApart:
         with pytest.raises(SessionError, match="no take 4: it has 3"):
             session.pick(step, 4)
 
+    def test_takes_that_are_put_aside_stay_until_that_is_undone(self, session):
+        step = paint(session, LEFT, variations=3, seed=20)
+        before = session.picture
+        session.put_aside(step, [3, 2])
+        assert session.step(step).aside == (2, 3)
+        assert session.undo_text == f"step {step}: takes 2, 3 put aside"
+        assert equal(session.picture, before)
+        session.pick(step, 2)  # it can still be picked
+        session.undo()
+        session.put_aside(step, [])
+        assert session.step(step).aside == ()
+        session.undo()
+        assert session.step(step).aside == (2, 3)
+        session.undo()
+        assert session.step(step).aside == ()
+        with pytest.raises(SessionError, match="no take 4: it has 3"):
+            session.put_aside(step, [4])
+
     def test_a_step_is_painted_again_with_other_settings(self, session):
         step = paint(session, LEFT, seed=1)
         first = session.picture

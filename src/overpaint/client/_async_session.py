@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal, Unpack
 
 import numpy as np
@@ -211,6 +211,12 @@ class AsyncSession:
     async def pick(self, step: int, take: int) -> SessionSnapshot:
         """Let another take of a step show; they count from 1. SessionError where there is none."""
         return await self._step_changed(step, take=take)
+
+    async def put_aside(self, step: int, takes: Sequence[int]) -> SessionSnapshot:
+        """Put these takes of a step aside, and no others: they stay, and lists leave them out. None brings all back.
+        SessionError where there is none of such a number.
+        """
+        return await self._step_changed(step, aside=list(takes))
 
     async def move(self, step: int, to: int) -> SessionSnapshot:
         """Move a step to another place in the stack, 1 being the lowest. Nothing is painted again."""

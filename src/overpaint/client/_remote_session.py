@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, Unpack
 
 import numpy as np
@@ -180,6 +180,10 @@ class RemoteSession:
     def pick(self, step: int, take: int) -> SessionSnapshot:
         """Let another take of a step show; they count from 1. SessionError where there is none."""
         return self._loop.run(self._session.pick(step, take))
+
+    def put_aside(self, step: int, takes: Sequence[int]) -> SessionSnapshot:
+        """Put these takes of a step aside, and no others. See `AsyncSession.put_aside`."""
+        return self._loop.run(self._session.put_aside(step, takes))
 
     def move(self, step: int, to: int) -> SessionSnapshot:
         """Move a step to another place in the stack, 1 being the lowest. Nothing is painted again."""

@@ -110,7 +110,7 @@ class SessionSnapshot(ServerAnswer):
 def _step(table: Mapping[str, Any]) -> Step:
     found = plain(table)
     known = {name: found[name] for name in Step.__dataclass_fields__}
-    return Step(**{**known, "box": Box(*known["box"])})
+    return Step(**{**known, "box": Box(*known["box"]), "aside": tuple(known["aside"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from ._values import (
     MoveStep,
     NewBranch,
     PickTake,
+    PutAside,
     Redo,
     SetMask,
     SetOpacity,
@@ -47,6 +48,7 @@ class StepState:
         visible: Whether it shows.
         opacity: 0 to 1.
         mask: Where it shows; None: everywhere.
+        aside: The takes that are put aside, from 1.
     """
 
     number: int
@@ -55,6 +57,7 @@ class StepState:
     visible: bool = True
     opacity: float = 1.0
     mask: StoredMask | None = None
+    aside: tuple[int, ...] = ()
 
     @property
     def take(self) -> str:
@@ -283,6 +286,14 @@ class History:
                     message = f"the paint of take {action.take} of step {action.step} was dropped"
                     raise SessionError(message, code="session-step", field="take", value=action.take)
                 return self._changed(action.step, lambda one: replace(one, picked=action.take))
+            case PutAside():
+                takes = self.state.step(action.step).takes
+                for take in action.takes:
+                    if take > len(takes):
+                        message = f"step {action.step} has no take {take}: it has {len(takes)}"
+                        raise SessionError(message, code="session-step", field="takes", value=take)
+                aside = tuple(sorted(set(action.takes)))
+                return self._changed(action.step, lambda one: replace(one, aside=aside))
             case ShowStep():
                 return self._changed(action.step, lambda one: replace(one, visible=action.visible))
             case SetOpacity():

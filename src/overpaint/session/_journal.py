@@ -25,6 +25,7 @@ from ._values import (
     MoveStep,
     NewBranch,
     PickTake,
+    PutAside,
     SetMask,
     SetOpacity,
     ShowStep,
@@ -116,6 +117,12 @@ def entry_text(action: Action) -> str:
             return f"step {action.step} painted again{_several(action.takes)}"
         case PickTake():
             return f"step {action.step}: take {action.take} picked"
+        case PutAside():
+            if not action.takes:
+                return f"step {action.step}: all takes brought back"
+            return (
+                f"step {action.step}: {'take' if len(action.takes) == 1 else 'takes'} {_listed(action.takes)} put aside"
+            )
         case ShowStep():
             return f"step {action.step} {'shown' if action.visible else 'hidden'}"
         case SetOpacity():
@@ -144,6 +151,10 @@ def action_text(table: Mapping[str, Any]) -> str:
 
 
 _ACTIONS: TypeAdapter[Action] = TypeAdapter(Annotated[Action, Field(discriminator="do")])
+
+
+def _listed(numbers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers))
 
 
 def _several(takes: tuple[str, ...]) -> str:

@@ -35,6 +35,7 @@ from ._values import (
     MoveStep,
     NewBranch,
     PickTake,
+    PutAside,
     Redo,
     SessionHead,
     SetMask,
@@ -316,6 +317,12 @@ class Session(SessionView):
     def pick(self, step: int, take: int) -> None:
         """Let another take of a step show; they count from 1. Raises SessionError where there is none."""
         self._do(PickTake(step=step, take=take))
+
+    def put_aside(self, step: int, takes: Sequence[int]) -> None:
+        """Put these takes of a step aside, and no others. They stay, and can be picked; lists of results leave them
+        out. None brings all back. SessionError where there is none of such a number.
+        """
+        self._do(PutAside(step=step, takes=tuple(sorted(set(takes)))))
 
     def move(self, step: int, to: int) -> None:
         """Move a step to another place in the stack, 1 being the lowest. Nothing is painted again."""

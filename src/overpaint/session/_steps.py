@@ -26,6 +26,7 @@ class Step:
         seed: The seed of the take that shows; None where its engine uses none.
         take: The take that shows, from 1.
         takes: How many there are.
+        aside: The takes that were put aside, from 1.
         visible: Whether it shows.
         opacity: 0 to 1.
         masked: Whether a mask hides a part of it.
@@ -43,6 +44,7 @@ class Step:
     seed: int | None
     take: int
     takes: int
+    aside: tuple[int, ...]
     visible: bool
     opacity: float
     masked: bool
@@ -107,6 +109,7 @@ def steps_of(stack: Iterable[PaintedStep], original: Box) -> tuple[Step, ...]:
                 seed=record.resolved.seed,
                 take=state.picked,
                 takes=len(state.takes),
+                aside=state.aside,
                 visible=state.visible,
                 opacity=state.opacity,
                 masked=state.mask is not None,

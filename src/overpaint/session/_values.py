@@ -264,6 +264,14 @@ class PickTake(Value):
     take: Number
 
 
+class PutAside(Value):
+    """These takes of a step, and no others, are put aside: they stay, and lists of results leave them out."""
+
+    do: Literal["aside"] = "aside"
+    step: Number
+    takes: Annotated[Listed[tuple[Number, ...]], Field(max_length=10_000)] = ()
+
+
 class ShowStep(Value):
     """A step is shown or hidden."""
 
@@ -358,6 +366,7 @@ Action = (
     AddStep
     | AddTakes
     | PickTake
+    | PutAside
     | ShowStep
     | SetOpacity
     | SetMask

@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 7e0bb730dab872816f926315b1b6a36893619e7b129d7c5811539c9b74cc6436
+// Made by npm run api from the description with the SHA-256 ffff0d7b161a5105c2affdcf5f528df676dee172bf6ac956135dc4fb83767ffd
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -959,7 +959,7 @@ export interface paths {
         head?: never;
         /**
          * Change Step
-         * @description Show or hide a step, set its opacity, pick one of its takes, or move it in the stack: one of them.
+         * @description Show or hide a step, set its opacity, pick or put aside takes, or move it in the stack: one of them.
          */
         patch: operations["sessions-steps-change_step"];
         trace?: never;
@@ -2843,6 +2843,11 @@ export interface components {
          * @description One change of a step.
          */
         StepChange: {
+            /**
+             * Aside
+             * @description the takes that are put aside, all of them: they stay, and lists leave them out
+             */
+            aside?: number[] | null;
             /** Opacity */
             opacity?: number | null;
             /**
@@ -2937,6 +2942,11 @@ export interface components {
          * @description One step of a session.
          */
         StepStatus: {
+            /**
+             * Aside
+             * @description the takes that were put aside, from 1: they stay, and lists leave them out
+             */
+            aside: number[];
             /**
              * Box
              * @description what it may change, in pixels of the original

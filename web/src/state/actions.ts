@@ -7,7 +7,6 @@ import { filled, texts } from "../text";
 import { canvas, changes, compareMode, noteAsked, restore, restoring } from "./canvas";
 import { jobs, put } from "./jobs";
 import { attempt, notify, report, say } from "./notices";
-import { keep, kept } from "./prefs";
 import { changeStep, chosenStep, session, shownStep } from "./session";
 import { boxOf, takePath } from "./tiles";
 import { insert, margins, requestOf, wish } from "./wish";
@@ -15,9 +14,6 @@ import { insert, margins, requestOf, wish } from "./wish";
 export const asking = signal(false);
 /** The take that is looked at, and not applied. */
 export const previewed = signal<{ step: number; take: number } | null>(null);
-
-/** Takes that a person put aside, as "SESSION:STEP:TAKE". They stay in the session. */
-export const discarded = signal<ReadonlySet<string>>(new Set(kept<string[]>("discarded") ?? []));
 
 /** What was uploaded of each mask, and how often that had been changed by then: it is sent once. */
 const sent = new Map<string, { changes: number; session: string; id: string }>();
@@ -186,11 +182,7 @@ export async function keepTake(step: number, take: number): Promise<void> {
   say(filled(texts.value.results.kept, { number: take }));
 }
 
-const nameOf = (step: number, take: number): string => `${session.value?.id ?? ""}:${step}:${take}`;
-
-export const isDiscarded = (step: number, take: number): boolean => discarded.value.has(nameOf(step, take));
-
-/** Put a take aside. Where it is the one that shows, the next one is applied; the last one hides its layer. */
+/** Put a take aside in the session: it stays there, and lists leave it out. Where it is the one that shows, the next one is applied; the last one hides its layer. */
 export async function discard(step: number, take: number): Promise<void> {
   const found = session.value?.steps.find((one) => one.number === step);
   if (!found) return;
@@ -199,7 +191,7 @@ export async function discard(step: number, take: number): Promise<void> {
     const other = left.find((one) => one > take) ?? left[left.length - 1];
     if (!(await change(step, other === undefined ? { visible: false } : { take: other }))) return;
   }
-  setDiscarded([...discarded.value, nameOf(step, take)]);
+  if (!(await change(step, { aside: [...found.aside, take] }))) return;
   unpreview();
   say(filled(texts.value.results.discarded, { number: take }));
 }
@@ -212,20 +204,15 @@ export async function discardAll(step: number): Promise<void> {
 }
 
 /** Show the takes of a step again that were put aside. */
-export function bringBack(step: number): void {
-  setDiscarded([...discarded.value].filter((one) => !one.startsWith(`${session.value?.id ?? ""}:${step}:`)));
-}
-
-function setDiscarded(names: readonly string[]): void {
-  discarded.value = new Set(names.slice(-2000));
-  keep("discarded", [...discarded.value]);
+export async function bringBack(step: number): Promise<void> {
+  await change(step, { aside: [] });
 }
 
 /** The numbers of a step's takes that were not put aside. */
 export function takesOf(step: number): number[] {
   const found = session.value?.steps.find((one) => one.number === step);
   const all = Array.from({ length: found?.takes ?? 0 }, (_, index) => index + 1);
-  return all.filter((take) => !isDiscarded(step, take) || take === found?.take);
+  return all.filter((take) => !found?.aside.includes(take) || take === found.take);
 }
 
 /** Look at the next or the previous take. */

@@ -106,7 +106,7 @@ function Takes({ step }: { step: StepStatus }) {
           {words.sideBySide}
         </button>
         {aside > 0 ? (
-          <button type="button" class="text-button" onClick={() => bringBack(step.number)}>
+          <button type="button" class="text-button" onClick={() => void bringBack(step.number)}>
             {filled(words.bringBack, { count: aside })}
           </button>
         ) : null}

@@ -14,7 +14,7 @@ from overpaint.server.job import Submission
 from overpaint.server.sessions import SessionStatus
 from overpaint.server.tasks import SessionTask, TaskRequest
 from overpaint.session import Session
-from overpaint.values import Value
+from overpaint.values import Listed, Value
 
 from .callers import Editor, Reader, services_of
 from .jobs import JobStatus
@@ -49,6 +49,11 @@ class StepChange(Value):
     visible: bool | None = None
     opacity: Annotated[float, Field(ge=0, le=1)] | None = None
     take: Annotated[int, Field(ge=1, le=10_000)] | None = Field(default=None, description="the take that is to show")
+    aside: Annotated[Listed[tuple[Annotated[int, Field(ge=1, le=10_000)], ...]], Field(max_length=10_000)] | None = (
+        Field(
+            default=None, description="the takes that are put aside, all of them: they stay, and lists leave them out"
+        )
+    )
     place: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="its new place in the stack, 1 being the lowest"
     )
@@ -123,7 +128,7 @@ async def rerun(
 async def change_step(
     request: Request, owner: Editor, id: Id, step: StepNumber, task: StepChange, response: Response, version: Version
 ) -> SessionStatus:
-    """Show or hide a step, set its opacity, pick one of its takes, or move it in the stack: one of them."""
+    """Show or hide a step, set its opacity, pick or put aside takes, or move it in the stack: one of them."""
     given = [name for name, value in task if value is not None]
     if len(given) != 1:
         names = ", ".join(StepChange.model_fields)
@@ -136,6 +141,8 @@ async def change_step(
             session.opacity(step, task.opacity)
         elif task.take is not None:
             session.pick(step, task.take)
+        elif task.aside is not None:
+            session.put_aside(step, task.aside)
         elif task.place is not None:
             session.move(step, task.place)
 

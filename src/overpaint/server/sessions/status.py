@@ -22,6 +22,7 @@ class StepStatus(BaseModel):
     take: int = Field(description="the take that shows, from 1")
     paint: str = Field(description="the digest of the take that shows")
     takes: int = Field(description="how many there are: variations, and times that it was painted again")
+    aside: list[int] = Field(description="the takes that were put aside, from 1: they stay, and lists leave them out")
     visible: bool
     opacity: float
     masked: bool = Field(description="whether a mask hides a part of it")
@@ -34,7 +35,8 @@ class StepStatus(BaseModel):
     def of(cls, step: Step, paint: str) -> StepStatus:
         """From the session's step; `paint` is the digest of its take."""
         values = {name: getattr(step, name) for name in cls.model_fields if name != "paint"}
-        return cls(**{**values, "box": tuple(step.box), "notes": list(step.notes), "paint": paint})
+        lists = {"box": tuple(step.box), "notes": list(step.notes), "aside": list(step.aside)}
+        return cls(**{**values, **lists, "paint": paint})
 
 
 class HistoryEnd(BaseModel):
