@@ -99,7 +99,10 @@ def test_every_verb_explains_itself_with_an_example(name: str, capsys: pytest.Ca
         (["outpaint", "a.png"], "did you mean 'expand'?"),
         (["frobnicate"], "there are add, audit, background"),
         (["photo.jpg"], "overpaint remove photo.jpg --mask mask.png"),
-        (["mask", "grow"], "there is no verb 'grow' (there are combine, convert, make, preview, refine, resize)"),
+        (
+            ["mask", "grow"],
+            "there is no verb 'grow' (there are combine, convert, make, preview, refine, resize, select, selectors)",
+        ),
         (["remove", "a.png", "--denoising-strength", "0.5"], "--denoising-strength; did you mean '--strength'?"),
         (["remove", "a.png", "--cfg-scale=7"], "did you mean '--guidance-scale'?"),
         (["remove", "a.png", "--num_inference_steps", "7"], "did you mean '--steps'?"),

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from safetensors.torch import save_file
+from skimage import data
 
 import checkpoints
 from overpaint import pocket
@@ -36,6 +37,7 @@ PAGES = (
     "session",
     "provenance",
     "layers",
+    "selecting",
 )
 _BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -85,6 +87,12 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image.save(folder / f"{name}.jpg", quality=92)
     for name in ("portrait.png", "swatch.png", "scan.tif", "photos/bench.png", "photos/one.png", "moved/bench.png"):
         image.save(folder / name)
+    people = Image.fromarray(data.astronaut()[:340, :340])
+    people.save(folder / "people.jpg", quality=92)
+    for name, shade in (("scan", 255), ("wires", 20)):
+        damaged = Image.new("RGB", (320, 240), (120, 150, 200))
+        ImageDraw.Draw(damaged).line([(0, 40), (160, 90), (320, 100)], (shade, shade, shade), 1)
+        damaged.save(folder / f"{name}.jpg", quality=92)
     mask = Image.new("L", image.size)
     mask.paste(255, (150, 100, 230, 180))
     for name in (

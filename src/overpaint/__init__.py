@@ -20,7 +20,7 @@ TYPE_CHECKING = False  # as a type checker knows it; the module typing itself ta
 if TYPE_CHECKING:
     from typing import Any
 
-    from .api import edit, edit_many, expand, open, recolor, remove, save, variations
+    from .api import edit, edit_many, expand, open, recolor, remove, save, selections, variations
     from .client import AsyncClient, Client
     from .engines import Monitor
     from .errors import OverpaintError
@@ -59,11 +59,12 @@ __all__ = [
     "remove",
     "save",
     "scene_prompt",
+    "selections",
     "variations",
 ]
 
 _HOMES = {
-    "api": ("edit", "edit_many", "expand", "open", "recolor", "remove", "save", "variations"),
+    "api": ("edit", "edit_many", "expand", "open", "recolor", "remove", "save", "selections", "variations"),
     "client": ("AsyncClient", "Client"),
     "engines": ("Monitor",),
     "errors": ("OverpaintError",),

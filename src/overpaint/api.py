@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Unpack, cast
@@ -12,11 +12,14 @@ from typing import Any, BinaryIO, Unpack, cast
 from .engines import Monitor
 from .errors import RequestError
 from .files import write_file
+from .geometry import Box
+from .mask import Mask
 from .picture import Picture, encode, format_for_path, open_picture
 from .request import EditRequest
+from .select import HintPoint, Selection, SelectorHints, select
 from .studio import Edit, Edited, EditFailure, Studio
 from .studio.inputs import EditArguments, MaskLike
-from .studio.inserts import Pictured
+from .studio.inserts import Pictured, picture_of
 
 
 @cache
@@ -138,6 +141,41 @@ def expand(
         **settings: Fields of EditRequest.
     """
     return edit(picture, **extension((left, top, right, bottom), settings))
+
+
+def selections(
+    picture: Pictured,
+    selector: str | None = None,
+    *,
+    points: Sequence[tuple[float, float]] = (),
+    not_points: Sequence[tuple[float, float]] = (),
+    boxes: Sequence[Box | tuple[int, int, int, int]] = (),
+    mask: Mask | None = None,
+    **options: Any,
+) -> list[Selection]:
+    """What a selector finds in a picture, the surest first: masks with a score and a label.
+
+        face, *others = overpaint.selections("photo.jpg", "faces")
+        thing = overpaint.selections("photo.jpg", points=[(420, 310)])[0].mask
+
+    Args:
+        picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
+        selector: "grabcut" (the thing at points or in boxes, which is meant where none is named), "colour", "edges",
+            "subject", "background", "faces", "scratches", "lines", "spots", or one of another package.
+        points: (x, y) each, in pixels, on what is meant.
+        not_points: Likewise, on what is not.
+        boxes: (left, top, right, bottom) each, around what is meant.
+        mask: A rough mask that is refined.
+        **options: The selector's own: tolerance, contiguous, sensitivity ...
+
+    Raises:
+        RequestError: There is no such selector, or a hint or an option does not suit it.
+        MaskError: It found nothing ("nothing-selected").
+    """
+    marked = [*(HintPoint(*at) for at in points), *(HintPoint(*at, inside=False) for at in not_points)]
+    around = tuple(one if isinstance(one, Box) else Box(*one) for one in boxes)
+    hints = SelectorHints(points=tuple(marked), boxes=around, mask=mask, options=options)
+    return select(picture_of(picture), selector or "grabcut", hints)
 
 
 def removal(mask: MaskLike, settings: Mapping[str, Any]) -> EditArguments:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_origin
 
 from overpaint.bounded import call_in_time
+from overpaint.doors.places import SHAPES
 from overpaint.doors.reading import readers
 from overpaint.errors import InputError, OverpaintError, RequestError, StoreError, concerning, did_you_mean
 from overpaint.files import READING, is_regular
@@ -25,7 +26,7 @@ from overpaint.values import parse_json, parse_yaml
 
 from .pairs import ANNOTATIONS, PicturePairs, is_mask_name
 from .reasons import ROW
-from .rows import OWN, REQUEST, SHAPES, RawRow, RowFields
+from .rows import OWN, REQUEST, RawRow, RowFields
 from .store import Address, Place, files_in, resolved
 
 FORMS = {

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from overpaint.doors.places import OF_FILES, Channel, Places
+from overpaint.doors.places import OF_FILES, SHAPES, Channel, Places
 from overpaint.errors import InputError, OverpaintError, RequestError
 from overpaint.request import INTENTS, MOST_SEED, EditRequest
 from overpaint.values import Value
@@ -20,7 +20,7 @@ from .credentials import check_no_credentials
 from .reasons import ROW, unexpected
 
 FILES = frozenset(("image", "mask", "avoid", "sketch", "insert"))
-SHAPES = ("mask", "box", "ellipse", "polygon")
+_FORMS = {"polygon": "points x,y x,y x,y", "point": "x,y", "not_point": "x,y"}
 _LONGEST_TEXT = 4096  # characters of a path, an id, a label
 
 
@@ -53,6 +53,12 @@ def _masks(value: Any) -> Mapping[str, Any] | tuple[str, ...]:
     return value if isinstance(value, Mapping) else tuple(map(_text, value if isinstance(value, list) else [value]))
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    """Words, of text with ; between them or a list."""
+    listed = value if isinstance(value, list) else str(value).split(";") if isinstance(value, str) else [value]
+    return tuple(_text(one).strip() for one in listed)
+
+
 def _shapes(value: Any, about: ValidationInfo) -> tuple[str, ...]:
     """Shapes as text, of "10%,10%,20%,20%" or [10, 10, 20, "20%"] (polygon: "10,10 20,10 20,20" or a list of points),
     or a list of these."""
@@ -60,7 +66,7 @@ def _shapes(value: Any, about: ValidationInfo) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,) if polygon else tuple(part for part in value.split(";") if part.strip())
     if not isinstance(value, list) or not value:
-        form = "points x,y x,y x,y" if polygon else "left,top,right,bottom"
+        form = _FORMS.get(about.field_name or "", "left,top,right,bottom")
         raise ValueError(f"must be {form}, not {value!r:.80}")
     if not polygon and len(value) > 1 and all(map(_is_length, value)):
         return (_joined(value),)
@@ -107,6 +113,11 @@ class RowFields(Value):
     mask_picture: Text | None = None
     mask_resize: bool | None = None
     invert: bool | None = None
+    select: Annotated[tuple[str, ...], BeforeValidator(_texts)] | None = None
+    point: Shapes | None = None
+    not_point: Shapes | None = None
+    select_box: Shapes | None = None
+    select_option: Annotated[tuple[str, ...], BeforeValidator(_texts)] | None = None
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of these fields that are given."""
@@ -117,7 +128,7 @@ class RowFields(Value):
         shapes, how = self.given(*SHAPES), self.given(*OF_FILES, "invert")
         if isinstance(self.mask, Mapping):
             if len(shapes) > 1:
-                message = "the mask is in a request's form: put boxes, ellipses and polygons into its parts"
+                message = "the mask is in a request's form: put shapes and what is selected into its parts"
                 raise RequestError(message, field="mask")
             lost = [name for name, value in how.items() if value != getattr(Places(), name)]
             if lost:

@@ -19,7 +19,7 @@ COVERED: Mapping[str, str] = {
     "schema": "written by the program",
     "intent": "the verb; --intent of 'edit'",
     "image": "PICTURE",
-    "mask": "--mask, --box, --ellipse, --polygon, --invert",
+    "mask": "--mask, --box, --ellipse, --polygon, --point, --select, --invert",
     "avoid": "--avoid, --avoid-box",
     "sketch": "--sketch",
     "insert": "--with, --with-mask",

@@ -35,6 +35,7 @@ from .options import (
     verb_group,
 )
 from .preview import preview
+from .selecting import select, selectors
 from .streams import as_written, check_one_reader, load, opened
 
 if TYPE_CHECKING:
@@ -44,11 +45,14 @@ _STEPS = Group("How", sort_key=2, help="Done in this order, whatever the order t
 
 app = verb_group(
     "mask",
-    "Make, combine, resize, refine, convert and look at masks. In a mask, white is repainted.",
+    "Make, select, combine, resize, refine, convert and look at masks. In a mask, white is repainted.",
     "mask make photo.jpg --box 10%,20%,40%,60% --feather 20 -o mask.png",
+    "mask select photo.jpg --point 420,310 -o thing.png",
     "mask refine mask.png --grow 4 --fill-holes -o better.png",
     "mask preview photo.jpg better.png -o look.png",
 )
+app.command(select, sort_key=4)
+app.command(selectors, sort_key=4)
 app.command(convert, sort_key=4)
 app.command(preview, sort_key=5)
 
@@ -89,7 +93,7 @@ def make(
     if (picture is None) == (size is None):
         raise RequestError("mask make needs either a PICTURE that the mask is for, or --size WxH")
     if not where.named and not stroke:
-        raise RequestError("nothing to draw: give --box, --ellipse, --polygon, --stroke or --mask")
+        raise RequestError("nothing to draw: give --box, --ellipse, --polygon, --stroke, --select, --point or --mask")
     check_one_reader((picture, *where.mask))
     check_output(output, written.overwrite)
     source = None if picture is None else opened(picture)

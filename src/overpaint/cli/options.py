@@ -15,6 +15,7 @@ from overpaint.doors.extension import Anchor, Extension
 from overpaint.doors.places import Channel as ChannelName
 from overpaint.doors.places import Places
 
+from .hinting import NotPoints, Points, SelectBoxes, SelectNames, SelectOptions
 from .texts import help_text
 
 PICTURE = Group("Picture", sort_key=0)
@@ -212,8 +213,7 @@ class Where(Places):
     box: Annotated[
         Shapes,
         Parameter(
-            help="A rectangle: left, top, right and bottom in pixels or per cent (10%,20%,30%,40%). May be given "
-            "again.",
+            help="A rectangle: left, top, right, bottom in pixels or per cent (10%,20%,30%,40%). May be given again.",
             metavar="L,T,R,B",
         ),
     ] = ()
@@ -224,6 +224,11 @@ class Where(Places):
     mask_picture: About = None
     mask_resize: Resize = False
     invert: bool = False
+    select: SelectNames = ()
+    point: Points = ()
+    not_point: NotPoints = ()
+    select_box: SelectBoxes = ()
+    select_option: SelectOptions = ()
 
 
 @flattened(WHERE)

@@ -67,7 +67,7 @@ def preview(
     shown = opened(picture)
     found = mask_at(places, shown.size, lambda name, how: mask_from(load(name), shown.size, how, about=shown))
     if found is None:
-        raise RequestError("mask preview needs a mask: MASK, --box, --ellipse or --polygon")
+        raise RequestError("mask preview needs a mask: MASK, --box, --ellipse, --polygon, --point or --select")
     marked = found.drawn(shown.size, shown)
     regions = planned(marked, grow=grow, feather=feather)
     pixels = np.asarray(to_pil(shown).convert("RGBA").convert("RGB"))

@@ -260,7 +260,7 @@ def mask(
         reset: Let the step show everywhere again.
     """
     if reset == place.named:
-        raise RequestError("session mask needs either places (--mask, --box, --ellipse, --polygon) or --reset")
+        raise RequestError("session mask needs either places (--mask, --box, --point, --select ...) or --reset")
     check_one_reader(place.mask)
     with opened_session(session, audited=audited, masks=paths(place.files)) as found:
         drawn = None

@@ -16,15 +16,24 @@ if TYPE_CHECKING:
 
     from overpaint.mask import Mask
     from overpaint.picture import Picture
-    from overpaint.request import MaskSpec, Part
+    from overpaint.request import MaskSpec, Part, SelectPart
 
 Channel = Literal["auto", "luminance", "alpha", "transparent"]
 
 WORDS = ("alpha", "full")
 """Words that stand for a mask file: the picture's own transparency, all of the picture."""
 
+CLICKED = "grabcut"
+"""The selector that is meant where points or boxes are given without one."""
+
 OF_FILES = ("mask_channel", "mask_label", "mask_picture", "mask_resize")
 """Attributes of `Places` that say how mask files are read."""
+
+SELECTING = ("select", "point", "not_point", "select_box", "select_option")
+"""Attributes of `Places` that say what is selected in the picture."""
+
+SHAPES = ("mask", "box", "ellipse", "polygon", *SELECTING)
+"""Attributes of `Places` that mark something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,10 @@ class Places:
         mask_picture: The file name of the picture, for annotations of several pictures.
         mask_resize: Whether a mask of another size, whose sides are in proportion, is resized.
         invert: Repaint everything but these.
+        select: Names of selectors, which find things in the picture; with points alone "grabcut" is meant.
+        point, not_point: "x,y" each, in pixels or per cent: a place on what is meant, and on what is not.
+        select_box: "left,top,right,bottom" each, likewise: a box around a thing that is meant.
+        select_option: "key=value" each, of the selector.
     """
 
     mask: tuple[str, ...] = ()
@@ -51,11 +64,16 @@ class Places:
     mask_picture: str | None = None
     mask_resize: bool = False
     invert: bool = False
+    select: tuple[str, ...] = ()
+    point: tuple[str, ...] = ()
+    not_point: tuple[str, ...] = ()
+    select_box: tuple[str, ...] = ()
+    select_option: tuple[str, ...] = ()
 
     @property
     def named(self) -> bool:
         """Whether any place is named."""
-        return bool(self.mask or self.box or self.ellipse or self.polygon)
+        return any(getattr(self, name) for name in SHAPES)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -114,7 +132,8 @@ def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask], *, 
         if places.invert:
             raise RequestError("{field} inverts a mask, and none is given", field="invert", value=True)
         return None
-    alone = replace(places, mask=places.files[:1], box=(), ellipse=(), polygon=(), invert=False)
+    alone = replace(places, **dict.fromkeys(SHAPES, ()), invert=False)  # type: ignore[arg-type]
+    alone = replace(alone, mask=places.files[:1])
     if places.files and places == alone:
         return MaskInput(read(places.mask[0], places))
     # here, as the command line imports this module for its help, which must not load the request's model
@@ -144,4 +163,58 @@ def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask], *, 
     ellipses: Any = [forms.box(text, size, "ellipse") for text in places.ellipse]
     parts += [BoxPart(box=one) for one in boxes] + [EllipsePart(box=one) for one in ellipses]
     parts += [PolygonPart(points=tuple(forms.points(text, size, "polygon"))) for text in places.polygon]
+    parts += selections(places, size)
     return MaskInput(None, MaskSpec(parts=tuple(parts), invert=places.invert), rasters, (*notes, *places.notes))
+
+
+def selections(places: Places, size: Size) -> list[SelectPart]:
+    """What is selected in a picture of this size, a part for each selector.
+
+    With several selectors each gets the hints and options that it takes.
+
+    Raises:
+        RequestError: A selector is not there, or a hint or an option is one that none of them takes.
+    """
+    if not any(getattr(places, name) for name in SELECTING):
+        return []
+    from overpaint.request import SelectPart
+    from overpaint.select import check_hints, hints_of, selector_card
+
+    if not places.select and not (places.point or places.select_box):
+        field = next(name for name in ("not_point", "select_option") if getattr(places, name))
+        raise RequestError(
+            "{field} says more of what is selected, and nothing is",
+            code="select-missing",
+            field=field,
+            value=getattr(places, field)[0],
+            hint="set select or set point",
+        )
+    names = tuple(dict.fromkeys(places.select)) or (CLICKED,)
+    cards = {name: selector_card(name) for name in names}
+    hints: dict[str, tuple[Any, ...]] = {
+        "points": tuple(_point(text, size, "point") for text in places.point),
+        "not_points": tuple(_point(text, size, "not_point") for text in places.not_point),
+        "boxes": tuple(tuple(forms.box(text, size, "select_box")) for text in places.select_box),
+    }
+    options = dict(forms.key_value(text, "select_option") for text in places.select_option)
+    kinds = {"points": "points", "not_points": "points", "boxes": "boxes"}
+    hints_taken = {kind for card in cards.values() for kind in card.takes}
+    options_taken = {key for card in cards.values() for key in card.options.model_fields}
+    parts = []
+    for name, card in cards.items():
+        # what none takes goes to each, which refuses it
+        own = {
+            key: all_of for key, all_of in hints.items() if kinds[key] in card.takes or kinds[key] not in hints_taken
+        }
+        taken = card.options.model_fields
+        chosen: Any = {key: value for key, value in options.items() if key in taken or key not in options_taken}
+        part = SelectPart(selector=name, options=chosen or None, **dict[str, Any](own))
+        check_hints(card, hints_of(part), size)
+        parts.append(part)
+    return parts
+
+
+def _point(text: str, size: Size, field: str) -> tuple[float, float]:
+    """X,Y in pixels or per cent."""
+    across, down = forms.lengths(text, 2, "X,Y", field)
+    return across.pixels(size.width), down.pixels(size.height)

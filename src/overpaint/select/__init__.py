@@ -6,7 +6,7 @@ the hints before and the masks after.
 
 from __future__ import annotations
 
-from ._run import check_hints, check_places, hints_of, options_of, select, selected
+from ._run import check_hints, check_places, hints_of, options_of, picked, select, selected
 from .base import HintKind, HintPoint, Selection, Selector, SelectorCard, SelectorHints, SelectorOptions
 from .registry import selector, selector_card, selector_names
 
@@ -22,6 +22,7 @@ __all__ = [
     "check_places",
     "hints_of",
     "options_of",
+    "picked",
     "select",
     "selected",
     "selector",

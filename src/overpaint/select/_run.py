@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,11 @@ def selected(picture: Picture, name: str, hints: SelectorHints | None = None, pi
     Raises:
         RequestError: There are fewer selections.
     """
-    found = select(picture, name, hints)
+    return picked(select(picture, name, hints), name, pick)
+
+
+def picked(found: Sequence[Selection], name: str, pick: int | None = None) -> Mask:
+    """The union of what the selector of this name found, or one selection of it. Raises as `selected` does."""
     if pick is not None:
         if pick >= len(found):
             some = "one selection" if len(found) == 1 else f"{len(found)} selections"
@@ -154,7 +158,7 @@ def options_of(card: SelectorCard, options: Mapping[str, JsonValue]) -> BaseMode
         if first["type"] == "extra_forbidden":
             problem, value = f"the selector {card.name!r} has no option {name!r}{did_you_mean(name, known)}", name
         message = f"{problem}; its options: {', '.join(known) or 'none'}"
-        raise RequestError(message, code="selector-option", field="select_options", value=value) from None
+        raise RequestError(message, code="selector-option", field="select_option", value=value) from None
 
 
 def hints_of(asked: SelectHints, mask: Mask | None = None, text: str = "") -> SelectorHints:

@@ -45,6 +45,9 @@ side of the part."""
 REFINED = 2
 """Pixels of the reduced part that the guided filter may move an edge by."""
 
+SCRAP = 0.02
+"""Pieces and holes of less than this share of the largest piece are none."""
+
 BARE = 0.03
 """A cut that leaves less than this share of what it began with has failed, and what it began with is given."""
 
@@ -143,8 +146,23 @@ def cut(colours: NDArray[np.float32], labels: Labels, iterations: int) -> Flags:
         cv2.grabCut(pixels, labels, None, *models, iterations, cv2.GC_INIT_WITH_MASK)
     except cv2.error:  # fewer colours than clusters
         return begun
-    found = _inside(labels)
+    found = _without_scraps(_inside(labels), labels == cv2.GC_FGD)
     return found if found.sum() >= BARE * begun.sum() else begun
+
+
+def _without_scraps(inside: Flags, sure: Flags) -> Flags:
+    """What is inside, without pieces and holes that are small beside the largest piece and nobody pointed at."""
+    found = inside.copy()
+    for value in (True, False):
+        _, labels, statistics, _ = cv2.connectedComponentsWithStats((found == value).view(np.uint8), connectivity=4)
+        areas = statistics[:, cv2.CC_STAT_AREA].copy()
+        areas[0] = 0
+        small = areas < SCRAP * (areas.max() if value else found.sum())
+        small[0] = False
+        if value:
+            small[np.unique(labels[sure])] = False
+        found ^= small[labels]
+    return found
 
 
 def _inside(labels: Labels) -> Flags:

@@ -1,0 +1,41 @@
+"""The options of what is selected in a picture, which verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+_AGAIN = "May be given again."
+
+SelectNames = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="Find it: faces, subject, background, scratches, lines, spots, grabcut, colour, edges "
+        f"('overpaint mask selectors' says more). {_AGAIN}",
+        metavar="NAME",
+    ),
+]
+Points = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="A point on the thing, in pixels or per cent; without --select the thing is found by colours and edges. "
+        f"{_AGAIN}",
+        metavar="X,Y",
+        allow_leading_hyphen=True,
+    ),
+]
+NotPoints = Annotated[
+    tuple[str, ...],
+    Parameter(help=f"A point that is not on it. {_AGAIN}", metavar="X,Y", allow_leading_hyphen=True),
+]
+SelectBoxes = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help=f"A box around the thing that is to be found. {_AGAIN}", metavar="L,T,R,B", allow_leading_hyphen=True
+    ),
+]
+SelectOptions = Annotated[
+    tuple[str, ...],
+    Parameter(help=f"An option of what finds it, such as tolerance=20. {_AGAIN}", metavar="KEY=VALUE"),
+]
