@@ -48,6 +48,9 @@ log = logging.getLogger("overpaint.server")
 _LEDGER_REST = 2
 """Seconds after which a request may come again that could not be written down."""
 
+_STARTING = 10
+"""Seconds after which a server that stops is likely to be there again, where it is started anew."""
+
 _USED = "<p>This link was used before, or is too old. The server gives a new one when it starts.</p>"
 
 
@@ -106,6 +109,11 @@ class Server:
             compat.formed,
             compat.authentication,
         )
+
+    def begin_stop(self) -> bool:
+        """Begin no more jobs. Returns whether any call waits for one that may still end."""
+        services: Services | None = getattr(self.inner.state, "services", None)
+        return services is not None and services.queue.begin_stop()
 
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -218,6 +226,8 @@ async def _overpaint_error(request: Request, error: Any) -> JSONResponse:
     if status >= 500 and isinstance(error, LedgerError | OutputError):
         log.error("%s %r: %s", request.method, request.scope["path"][:200], error)
     headers = {"retry-after": str(error.retry_after)} if isinstance(error, TooManyJobsError) else None
+    if error.code == "server-stopping":
+        headers = {"retry-after": str(_STARTING)}
     if isinstance(error, LedgerError) and error.code != "disk-full":
         log.error("%s", error)
         status, body = 503, {"error": {"code": error.code, "message": "the server can't write down jobs just now"}}

@@ -75,7 +75,7 @@ class EditQueue:
         self._keys: dict[tuple[str, str], EditJob] = {}
         self._same: dict[tuple[str, str], EditJob] = {}
         self._followed: set[str] = set()
-        self._stopping = False
+        self._stopping: float | None = None  # since when, on the monotonic clock
         self._lanes = Lanes(settings, self._lock, self._running, self._work, self._wanted)
         self._pace = JobPace()
         self._owed = OwedWrites()
@@ -211,15 +211,27 @@ class EditQueue:
 
     def start(self) -> None:
         """Begin to do jobs."""
-        self._stopping = False
+        self._stopping = None
         self._lanes.start()
+
+    def begin_stop(self) -> bool:
+        """Begin no more jobs. Returns whether any call waits for one."""
+        with self._lock:
+            self._stopping = self._stopping or time.monotonic()
+            self._lock.notify_all()
+        return any(job.waiting and not job.ended for job in self._jobs.of())
+
+    def left_over(self, job: EditJob) -> bool:
+        """Whether the server stops, and will not have done this job before."""
+        if self._stopping is None or job.ended:
+            return False
+        return job.state == "queued" or time.monotonic() > self._stopping + self._settings.grace
 
     def stop(self) -> None:
         """Let running jobs end within the time of grace; those that have not wait for the next start."""
-        with self._lock:
-            self._stopping = True
-            self._lock.notify_all()
-        self._lanes.stop(self._settings.grace)
+        self.begin_stop()
+        assert self._stopping is not None
+        self._lanes.stop(max(0.0, self._stopping + self._settings.grace - time.monotonic()))
         with self._lock:
             for job in self._running.values():
                 job.given_back = True
@@ -234,12 +246,12 @@ class EditQueue:
             self._do(*found)
 
     def _wanted(self) -> bool:
-        return not self._stopping and len(self._turns) > 0
+        return self._stopping is None and len(self._turns) > 0
 
     def _next(self) -> tuple[EditJob, LedgerEntry] | None:
         """The next job with its lease; None when the lane is to end."""
         with self._lock:
-            while not self._stopping:
+            while self._stopping is None:
                 self._owed.settle_all()
                 turn = self._turns.next(self._lanes.full(), self._ready) if self._lanes.free() else None
                 if turn is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import socket
 import sys
@@ -23,6 +24,9 @@ from .keys import LOCAL
 
 _LARGEST_MESSAGE = 64 << 10
 """Bytes of a message of a web socket: clients say little there."""
+
+_LINGER = 2
+"""Seconds for which a server that stops waits for replies that are being sent. Followers of events come back."""
 
 _STALLED = 60_000
 """Milliseconds after which the system ends a connection whose client takes nothing of what was sent (TCP_USER_TIMEOUT,
@@ -62,10 +66,9 @@ def serve(
             ws_per_message_deflate=False,
             lifespan="on",
             timeout_keep_alive=30,
-            # Followers of events stay connected: they are not waited for.
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=_LINGER,
         )
-        running = _Announcing(config, lambda: on_ready(f"http://{shown}:{port}", _token(server)))
+        running = _Announcing(config, server, lambda: on_ready(f"http://{shown}:{port}", _token(server)))
         on_start(running.stop)
         words = _Words(server, running)
         logging.getLogger("uvicorn.error").addFilter(words)
@@ -94,9 +97,9 @@ def _token(server: Server) -> str | None:
 
 
 class _Announcing(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, server: Server, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._server, self._on_ready = server, on_ready
 
     def stop(self) -> None:
         """End in order."""
@@ -110,6 +113,8 @@ class _Announcing(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         release_followers()
+        if self._server.begin_stop():  # calls get their answers: results, or that the server stops
+            self.config.timeout_graceful_shutdown = math.ceil(self._server.settings.grace) + _LINGER
         await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import re
 import threading
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -20,6 +21,7 @@ from fastapi.concurrency import run_in_threadpool
 from overpaint.errors import Cancelled, OutputError, OverpaintError, RequestError
 from overpaint.server.decoding import PictureFacts
 from overpaint.server.errors import ServerError
+from overpaint.server.events import EventKind, NumberedEvent
 from overpaint.server.job import EditJob, Submission
 from overpaint.server.json_values import check_values
 from overpaint.server.native.callers import services_of
@@ -30,6 +32,17 @@ _LOOK = 0.5
 
 _endings: set[asyncio.Future[None]] = set()
 """The ends of calls that are under way: a loop itself keeps no task alive."""
+
+
+_STILL_HERE = 15.0
+"""Seconds after which who follows a job hears that nothing has happened."""
+
+
+class ServerStoppingError(ServerError):
+    """The server stops before it could do the job of a call."""
+
+    code = "server-stopping"
+    status = 503
 
 
 class JobFailedError(ServerError):
@@ -127,10 +140,30 @@ class Call:
         """The results of a job that was begun, once it is done. Raises as `edit`."""
         watch = asyncio.create_task(self._watch(job))
         try:
-            await _end_of(job)
+            async for _ in self.events(job):
+                pass
         finally:
             watch.cancel()
         return await self.results(job)
+
+    async def events(self, job: EditJob) -> AsyncIterator[NumberedEvent[EventKind] | None]:
+        """What happens to a job that was begun, until it has ended; None comes now and then while nothing does.
+
+        Raises:
+            ServerStoppingError: The server stops before.
+        """
+        quiet = 0.0
+        async for event in job.events.follow(quiet=_LOOK):
+            quiet = 0.0 if event else quiet + _LOOK
+            if event is not None:
+                yield event
+            elif job.ended:
+                return
+            elif self._queue.left_over(job):
+                raise ServerStoppingError("the server stops before this edit is done", hint="send it again in a while")
+            elif quiet >= _STILL_HERE:
+                quiet = 0.0
+                yield None
 
     async def results(self, job: EditJob) -> list[CallResult]:
         """The results of a job that has ended. Raises as `edit`."""

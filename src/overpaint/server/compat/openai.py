@@ -143,7 +143,7 @@ async def _streamed(stack: AsyncExitStack, call: Call, asked: _Asked) -> AsyncIt
         assert call.job is not None
         shown = 0
         try:
-            async for event in call.job.events.follow():
+            async for event in call.events(call.job):
                 if event is None:
                     yield ": still here\n\n"
                 elif event.kind == "preview" and shown < asked.body.partial_images:
