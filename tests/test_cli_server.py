@@ -202,3 +202,25 @@ def test_a_model_of_the_environment_is_said_to_have_no_effect(server, folder, ca
     assert "OVERPAINT_MODEL (some-inpainting) has no effect" in capsys.readouterr().err
     assert run(*given, "--overwrite") == 0
     assert "OVERPAINT_MODEL" not in capsys.readouterr().err
+
+
+def test_a_session_that_a_server_will_paint_is_begun_as_one_that_is_painted_here(server, folder, capsys):
+    assert run("session", "new", "photo.jpg", "-o", "here.overpaint") == 0
+    assert run("session", "new", "photo.jpg", "-o", "there.overpaint", "--server", server.url) == 0
+    edit = ("remove", "--mask", "mask.png", "--seed", "4")
+    assert run("session", "edit", "here.overpaint", *edit) == 0
+    assert run("session", "edit", "there.overpaint", *edit, "--server", server.url) == 0
+    for name in ("here", "there"):
+        assert run("session", "export", f"{name}.overpaint", "-o", f"{name}.png") == 0
+    assert equal(open_picture("here.png"), open_picture("there.png"))
+
+
+def test_a_session_is_not_begun_for_a_server_that_is_not_there(server, folder, capsys):
+    words = ("session", "new", "photo.jpg")
+    assert run(*words, "--server", "http://127.0.0.1:9") != 0
+    assert "127.0.0.1:9" in capsys.readouterr().err
+    assert run(*words, "--key-file", "key.txt") != 0
+    assert "--server" in capsys.readouterr().err
+    assert not Path("photo.overpaint").exists()
+    assert run("session", "undo", "photo.overpaint", "--server", server.url) != 0
+    assert "'session edit' and 'session rerun' paint on a server" in capsys.readouterr().err

@@ -168,6 +168,8 @@ def _unknown_option(error: UnknownOptionError, chain: str) -> str:
     meant = OPTION_ALIASES.get(plain, f"--{plain}")
     if chain in _OF_ANY_INTENT and meant not in known and (instead := _instead(plain, meant, chain)):
         return f"unknown option {name}: {instead}"
+    if meant in ("--server", "--key-file") and meant not in known and chain.startswith("session "):
+        return f"unknown option {name}: nothing is painted here; 'session edit' and 'session rerun' paint on a server"
     if meant == "PICTURE":
         return f"unknown option {name}: the picture is given without an option"
     if meant not in known:

@@ -26,12 +26,14 @@ from .options import (
     WHERE_UNSET,
     Audited,
     Input,
+    KeyFile,
     MaxPixels,
     Printed,
     Where,
     argument,
     verb_group,
 )
+from .served import check_server
 from .session_export import export
 from .session_paint import edit, rerun
 from .session_shown import SESSION, SessionPath, opened_session, print_session, session_mapping
@@ -66,6 +68,11 @@ def new(
     output: Annotated[str | None, Parameter(alias="-o", group=OUT, metavar="OUT")] = None,
     folder: Annotated[bool, Parameter(group=OUT, negative=())] = False,
     max_pixels: Annotated[MaxPixels, Parameter(group=OUT)] = None,
+    server: Annotated[
+        str | None,
+        argument("--server", "Ask this server first whether it will paint the session's edits.", OUT, "URL"),
+    ] = None,
+    key_file: Annotated[KeyFile, Parameter(group=OUT)] = None,
     audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
@@ -80,6 +87,7 @@ def new(
     """
     from overpaint.session import Session
 
+    check_server(server, key_file)
     source = opened(picture)
     if output is None and source.source.path is None:
         raise RequestError("the picture comes from standard input: say where the session goes with -o", field="output")
