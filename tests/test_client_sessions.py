@@ -147,15 +147,20 @@ def test_a_step_is_a_job_with_progress_that_is_found_again(client, photo):
     assert session.rerun_stale() == ()
 
 
-def test_a_request_is_given_as_one_value_and_a_rerun_keeps_its_intent(client, photo):
+def test_a_request_is_given_as_one_value_and_a_rerun_keeps_its_intent_or_gets_another(client, photo):
     from overpaint import EditRequest
 
     session = client.create_session(photo)
     assert session.edit(EditRequest.of("remove", engine="telea"), mask=ONE).engine == "telea"
     assert session.rerun(1, engine="blur").engine == "blur"
     assert session.step(1).takes == 2
+    assert [session.rerun(1, **more).intent for more in ({}, {"intent": "replace"}, {"grow": 2})] == [
+        "remove",
+        "replace",
+        "replace",
+    ]
     with pytest.raises(RequestError) as found:
-        session.rerun(1, intent="recolor")
+        session.rerun(1, intent="custom")
     assert found.value.field == "intent"
     with pytest.raises(SessionError):
         session.rerun(7)

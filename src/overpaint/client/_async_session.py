@@ -155,14 +155,15 @@ class AsyncSession:
         Args:
             step: Its number.
             variations, idempotency_key: As of `submit`.
-            **given: What is to be different from the step's own request; its intent stays.
+            **given: What is to be different from the step's own request.
 
         Raises:
             SessionError: There is no such step.
+            RequestError: The intent is custom, which a server takes for the step's own.
             OverpaintError: As of `submit`.
         """
-        if "intent" in given:
-            message = "a step that is painted again keeps its {field}"
+        if given.get("intent") == "custom":
+            message = "a step that is painted again on a server can't get this {field}"
             raise RequestError(message, field="intent", value=given["intent"], hint="make a new edit")
         return await self._submitted(f"/steps/{int(step)}/rerun", None, given, variations, idempotency_key)
 
