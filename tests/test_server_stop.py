@@ -62,15 +62,15 @@ def stopped(
 
 
 def test_a_call_whose_edit_is_painted_gets_its_result(tmp_path):
-    (reply,), gate, seconds = stopped(tmp_path, 1, opens=2.5, grace=20.0)
+    (reply,), gate, seconds = stopped(tmp_path, 1, opens=2.5, grace=60.0)
     assert reply.status_code == 200, reply.text
     assert reply.json()["data"][0]["b64_json"]
     assert gate.begun == 1
-    assert 2.5 < seconds < 15
+    assert 2.5 < seconds < 40
 
 
 def test_a_call_whose_edit_waits_hears_at_once_that_it_has_to_be_sent_again(tmp_path):
-    (first, second), gate, _ = stopped(tmp_path, 2, opens=1.5, grace=20.0, lanes=1, long=60.0)
+    (first, second), gate, _ = stopped(tmp_path, 2, opens=1.5, grace=60.0, lanes=1, long=60.0)
     assert first.status_code == 200
     assert (second.status_code, second.json()["error"]["code"]) == (503, "server-stopping")
     assert int(second.headers["retry-after"]) >= 1
@@ -82,7 +82,7 @@ def test_a_call_whose_edit_is_not_done_in_time_hears_so_and_it_is_not_done_later
     (reply,), _, seconds = stopped(tmp_path, 1, opens=None, stream=stream, grace=1.0)
     assert "server-stopping" in reply.text
     assert reply.status_code == (200 if stream else 503)
-    assert seconds < 10
+    assert seconds < 25
     with running(tmp_path) as server, server.client() as client:
         assert client.get("/edits").json() == []
     assert not [path for path in (tmp_path / "pictures").rglob("*") if path.is_file()]

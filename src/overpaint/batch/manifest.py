@@ -65,6 +65,13 @@ def read_manifest(path: Path, *, private: bool = False) -> list[RawRow]:
             In `private` mode the message quotes nothing of the list.
     """
     form = FORMS.get(path.suffix.lower())
+    if form is None and path.is_dir():
+        raise RequestError(
+            f"{path} is a folder, and a list of edits is a file",
+            field="edits",
+            value=str(path),
+            hint="set images to edit the pictures of a folder",
+        )
     if form is None:
         hint = f": {_AS_CSV}" if path.suffix.lower() in _TABLES else ""
         raise _unread(path, f"{path}: a manifest's name ends in one of {', '.join(FORMS)}{hint}")
