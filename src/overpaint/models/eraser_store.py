@@ -54,8 +54,9 @@ def find_eraser(name: str, *, paths: bool = True, allow_pickle: bool = False) ->
             value=found,
         )
     parts = parts_of(path, kind)
-    licence = known_licence(found, path, origin)
-    day = check_terms(found, licence, row_of(path, kind))
+    row = row_of(path, kind)
+    licence = known_licence(found, path, origin) or (row.licence if row is not None else "")
+    day = check_terms(found, licence, row)
     if kind.form == "torchscript" and not allow_pickle:
         raise torchscript_not_allowed(path, kind)
     if kind.form == "pickle" and not allow_pickle:

@@ -99,6 +99,7 @@ def card_of(ref: ModelRef, digest: str) -> EngineCard:
     needs = needs_of(ref)
     return replace(
         CARD,
+        accepts=CARD.accepts | ({"seed"} if ref.kind.network == "ldm" else set()),
         title=f"{ref.name}: {NETWORK_TITLES[ref.kind.network]}, erases from the surroundings without a prompt",
         sizes=needs.sizes,
         # They were trained on pictures with a fifth to a half masked: as much is shown around a hole as it is wide.

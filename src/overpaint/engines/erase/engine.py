@@ -86,7 +86,7 @@ class EraserEngine(ThreadedEngine):
             with torch.inference_mode():
                 picture = _tensor(canvas.pixels.transpose(2, 0, 1)).to(self.device)
                 hole = _tensor(canvas.hole.astype(np.float32)[None]).to(self.device)
-                found = erased(network, picture, hole, self._needs, monitor.progress)
+                found = erased(network, picture, hole, self._needs, seed=canvas.seed, on_step=monitor.progress)
             pixels = _pixels(found)
         except (torch.OutOfMemoryError, MemoryError) as error:
             message = f"{self._ref.name} ran out of memory on a {canvas.size} canvas; paint a smaller one"
@@ -102,7 +102,9 @@ class EraserEngine(ThreadedEngine):
         with self._weights.loading():
             self._weights.make_room(size, self._ref.name, lambda: memory_left(self.device))
             self._network = shared_network(
-                lambda: (self.card.digest, "eraser"), lambda: load_network(self._ref, self.device), lambda _: size
+                lambda: (self.card.digest, "eraser"),
+                lambda: load_network(self._ref, self.device, self.threads),
+                lambda _: size,
             )
         return self._network
 

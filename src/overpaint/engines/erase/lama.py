@@ -21,6 +21,8 @@ from torch.nn import functional
 
 from overpaint.errors import ModelError
 
+from .filling import filled_network
+
 _EPSILON = 1e-5  # torch's default for batch normalisation, with which the weights were trained
 
 
@@ -208,25 +210,3 @@ def lama_of(tensors: Mapping[str, Tensor]) -> LamaGenerator:
         generator = LamaGenerator(sizes_of({name: tuple(one.shape) for name, one in tensors.items()}))
     filled_network(generator, tensors, "LaMa")
     return generator
-
-
-def filled_network(network: nn.Module, tensors: Mapping[str, Tensor], title: str) -> None:
-    """Put tensors into a network, in single precision, and make it ready to be used.
-
-    Raises:
-        ModelError: Tensors are missing or have other shapes, or there are more, as of a variant.
-    """
-    wanted = network.state_dict()
-    if surplus := sorted(set(tensors) - set(wanted)):
-        raise ModelError(f"it is a variant of {title} that is not known: it has {surplus[0]}")
-    missing = [name for name in wanted if name not in tensors and not name.endswith("num_batches_tracked")]
-    if missing:
-        raise ModelError(f"{len(missing)} tensors of {title} are missing, such as {missing[0]}")
-    given = {name: tensors.get(name, torch.zeros((), dtype=torch.int64)) for name in wanted}
-    wrong = [name for name, one in given.items() if one.shape != wanted[name].shape]
-    if wrong:
-        shapes = f"{tuple(given[wrong[0]].shape)}, not {tuple(wanted[wrong[0]].shape)}"
-        raise ModelError(f"{wrong[0]} of {title} has the shape {shapes}")
-    floats = {name: one.float() if one.is_floating_point() else one for name, one in given.items()}
-    network.load_state_dict(floats, assign=True)
-    network.eval().requires_grad_(False)

@@ -13,6 +13,7 @@ from overpaint.models import ModelRef
 from overpaint.models.eraser_store import network_tensors
 
 from .lama import lama_of
+from .migan import migan_of
 from .network import EraserNetwork, OnStep
 
 
@@ -24,19 +25,20 @@ class OwnNetwork:
     def __init__(self, module: torch.nn.Module) -> None:
         self.module = module
 
-    def __call__(self, picture: Tensor, hole: Tensor, on_step: OnStep) -> Tensor:
+    def __call__(self, picture: Tensor, hole: Tensor, seed: int, on_step: OnStep) -> Tensor:
         """As `EraserNetwork`."""
         found: Tensor = self.module(picture, hole)
         on_step(1, 1)
         return found
 
 
-def load_network(ref: ModelRef, device: Any) -> EraserNetwork:
+def load_network(ref: ModelRef, device: Any, threads: int | None = None) -> EraserNetwork:
     """Load an eraser's network. Nothing is downloaded.
 
     Args:
         ref: From `overpaint.models.find_eraser`.
         device: torch's.
+        threads: Of a runtime beside torch; None: its own choice.
 
     Raises:
         ModelError: The file is damaged, or of another layout.
@@ -47,11 +49,21 @@ def load_network(ref: ModelRef, device: Any) -> EraserNetwork:
         from .scripted import scripted_network
 
         return scripted_network(ref, device)
+    if kind.form == "onnx":
+        from .onnx import onnx_network
+
+        return onnx_network(ref, threads)
     held = read_tensors(ref.path, allow_pickle=ref.allow_pickle)
     own = {name.removeprefix("generator."): one for name, one in network_tensors(held, kind, ref.path).items()}
     try:
         if kind.network == "lama":
             return OwnNetwork(lama_of(own).to(device))
+        if kind.network == "migan":
+            return OwnNetwork(migan_of(own).to(device))
+        if kind.network == "mat":
+            from .spandrel_networks import mat_of
+
+            return mat_of(own, device)
     except ModelError as error:
         raise error.within(ref.path.name) from error
     raise ModelError(f"{ref.name} can't be loaded: there is no architecture of {kind.network} here")

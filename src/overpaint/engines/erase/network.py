@@ -23,12 +23,13 @@ class EraserNetwork(Protocol):
 
     sees_whole: bool
 
-    def __call__(self, picture: Tensor, hole: Tensor, on_step: OnStep) -> Tensor:
+    def __call__(self, picture: Tensor, hole: Tensor, seed: int, on_step: OnStep) -> Tensor:
         """The picture with the hole filled.
 
         Args:
             picture: (1, 3, H, W) float32 in [0, 1], with the old pixels in the hole.
             hole: (1, 1, H, W) float32: 1 in the hole, else 0.
+            seed: 0 to 2**63 - 1, for a network that begins with noise.
             on_step: To be called after each step.
 
         Returns:
@@ -57,8 +58,10 @@ def padded(image: Tensor, needs: NetworkNeeds) -> Tensor:
     return image[..., mirrored(height, rows), :][..., mirrored(width, columns)]
 
 
-def erased(network: EraserNetwork, picture: Tensor, hole: Tensor, needs: NetworkNeeds, on_step: OnStep) -> Tensor:
+def erased(
+    network: EraserNetwork, picture: Tensor, hole: Tensor, needs: NetworkNeeds, *, seed: int, on_step: OnStep
+) -> Tensor:
     """The picture with the hole filled, at its own size: padded by reflection for the network, and cropped."""
     height, width = picture.shape[-2:]
-    found = network(padded(picture, needs), padded(hole, needs), on_step)
+    found = network(padded(picture, needs), padded(hole, needs), seed, on_step)
     return found[..., :height, :width]

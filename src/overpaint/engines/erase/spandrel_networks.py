@@ -1,0 +1,81 @@
+"""Networks whose architecture is spandrel's (extra restore): MAT.
+
+spandrel imports two functions of torchvision that none of these networks calls. Where torchvision is not installed,
+stand-ins take their place for the import alone, as other packages look for torchvision.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from overpaint.errors import MissingExtraError, ModelError
+
+from .network import OnStep
+
+_FUNCTIONAL = "torchvision.transforms.functional"
+_MAT_SEED = 240  # IOPaint's: the style vector of this seed
+
+
+class SpandrelMat:
+    """MAT: its style vector is that of one seed, so that equal inputs have equal results."""
+
+    sees_whole = True
+
+    def __init__(self, descriptor: Any) -> None:
+        self.module = descriptor.model
+
+    def __call__(self, picture: Tensor, hole: Tensor, seed: int, on_step: OnStep) -> Tensor:
+        """As `EraserNetwork`, for squares of 512 pixels."""
+        found: Tensor = self.module(picture, hole)
+        on_step(1, 1)
+        return found
+
+
+def mat_of(tensors: Mapping[str, Tensor], device: Any) -> SpandrelMat:
+    """MAT with these weights, by their published names.
+
+    Raises:
+        ModelError: Tensors are missing, or have other shapes.
+        MissingExtraError: spandrel is not installed.
+    """
+    with _without_torchvision():
+        try:
+            from spandrel_extra_arches.architectures.MAT import MATArch
+        except ImportError as error:
+            raise MissingExtraError.of("MAT", "restore") from error
+    try:
+        descriptor = MATArch().load({name: one.float() for name, one in tensors.items()})
+    except Exception as error:  # any tensors may be in the file
+        raise ModelError(f"its tensors are not those of MAT: {str(error).splitlines()[0]}") from error
+    descriptor.model.eval().requires_grad_(False)
+    style = np.random.RandomState(_MAT_SEED).randn(1, 512).astype(np.float32)
+    descriptor.model.z = torch.from_numpy(style).to(device)
+    descriptor.model.label = descriptor.model.label.to(device)
+    descriptor.model.to(device)
+    return SpandrelMat(descriptor)
+
+
+@contextmanager
+def _without_torchvision() -> Iterator[None]:
+    """Within the block there is something to import by torchvision's name."""
+    names = ["torchvision", "torchvision.transforms", _FUNCTIONAL]
+    if names[0] in sys.modules or importlib.util.find_spec(names[0]) is not None:
+        yield
+        return
+    made = {name: ModuleType(name) for name in names}
+    vars(made[_FUNCTIONAL]).update(InterpolationMode=None, rotate=None, normalize=None)
+    sys.modules.update(made)
+    try:
+        yield
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
