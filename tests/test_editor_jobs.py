@@ -71,13 +71,18 @@ def editor(context: Any, server: Running) -> Iterator[Editor]:
 def slow(editor: Editor, gate: Gate) -> None:
     """Open a picture and ask for an edit that runs until the gate opens."""
     gate.close()
-    wish = {"intent": "remove", "prompt": "", "count": 1, "settings": {"engine": "stand-in"}}
+    ask(editor)
+    editor.page.locator(".job.running").get_by_text("of 1000").wait_for()
+
+
+def ask(editor: Editor, count: int = 1) -> None:
+    """Open a picture and ask the engine that waits at the gate for variations."""
+    wish = {"intent": "remove", "prompt": "", "count": count, "settings": {"engine": "stand-in"}}
     editor.page.goto(editor.url)
     editor.page.evaluate("(wish) => localStorage.setItem('overpaint.wish', JSON.stringify(wish))", wish)
     editor.open(picture())
     editor.cover()
     editor.generate()
-    editor.page.locator(".job.running").get_by_text("of 1000").wait_for()
 
 
 @pytest.mark.slow
@@ -119,6 +124,18 @@ def test_a_long_edit_is_cancelled_and_leaves_picture_and_mask(editor, gate):
     gate.open.set()
     editor.page.get_by_role("button", name="Try again: Remove").click()
     editor.until(lambda: len(editor.steps()) == 1)
+
+
+def test_all_of_six_variations_are_kept(editor, gate):
+    gate.open.set()
+    ask(editor, count=6)
+    takes = editor.page.locator(".take")
+    takes.nth(5).wait_for()
+    takes.nth(5).get_by_role("button", name="Apply").click()
+    editor.until(lambda: editor.steps()[0]["take"] == 6)
+    editor.page.reload()
+    takes.nth(5).wait_for()
+    assert editor.steps()[0]["takes"] == 6
 
 
 def test_a_lost_connection_loses_nothing(editor, context, gate):

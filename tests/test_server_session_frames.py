@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
+
 import cv2
 import httpx2
 import numpy as np
 import pytest
 
+from overpaint.doors.places import Places
+from overpaint.doors.reading import EditFiles, unseen
+from overpaint.picture import Picture
+from overpaint.request import EditRequest
 from servers import Running, running
 from test_server_native import mask, photo, upload
 from test_server_sessions import begun, edited, pixels
@@ -70,6 +77,15 @@ def test_an_uploaded_mask_counts_and_nothing_is_painted(client):
     now = client.get(f"/sessions/{session['id']}").json()
     assert (now["version"], now["steps"]) == (0, [])
     assert (now["original_width"], now["original_height"]) == (64, 48)
+
+
+def test_the_pictures_pixels_are_sent_to_be_read_only_where_a_mask_follows_from_them():
+    picture = Picture(np.zeros((300, 400, 3), np.uint8))
+    files = EditFiles(picture="", request=EditRequest(), places=Places(mask=("mask",)))
+    assert len(pickle.dumps(unseen(picture, files))) < 2000
+    of_alpha = replace(files, places=Places(mask=("alpha",)))
+    assert unseen(picture, of_alpha).size == picture.size
+    assert len(pickle.dumps(unseen(picture, of_alpha))) > picture.samples.nbytes
 
 
 def test_an_expansion_is_given_in_pixels_of_the_present_picture(client):

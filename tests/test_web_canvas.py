@@ -418,6 +418,46 @@ def test_a_mask_that_is_opened_and_saved_keeps_every_value(page):
     assert error == "the mask is 2 x 2, the picture 600 x 400"
 
 
+def test_a_mask_that_is_opened_again_can_be_edited_and_is_laid_on_once(page):
+    drag(page, (100, 100), (300, 100))
+    page.evaluate("async () => { window.saved = await page.canvas.exportMask(); }")
+    for combine in ("replace", "add"):
+        page.evaluate(f"page.canvas.importMask(window.saved, {{ combine: '{combine}' }})")
+        again = page.evaluate("async () => String(await page.canvas.exportMask()) === String(window.saved)")
+        assert again, "the same file, byte by byte"
+    before = mask(page)
+    drag(page, (200, 100), (201, 100), button="right")
+    after = mask(page)
+    assert after[100, 200] == 0
+    assert np.array_equal(after[:, :180], before[:, :180])
+    page.keyboard.press("Control+z")
+    assert np.array_equal(mask(page), before)
+
+
+def test_alt_and_a_drag_size_the_brush_and_paint_nothing(page):
+    page.keyboard.down("Alt")
+    drag(page, (100, 100), (140, 100))
+    page.keyboard.up("Alt")
+    assert page.evaluate("page.canvas.brush('brush').size") > 25
+    before = page.evaluate("page.canvas.brush('brush').hardness")
+    page.keyboard.down("Alt")
+    drag(page, (100, 100), (100, 160))
+    page.keyboard.up("Alt")
+    assert page.evaluate("page.canvas.brush('brush').hardness") < before
+    assert page.evaluate("page.sum()") == 0
+    assert undo_label(page) is None
+
+
+def test_a_key_that_is_held_while_the_window_loses_the_focus_holds_no_longer(page):
+    page.evaluate("page.canvas.focus()")
+    page.keyboard.down("Space")
+    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    drag(page, (100, 100), (200, 100))
+    page.keyboard.up("Space")
+    assert mask(page)[100, 150] == 255
+    assert page.evaluate("page.canvas.toScreen({ x: 0, y: 0 })") == {"x": 150, "y": 100}
+
+
 def test_several_masks_each_keep_to_themselves(page):
     drag(page, (100, 100), (200, 100))
     first = mask(page)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from overpaint.engines import EngineCard
-    from overpaint.picture import Picture
+    from overpaint.geometry import Size
+    from overpaint.picture import Picture, Source
     from overpaint.request import EditRequest
 
 
@@ -59,6 +60,12 @@ class EditFiles:
     rasters: tuple[str, ...] = ()
     pixels: int | None = None
     format: str = ""
+
+    @property
+    def of_pixels(self) -> bool:
+        """Whether a mask depends on the picture's pixels, and not on its size alone."""
+        masks = [one for one in (self.request.mask, self.request.avoid) if one is not None]
+        return "alpha" in (*self.places.mask, *self.avoid.mask) or any(one.of_pixels for one in masks)
 
     def load(self, name: str) -> bytes:
         """The bytes that a name stands for. Raises PictureError where they can't be read, or were replaced."""
@@ -132,11 +139,11 @@ def _collected(picture: Picture, files: EditFiles) -> EditInputs:
     return inputs
 
 
-def read_beside(picture: Picture, files: EditFiles) -> EditInputs:
+def read_beside(picture: Picture | UnseenPicture, files: EditFiles) -> EditInputs:
     """All that an edit of a picture takes beside it, which is not in the result: in its place is one of a pixel.
 
     Args:
-        picture: The picture, as it was opened before.
+        picture: The picture, as it was opened before, or what `unseen` makes of it.
         files: The files; their `picture` does not count.
 
     Raises:
@@ -146,8 +153,38 @@ def read_beside(picture: Picture, files: EditFiles) -> EditInputs:
 
     from overpaint.picture import Picture, PictureLimits, current_limits, limited
 
+    seen = picture.blank() if isinstance(picture, UnseenPicture) else picture
     with limited(PictureLimits(pixels=files.pixels or current_limits().pixels)):
-        return replace(_collected(picture, files), picture=Picture(np.zeros((1, 1, 3), np.uint8)))
+        return replace(_collected(seen, files), picture=Picture(np.zeros((1, 1, 3), np.uint8)))
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenPicture:
+    """A picture whose pixels do not count, in a few bytes for another process.
+
+    Attributes:
+        size: As displayed.
+        source: Its file's.
+    """
+
+    size: Size
+    source: Source
+
+    def blank(self) -> Picture:
+        """A picture like it, which takes no memory."""
+        import numpy as np
+
+        from overpaint.picture import Picture
+
+        return Picture(np.broadcast_to(np.uint8(0), (*self.size.shape, 3)), source=self.source)
+
+
+def unseen(picture: Picture, files: EditFiles) -> Picture | UnseenPicture:
+    """What `read_beside` needs of a picture: the picture where a mask depends on its pixels, else its size."""
+    source = replace(picture.source, data=None)
+    if files.of_pixels:
+        return replace(picture, source=source)
+    return UnseenPicture(picture.size, source)
 
 
 def check_edit(files: EditFiles, card: EngineCard) -> None:
@@ -177,8 +214,7 @@ def _blank(files: EditFiles) -> Picture | None:
 
     from overpaint.picture import Picture, Source, current_limits, displayed_size, format_of
 
-    masks = [one for one in (files.request.mask, files.request.avoid) if one is not None]
-    if "alpha" in (*files.places.mask, *files.avoid.mask) or any(one.of_pixels for one in masks):
+    if files.of_pixels:
         return None
     data = files.load(files.picture)
     size = displayed_size(data, current_limits())

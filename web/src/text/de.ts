@@ -176,10 +176,10 @@ export const de: Texts = {
     by: "Nach",
     text: "Was ausgewählt wird: der Hund",
     go: "Auswählen",
-    refine: "Verfeinern nach {name}",
+    refine: "Verfeinern: {name}",
     busy: "Wird ausgewählt …",
     done: "Ausgewählt",
-    names: { colour: "ähnlicher Farbe", grabcut: "seinem Umriss", edges: "Kanten", subject: "Motiv", background: "Hintergrund", faces: "Gesichter", scratches: "Kratzer", lines: "Linien", spots: "Flecken" },
+    names: { colour: "Farbe", grabcut: "Umriss", edges: "Kanten", subject: "Motiv", background: "Hintergrund", faces: "Gesichter", scratches: "Kratzer", lines: "Linien", spots: "Flecken" },
   },
   masks: {
     active: "Markierte Flächen",

@@ -174,10 +174,10 @@ export const en = {
     by: "By",
     text: "What to select: the dog",
     go: "Select",
-    refine: "Refine by {name}",
+    refine: "Refine: {name}",
     busy: "Selecting …",
     done: "Selected",
-    names: { colour: "like colour", grabcut: "its outline", edges: "edges", subject: "Subject", background: "Background", faces: "Faces", scratches: "Scratches", lines: "Lines", spots: "Spots" },
+    names: { colour: "Colour", grabcut: "Outline", edges: "Edges", subject: "Subject", background: "Background", faces: "Faces", scratches: "Scratches", lines: "Lines", spots: "Spots" },
   },
   masks: {
     active: "Marked areas",

@@ -84,7 +84,7 @@ export function WishBar() {
             <span>{texts.value.intents[one].name}</span>
           </label>
         ))}
-        <span class="why">{why ?? texts.value.intents[intent].help}</span>
+        <span class="why" title={why ?? texts.value.intents[intent].help}>{why ?? texts.value.intents[intent].help}</span>
       </div>
       <div class="wish-row">
         <Prompt />

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 from fastapi import Request
 from pydantic import BaseModel, Field
 
 from overpaint.doors.places import Places
-from overpaint.doors.reading import EditFiles, read_beside
+from overpaint.doors.reading import EditFiles, read_beside, unseen
 from overpaint.frame import Region
 from overpaint.geometry import Box
 from overpaint.server.described import native_router
@@ -72,8 +70,8 @@ async def frames(request: Request, owner: Editor, id: Id, task: StepEdit) -> lis
             rasters=tuple(task.rasters),
             pixels=services.settings.most_pixels,
         )
-        bare = replace(picture, source=replace(picture.source, data=None))
-        inputs = bounded(services.settings, read_beside, bare, files) if files.contents else read_beside(bare, files)
+        seen = unseen(picture, files)
+        inputs = bounded(services.settings, read_beside, seen, files) if files.contents else read_beside(seen, files)
         left, top, _, _ = inputs.request.margins or (0, 0, 0, 0)
         regions = services.studio.regions(picture, inputs.request, **inputs.rest)
         return [FrameFacts.of(region, left, top) for region in regions]

@@ -8,7 +8,7 @@ import numpy as np
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from overpaint.doors.reading import EditFiles, read_beside
+from overpaint.doors.reading import EditFiles, read_beside, unseen
 from overpaint.errors import MaskError
 from overpaint.mask import Mask
 from overpaint.picture import Colour, encode, from_array
@@ -98,7 +98,8 @@ async def paint_back(
         contents = {one: services.pictures.data(owner, one) for one in task.marks.mask}
         places, pixels = task.marks.places(), services.settings.most_pixels
         files = EditFiles(picture="", request=EditRequest(), contents=contents, places=places, pixels=pixels)
-        inputs = bounded(services.settings, read_beside, picture, files) if contents else read_beside(picture, files)
+        seen = unseen(picture, files)
+        inputs = bounded(services.settings, read_beside, seen, files) if contents else read_beside(seen, files)
         found = inputs.mask
         if found is None:
             if inputs.request.mask is None:

@@ -10,7 +10,7 @@ from typing import Any
 from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
 from overpaint.doors.inputs import EditInputs
 from overpaint.doors.places import Places
-from overpaint.doors.reading import EditFiles, read_beside, readers
+from overpaint.doors.reading import EditFiles, read_beside, readers, unseen
 from overpaint.engines import Monitor
 from overpaint.errors import EngineError, OutputError, OverpaintError
 from overpaint.files import is_full
@@ -152,7 +152,7 @@ class SessionWorker:
             rasters=tuple(task.rasters),
             pixels=self._settings.most_pixels,
         )
-        picture = replace(plan.picture, source=replace(plan.picture.source, data=None))
+        picture = unseen(plan.picture, files)
         if not files.contents:
             return replace(read_beside(picture, files), picture=plan.picture)
         inputs = readers.call(
