@@ -42,11 +42,11 @@ class EventStream(StreamingResponse):
     comment comes now and then, so that nothing on the way takes the connection for a dead one.
     """
 
+    media_type = "text/event-stream"
+
     def __init__(self, events: NumberedEvents[Any], after: int | None) -> None:
         """Nothing is sent yet."""
-        # The class itself names no media type: for one that does, FastAPI describes each event as a text.
-        lines = _lines(events, -1 if after is None else after)
-        super().__init__(lines, headers=_HEADERS, media_type="text/event-stream")
+        super().__init__(_lines(events, -1 if after is None else after), headers=_HEADERS)
 
 
 async def _lines(events: NumberedEvents[Any], after: int) -> AsyncIterator[bytes]:
