@@ -500,15 +500,27 @@ def test_neighbours_change_nothing_where_rounding_hides_nothing(xl: bool):
         assert (result - precise_solo(number, xl)).abs().max() < 1e-6 * scale, f"sample {number}"
 
 
-@both_kinds
-@settings(deadline=None, max_examples=12)
-@given(arrivals=ARRIVALS)
-def test_exact_mode_is_equal_bit_for_bit_in_any_arrival_order(xl: bool, arrivals: list[tuple[int, int]]):
+def assert_as_alone(xl: bool, arrivals: list[tuple[int, int]]) -> None:
     """bf16 on one thread, rows batched."""
     denoiser = NetworkDenoiser(SD1, unet(torch.bfloat16, xl), prediction="v", key="net", exact=True)
     assert denoiser.rows_at_once is None
     for number, result in arrive(denoiser, arrivals).items():
         assert torch.equal(result, solo(torch.bfloat16, True, number, xl))
+
+
+@both_kinds
+@settings(deadline=None, max_examples=5)  # each takes a second or two
+@given(arrivals=ARRIVALS)
+def test_exact_mode_is_equal_bit_for_bit_in_any_arrival_order(xl: bool, arrivals: list[tuple[int, int]]):
+    assert_as_alone(xl, arrivals)
+
+
+@pytest.mark.slow
+@both_kinds
+@settings(deadline=None, max_examples=60)
+@given(arrivals=ARRIVALS)
+def test_exact_mode_is_equal_bit_for_bit_in_many_arrival_orders(xl: bool, arrivals: list[tuple[int, int]]):
+    assert_as_alone(xl, arrivals)
 
 
 @settings(deadline=None, max_examples=4)
