@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -58,14 +58,20 @@ def _source(name: str) -> Path | None:
     return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
 
 
-def _imports(name: str, path: Path) -> Iterator[str]:
-    home = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_bytes())):
+def _imports(name: str, path: Path) -> tuple[str, ...]:
+    return _imported(name if path.name == "__init__.py" else name.rpartition(".")[0], path.read_bytes())
+
+
+@cache
+def _imported(home: str, source: bytes) -> tuple[str, ...]:
+    """What a module in the package `home` imports; it is parsed once for all results that depend on it."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             steps = home.split(".")
             base = ".".join(steps[: len(steps) - node.level + 1]) if node.level else ""
             target = ".".join(part for part in (base, node.module or "") if part)
-            yield target
-            yield from (f"{target}.{alias.name}" for alias in node.names)
+            found += (target, *(f"{target}.{alias.name}" for alias in node.names))
+    return tuple(found)
