@@ -1,15 +1,15 @@
 // What buttons and keys do.
 import { signal } from "@preact/signals";
 
-import { api, bytes, LostError, type Schemas, type StepEdit } from "../api/client";
+import { api, bytes, LostError, ServerError, type Schemas, type StepEdit } from "../api/client";
 import { pause } from "../api/events";
 import { filled, texts } from "../text";
 import { canvas, changes, compareMode, noteAsked, restore, restoring } from "./canvas";
 import { jobs, put } from "./jobs";
-import { attempt, notify, report, say } from "./notices";
+import { attempt, notify, report, say, type Remedy } from "./notices";
 import { changeStep, chosenStep, session, shownStep } from "./session";
 import { boxOf, takePath } from "./tiles";
-import { insert, margins, requestOf, wish } from "./wish";
+import { insert, margins, requestOf, setSetting, wish } from "./wish";
 
 export const asking = signal(false);
 /** The take that is looked at, and not applied. */
@@ -93,6 +93,16 @@ export async function task(): Promise<StepEdit> {
   return found;
 }
 
+/** What to do where the prompt names what the embedded model does not know: a person may try it, by a click. */
+function beyondModel(error: unknown): Remedy | null {
+  if (!(error instanceof ServerError) || error.code !== "prompt-beyond-model") return null;
+  const act = () => {
+    setSetting("model", "pocket");
+    void ask();
+  };
+  return { text: texts.value.wish.tryAnyway, act };
+}
+
 /** Ask for what the wish says. Sent again after a lost connection it is the same job. */
 export async function ask(): Promise<void> {
   const now = session.value;
@@ -112,7 +122,7 @@ export async function ask(): Promise<void> {
       put(await persistently(async (key) => api.edit(now.id, await task(), key)));
       chosenStep.value = null;
       say(texts.value.jobs.asked);
-    });
+    }, beyondModel);
   } finally {
     asking.value = false;
   }

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { api, bytes, type SessionStatus } from "../api/client";
 import { canvas } from "./canvas";
 import { exampleFile } from "./example";
-import { attempt } from "./notices";
+import { attempt, notify } from "./notices";
 import { openSession, session, show } from "./session";
 import { insert } from "./wish";
 
@@ -49,17 +49,21 @@ export function download(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
+/** Keep a file of the server under the name that it gives; what it notes about the file is shown. */
 async function save(path: string, fallback: string): Promise<void> {
   const reply = await bytes(path);
+  const note = decodeURIComponent(reply.headers.get("x-overpaint-note") ?? "");
+  if (note) notify("info", note);
   const named = /filename\*=UTF-8''([^;]+)/.exec(reply.headers.get("content-disposition") ?? "")?.[1];
   download(await reply.blob(), named ? decodeURIComponent(named) : fallback);
 }
 
-export async function exportPicture(format: ExportFormat, quality: number, record: boolean): Promise<boolean> {
+/** Save the picture. Without a quality, a JPEG's blocks that no edit touches are carried over, and WebP loses nothing. */
+export async function exportPicture(format: ExportFormat, quality: number | null, record: boolean): Promise<boolean> {
   const now = session.value;
   if (!now) return false;
   const query = new URLSearchParams({ format, record: record ? "embed" : "none" });
-  if (format === "jpeg" || format === "webp") query.set("quality", String(quality));
+  if (quality !== null) query.set("quality", String(quality));
   return (await attempt(async () => (await save(`/sessions/${now.id}/export?${query}`, `picture.${format}`), true))) ?? false;
 }
 

@@ -10,6 +10,13 @@ export interface Notice {
   readonly text: string;
   /** What to do about it. */
   readonly hint: string | null;
+  /** What one click does about it. */
+  readonly remedy: Remedy | null;
+}
+
+export interface Remedy {
+  readonly text: string;
+  act(): void;
 }
 
 export const notices = signal<readonly Notice[]>([]);
@@ -20,15 +27,20 @@ export const locked = signal(false);
 
 let next = 1;
 
+/** The server's words as a sentence that stands alone. */
+export function sentence(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
 export function dismiss(id: number): void {
   notices.value = notices.value.filter((one) => one.id !== id);
 }
 
 /** Show a notice; information goes by itself, an error stays until it is read. */
-export function notify(kind: Notice["kind"], text: string, hint: string | null = null): void {
-  if (notices.value.some((one) => one.text === text && one.hint === hint)) return;
+export function notify(kind: Notice["kind"], text: string, hint: string | null = null, remedy: Remedy | null = null): void {
+  if (notices.value.some((one) => one.text === sentence(text) && one.hint === (hint && sentence(hint)))) return;
   const id = next++;
-  notices.value = [...notices.value.slice(-3), { id, kind, text, hint }];
+  notices.value = [...notices.value.slice(-3), { id, kind, text: sentence(text), hint: hint && sentence(hint), remedy }];
   if (kind === "info") setTimeout(() => dismiss(id), 6000);
 }
 
@@ -38,7 +50,7 @@ export function say(text: string): void {
 }
 
 /** Show why something failed, in the server's words and with its hint. */
-export function report(error: unknown): void {
+export function report(error: unknown, remedy: Remedy | null = null): void {
   if (error instanceof DOMException && error.name === "AbortError") return;
   if (error instanceof LostError) {
     connected.value = false;
@@ -50,18 +62,18 @@ export function report(error: unknown): void {
   }
   if (error instanceof ServerError) {
     const changed = error.code === "session-changed" || error.status === 412;
-    notify("error", changed ? texts.value.errors.changed : error.message, changed ? null : error.hint);
+    notify("error", changed ? texts.value.errors.changed : error.message, changed ? null : error.hint, remedy);
     return;
   }
   notify("error", error instanceof Error ? error.message : String(error));
 }
 
-/** Run an action of a person; what fails is shown. */
-export async function attempt<T>(action: () => Promise<T>): Promise<T | null> {
+/** Run an action of a person; what fails is shown, with what a click may do about it. */
+export async function attempt<T>(action: () => Promise<T>, remedy: (error: unknown) => Remedy | null = () => null): Promise<T | null> {
   try {
     return await action();
   } catch (error) {
-    report(error);
+    report(error, remedy(error));
     return null;
   }
 }

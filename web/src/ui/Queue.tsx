@@ -2,6 +2,7 @@
 import type { JobStatus } from "../api/client";
 import { cancelJob, moveJob, retryJob } from "../state/actions";
 import { isActive, jobs } from "../state/jobs";
+import { sentence } from "../state/notices";
 import { filled, texts } from "../text";
 import { IconButton } from "./controls";
 
@@ -55,7 +56,9 @@ export function JobLine({ job }: { job: JobStatus }) {
       {isActive(job) ? <progress aria-label={name} max={job.steps || 1} {...(job.steps ? { value: job.step } : {})} /> : null}
       {error ? (
         <p class="hint">
-          {error.message} {error.hint}
+          {sentence(error.message ?? "")}
+          {error.hint ? <br /> : null}
+          {error.hint ? sentence(error.hint) : null}
         </p>
       ) : null}
     </div>

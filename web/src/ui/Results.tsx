@@ -2,7 +2,7 @@
 import type { JobStatus, StepStatus } from "../api/client";
 import { bringBack, discard, discardAll, keepTake, moreLikeThis, preview, previewed, takesOf } from "../state/actions";
 import { active, doing, madeBy, previews } from "../state/jobs";
-import { notify } from "../state/notices";
+import { notify, sentence } from "../state/notices";
 import { chosenStep, session, shownStep, stepName, steps } from "../state/session";
 import { boxOf, takePath } from "../state/tiles";
 import { wish, wishOf } from "../state/wish";
@@ -111,7 +111,7 @@ function Takes({ step }: { step: StepStatus }) {
           </button>
         ) : null}
       </div>
-      {step.doubt ? <p class="hint">{step.doubt}</p> : null}
+      {step.doubt ? <p class="hint">{sentence(step.doubt)}</p> : null}
       <Details step={step} take={previewed.value?.step === step.number ? previewed.value.take : step.take} />
     </div>
   );

@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { createCanvas } from "../canvas";
 import { attach, busy, canvas, compareMode, restoring } from "../state/canvas";
 import { discard, keepTake, previewed, unpreview } from "../state/actions";
-import { connected, notices, dismiss } from "../state/notices";
+import { connected, dismiss, notices, type Remedy } from "../state/notices";
 import { selecting } from "../state/select";
 import { session, stepName } from "../state/session";
 import { filled, texts } from "../text";
@@ -79,6 +79,19 @@ function endRestoring(): void {
   if (made && other) made.setActiveMask(other.id);
 }
 
+/** One click that does something about a notice, which goes with it. */
+function Remedied({ id, remedy }: { id: number; remedy: Remedy }) {
+  const act = () => {
+    dismiss(id);
+    remedy.act();
+  };
+  return (
+    <button type="button" class="button small" onClick={act}>
+      {remedy.text}
+    </button>
+  );
+}
+
 export function Notices() {
   const words = texts.value;
   return (
@@ -93,6 +106,7 @@ export function Notices() {
           <div>
             <p>{one.text}</p>
             {one.hint ? <p class="hint">{one.hint}</p> : null}
+            {one.remedy ? <Remedied id={one.id} remedy={one.remedy} /> : null}
           </div>
           <IconButton icon="close" label={words.errors.dismiss} onClick={() => dismiss(one.id)} />
         </div>

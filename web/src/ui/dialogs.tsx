@@ -18,11 +18,13 @@ const close = () => (dialog.value = null);
 export function ExportDialog() {
   const words = texts.value.export;
   const [quality, setQuality] = useState(92);
+  const [chosen, setChosen] = useState(false);
   const [record, setRecord] = useState(true);
   const [waiting, setWaiting] = useState(false);
+  const lossy = format.value === "jpeg" || format.value === "webp" ? format.value : null;
   const save = async () => {
     setWaiting(true);
-    if (await exportPicture(format.value, quality, record)) close();
+    if (await exportPicture(format.value, lossy && chosen ? quality : null, record)) close();
     setWaiting(false);
   };
   return (
@@ -37,7 +39,16 @@ export function ExportDialog() {
             </label>
           ))}
         </fieldset>
-        {format.value === "jpeg" || format.value === "webp" ? <Slider label={words.quality} value={quality} min={1} max={100} onInput={setQuality} /> : null}
+        {lossy ? (
+          <div>
+            <label class="check">
+              <input type="checkbox" checked={chosen} onChange={(event) => setChosen(event.currentTarget.checked)} />
+              {words.chooseQuality}
+            </label>
+            {chosen ? <Slider label={words.quality} value={quality} min={1} max={100} onInput={setQuality} /> : null}
+            <p class="dim">{chosen ? words.encodedAnew : words.leftAlone[lossy]}</p>
+          </div>
+        ) : null}
         <label class="check">
           <input type="checkbox" checked={record} onChange={(event) => setRecord(event.currentTarget.checked)} />
           {words.record}
