@@ -5,11 +5,12 @@ import { api, bytes, LostError, ServerError, type Schemas, type StepEdit } from 
 import { pause } from "../api/events";
 import { filled, texts } from "../text";
 import { canvas, changes, compareMode, noteAsked, restore, restoring } from "./canvas";
+import { engineOf, engines, intents } from "./catalogue";
 import { jobs, put } from "./jobs";
 import { attempt, notify, report, say, type Remedy } from "./notices";
 import { changeStep, chosenStep, session, shownStep } from "./session";
 import { boxOf, takePath } from "./tiles";
-import { insert, margins, requestOf, setSetting, wish } from "./wish";
+import { insert, margins, requestOf, setSetting, takesPicture, wish } from "./wish";
 
 export const asking = signal(false);
 /** The take that is looked at, and not applied. */
@@ -78,9 +79,19 @@ export function missing(): string | null {
   return null;
 }
 
+/** Variations that are asked for: one where the engine that follows uses no seed, as they would be equal. */
+export function variations(count = wish.value.count): number {
+  const { intent, settings } = wish.value;
+  const request = requestOf(wish.value);
+  const own = intents.value.find((one) => one.name === intent)?.engine;
+  const implied = intent === "recolor" || (takesPicture(intent) && !request.prompt) ? own : null;
+  const engine = engineOf(settings) ?? engines.value.find((one) => one.name === implied);
+  return engine && !engine.accepts.includes("seed") ? 1 : count;
+}
+
 /** The task as the server takes it, with everything uploaded that it names. */
 export async function task(): Promise<StepEdit> {
-  const found: StepEdit = { request: requestOf(wish.value), count: wish.value.count };
+  const found: StepEdit = { request: requestOf(wish.value), count: variations() };
   if (wish.value.intent !== "expand") {
     const marks = await uploaded("repaint");
     if (marks.length) found.marks = { mask: marks, channel: "luminance" };
@@ -89,7 +100,7 @@ export async function task(): Promise<StepEdit> {
   if (avoid.length) found.avoid = { mask: avoid, channel: "luminance" };
   const made = canvas.value;
   if (made && !made.sketchEmpty) found.sketch = (await api.upload(new Blob([await made.exportSketch()]))).id;
-  if (insert.value) found.insert = insert.value.id;
+  if (insert.value && takesPicture(wish.value.intent)) found.insert = insert.value.id;
   return found;
 }
 

@@ -40,9 +40,14 @@ export const margins = signal<readonly [number, number, number, number]>([0, 0, 
 /** Prompts by intent, so that going to and fro between intents loses none. */
 const prompts: Record<string, string> = {};
 
+/** Intents whose prompts name the same: a thing. A background's or a colour would be a surprise elsewhere. */
+const THINGS: readonly Intent[] = ["replace", "add"];
+
 export function setIntent(intent: Intent): void {
-  prompts[wish.value.intent] = wish.value.prompt;
-  wish.value = { ...wish.value, intent, prompt: prompts[intent] ?? wish.value.prompt };
+  const before = wish.value;
+  prompts[before.intent] = before.prompt;
+  const carried = THINGS.includes(before.intent) && THINGS.includes(intent) ? before.prompt : "";
+  wish.value = { ...before, intent, prompt: prompts[intent] || carried };
 }
 
 export function setSetting(name: string, value: unknown): void {
@@ -61,8 +66,28 @@ export function setOption(name: string, value: unknown): void {
 /** The number of settings behind the fold that are given. */
 export const given = computed(() => Object.keys(wish.value.settings).length);
 
+/** The settings of a background that is one colour, or none, where the prompt names just that; null for a scene. */
+export function plainBackground(prompt: string): Readonly<Record<string, unknown>> | null {
+  const name = prompt.trim().toLowerCase().replace(/\s+/g, "");
+  if (name === "transparent") return { transparent: true };
+  if (!name || !CSS.supports("color", name)) return null;
+  const context = document.createElement("canvas").getContext("2d");
+  if (!context) return null;
+  context.fillStyle = name;
+  return context.fillStyle.startsWith("#") ? { colour: context.fillStyle } : null;
+}
+
+/** Intents that a picture can be put into. */
+export const takesPicture = (intent: Wish["intent"]): boolean => ["add", "background", "recolor"].includes(intent);
+
 /** The request as the server takes it. */
 export function requestOf(asked: Wish): EditRequest {
+  const { engine, model, options } = asked.settings;
+  const plain = asked.intent === "background" && !engine && !model && !insert.value ? plainBackground(asked.prompt) : null;
+  if (plain) {
+    const all = { ...(options as Record<string, unknown> | undefined), ...plain };
+    return { ...asked.settings, intent: asked.intent, options: all } as EditRequest;
+  }
   const found: Record<string, unknown> = { ...asked.settings, intent: asked.intent };
   if (asked.prompt.trim()) found.prompt = asked.prompt.trim();
   if (asked.intent === "expand") found.margins = [...margins.value];

@@ -105,6 +105,7 @@ export const de: Texts = {
     tryAnyway: "Das kleine Modell trotzdem versuchen",
     noPrompt: "Sagen, was gewünscht ist, oder ein Bild zum Einsetzen wählen.",
     count: "Varianten",
+    onlyOne: "Diese Engine nutzt keinen Seed: Alle Varianten wären gleich",
     seed: "Seed",
     seedFree: "jedes Mal neu",
     settings: "Einstellungen",

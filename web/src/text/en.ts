@@ -103,6 +103,7 @@ export const en = {
     tryAnyway: "Try the small model all the same",
     noPrompt: "Say what you want, or choose a picture to put in.",
     count: "Variations",
+    onlyOne: "This engine uses no seed: every variation would be equal",
     seed: "Seed",
     seedFree: "new each time",
     settings: "Settings",

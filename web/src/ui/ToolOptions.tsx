@@ -92,7 +92,9 @@ function ExpandOptions() {
   const sides = ["left", "top", "right", "bottom"] as const;
   return (
     <>
-      <span class="dim wide-only">{words.expandHint}</span>
+      <span class="dim wide-only" title={words.expandHint}>
+        {words.expandHint}
+      </span>
       {sides.map((side, index) => (
         <label key={side} class="number">
           <span>{words.sides[side]}</span>

@@ -2,11 +2,10 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
-import { ask, asking, missing } from "../state/actions";
+import { ask, asking, missing, variations } from "../state/actions";
 import { canvas, drawn } from "../state/canvas";
-import { given, INTENTS, setIntent, wish, type Intent } from "../state/wish";
+import { given, insert, INTENTS, setIntent, takesPicture, wish, type Intent } from "../state/wish";
 import { chooseInsert } from "../state/files";
-import { insert } from "../state/wish";
 import { filled, texts } from "../text";
 import { FileButton, IconButton } from "./controls";
 import { Icon } from "./icons";
@@ -55,14 +54,15 @@ function Prompt() {
 }
 
 function Count() {
-  const { count } = wish.value;
+  const count = variations();
+  const fixed = variations(2) === 1;
   const words = texts.value.wish;
   const set = (next: number) => (wish.value = { ...wish.value, count: Math.max(1, Math.min(8, next)) });
   return (
-    <div class="count" role="group" aria-label={words.count} title={words.count}>
+    <div class="count" role="group" aria-label={words.count} title={fixed ? words.onlyOne : words.count}>
       <IconButton icon="minus" label={`${words.count}: ${count - 1}`} disabled={count <= 1} onClick={() => set(count - 1)} />
       <output aria-live="off">{`× ${count}`}</output>
-      <IconButton icon="plus" label={`${words.count}: ${count + 1}`} disabled={count >= 8} onClick={() => set(count + 1)} />
+      <IconButton icon="plus" label={`${words.count}: ${count + 1}`} disabled={fixed || count >= 8} onClick={() => set(count + 1)} />
     </div>
   );
 }
@@ -73,7 +73,6 @@ export function WishBar() {
   drawn.value;
   const why = missing();
   const Fold = later.value?.SettingsFold;
-  const takesPicture = intent === "add" || intent === "background" || intent === "recolor";
   return (
     <section class="wish" aria-label={words.label}>
       {settingsOpen.value && Fold ? <Fold /> : null}
@@ -88,7 +87,7 @@ export function WishBar() {
       </div>
       <div class="wish-row">
         <Prompt />
-        {takesPicture ? (
+        {takesPicture(intent) ? (
           insert.value ? (
             <button type="button" class="button" onClick={() => (insert.value = null)} aria-label={filled(words.removeInsert, { name: insert.value.name })}>
               <Icon name="image" />
