@@ -439,3 +439,36 @@ def faults(page: Any) -> list[str]:
         for one in found
         if one["impact"] in ("serious", "critical")
     ]
+
+
+def test_a_jpeg_stays_as_it_is_where_no_edit_touches_it_unless_a_quality_is_chosen(editor, tmp_path):
+    file = io.BytesIO()
+    Image.fromarray(picture()).save(file, "JPEG", quality=83)
+    before = np.asarray(Image.open(file).convert("RGB"))
+    editor.page.goto(editor.url)
+    editor.page.locator("main input[type=file]").set_input_files(
+        {"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}
+    )
+    editor.ready()
+    editor.edited()
+    after = np.asarray(Image.open(editor.exported("jpeg", tmp_path)).convert("RGB"))
+    rows, columns = np.nonzero(changed(before, after))
+    assert rows.size
+    assert (rows.min() >= 64, rows.max() < 176, columns.min() >= 112, columns.max() < 208) == (True,) * 4
+
+
+def test_one_background_colour_needs_no_model_and_the_picture_keeps_its_place_at_the_first_stroke(editor):
+    editor.open(picture())
+    place = editor.page.locator(".canvas-host").bounding_box()
+    editor.page.locator(".intents").get_by_text("Replace", exact=True).click()
+    editor.page.get_by_role("button", name="Variations: 2").click()
+    editor.cover()
+    editor.page.locator(".intents").get_by_text("Background", exact=True).click()
+    assert editor.page.locator(".prompt").input_value() == ""
+    editor.page.locator(".prompt").fill("dark green")
+    assert editor.page.locator(".count output").inner_text() == "× 1"
+    assert editor.page.locator(".canvas-host").bounding_box() == place
+    editor.generate()
+    editor.until(lambda: len(editor.steps()) == 1)
+    assert editor.steps()[0]["engine"] == "backdrop"
+    assert tuple(editor.pixels()[10, 10]) == (0, 100, 0)
