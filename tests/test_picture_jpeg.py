@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from skimage import data
 
+from overpaint.errors import PictureError
 from overpaint.picture import Colour, Picture, encode, exif, open_picture
 from overpaint.picture.jpeg_segments import JpegFrame, JpegSegment, joined, parsed, quantisation_tables, segments
 from overpaint.picture.orient import displayed
@@ -308,3 +309,12 @@ def test_cmyk_is_ink_on_paper_and_stays_so() -> None:
     assert np.abs(picture.samples.astype(int) - inks).max() <= 3
     for file in (encode(picture, "jpeg").data, encode(picture, "jpeg", quality=95).data, encode(picture, "tiff").data):
         assert np.abs(open_picture(file).samples.astype(int) - inks).max() <= 4
+
+
+def test_a_file_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
+    """Each of them takes a decoder through all of the picture, and has a few bytes."""
+    data = by_pillow((640, 480), progressive=True)
+    last = bytes(list(segments(data))[-1])
+    assert open_picture(data[:-2] + last * 20 + data[-2:]).size == open_picture(data).size
+    with pytest.raises(PictureError, match="scans; at most 500"):
+        open_picture(data[:-2] + last * 3000 + data[-2:])

@@ -13,7 +13,7 @@ from overpaint.errors import PictureError
 
 from ._picture import Metadata, Picture
 from .decoded import comment_text, loaded, of_image, split, stored_picture
-from .jpeg_segments import APP0, APP1, APP2, APP13, COM, JpegFile, JpegSegment, bare, parsed
+from .jpeg_segments import APP0, APP1, APP2, APP13, COM, SOS, JpegFile, JpegSegment, bare, parsed
 from .limits import PictureLimits
 
 EXIF = b"Exif\0"
@@ -21,6 +21,9 @@ XMP = b"http://ns.adobe.com/xap/1.0/\0"
 EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 ICC = b"ICC_PROFILE\0"
 PHOTOSHOP = b"Photoshop 3.0\0"
+
+_MOST_SCANS = 500
+"""Programs write about ten of a progressive picture."""
 
 
 def read(data: bytes, limits: PictureLimits) -> Picture:
@@ -65,7 +68,12 @@ def decoded(parts: list[JpegSegment], components: int) -> tuple[Picture, tuple[s
 
 
 def _check_length(file: JpegFile) -> None:
-    """Refuse a size that the data can't fill, before memory is allocated: Huffman codes have a bit a block at least."""
+    """Refuse a size that the data can't fill, before memory is allocated: Huffman codes have a bit a block at least. So
+    are very many scans, each of which a decoder goes through the whole picture for.
+    """
+    scans = sum(part.marker == SOS for part in file.parts)
+    if scans > _MOST_SCANS:
+        raise PictureError(f"the JPEG file has {scans:,} scans; at most {_MOST_SCANS} are read")
     frame, (across, down) = file.frame, file.frame.largest
     if frame.marker not in (0xC0, 0xC1, 0xC2):
         return
