@@ -442,16 +442,16 @@ def test_results_that_were_there_before_a_job_is_cancelled_stay(tmp_path):
         assert (job.state, job.results) == ("cancelled", [RESULT])
 
 
-def test_a_step_is_told_once_however_often_the_engine_says_it(tmp_path):
+def test_a_step_is_sent_once_however_often_the_engine_says_it(tmp_path):
     job = job_for(Submission("ann", task()), ())
     monitor = monitor_of(job)
-    told: list[tuple[int, int]] = []
+    sent: list[tuple[int, int]] = []
     add = job.events.add
-    job.events.add = lambda kind, **data: (told.append((data["step"], data["steps"])), add(kind, **data))[1]  # type: ignore[method-assign]
+    job.events.add = lambda kind, **data: (sent.append((data["step"], data["steps"])), add(kind, **data))[1]  # type: ignore[method-assign]
     for step in (0, 1, 1, 2, 2, 2):
         time.sleep(0.06)
         monitor.progress(step, 2)
-    assert told == [(0, 2), (1, 2), (2, 2)]
+    assert sent == [(0, 2), (1, 2), (2, 2)]
 
 
 def test_retry_after_follows_from_the_jobs_that_run_and_the_last_ones_of_their_kind(tmp_path, worker):

@@ -154,8 +154,8 @@ class Guard:
             self._most_requests,
         )
         message = f"{self._most_requests} of your requests are open, which is the limit"
-        told = {"code": "too-many-requests", "message": message, "hint": "close those that are not needed any more"}
-        status, body = self._formed(scope["path"], 429, told)
+        error = {"code": "too-many-requests", "message": message, "hint": "close those that are not needed any more"}
+        status, body = self._formed(scope["path"], 429, error)
         later = [(b"retry-after", b"1")]
         await _reply(scope, receive, send, status, json.dumps(body).encode(), headers=later)
 

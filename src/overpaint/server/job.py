@@ -207,14 +207,14 @@ def jobs_of(entries: Iterable[LedgerEntry]) -> Iterator[tuple[EditJob, LedgerEnt
 def monitor_of(job: EditJob) -> Monitor:
     """The monitor of the work on a job, whose reports become its events."""
     last = shown = 0.0
-    told: tuple[int, int] | None = None
+    sent: tuple[int, int] | None = None
 
     def progress(step: int, steps: int) -> None:
-        nonlocal last, told
+        nonlocal last, sent
         job.step, job.steps = step, steps
         now = time.monotonic()
-        if (step, steps) != told and (step == steps or now - last >= _PROGRESS):
-            last, told = now, (step, steps)
+        if (step, steps) != sent and (step == steps or now - last >= _PROGRESS):
+            last, sent = now, (step, steps)
             job.events.add("progress", step=step, steps=steps)
 
     def preview(pixels: NDArray[np.float32]) -> None:
