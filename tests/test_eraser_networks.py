@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 import erasers
 from overpaint import Mask, Studio, models
+from overpaint.cli import main
 from overpaint.engines.erase.latent import ScriptedLatentDiffusion, embedded
 from overpaint.engines.erase.migan import migan_of
 from overpaint.engines.erase.onnx import scaled
@@ -305,6 +309,40 @@ def test_mat_is_refused_until_its_licence_is_accepted_and_the_yes_is_in_the_reco
     (used,) = edited(path).resolved.models
     assert used.accepted == day
     assert used.licence.startswith("CC BY-NC 4.0")
+
+
+def test_the_yes_to_a_licence_is_kept_with_its_date_and_written_into_the_audit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    from overpaint.models import accepted_on, licence_terms
+
+    assert main(["models", "accept", "mat"]) == 0
+    out = capsys.readouterr().out
+    assert "CC BY-NC 4.0 (non-commercial) of mat is accepted, as of 20" in out
+    assert "https://github.com/fenglinglwb/MAT/blob/main/LICENSE" in out
+    terms = licence_terms("mat")
+    assert terms is not None
+    day = accepted_on(terms)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", day)
+    assert json.loads((tmp_path / "home" / "accepted.json").read_text())["mat"]["date"] == day
+    assert main(["models", "accept", "mat", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accepted"] == day
+    assert main(["models", "accept", "lama"]) == 0
+    assert "needs no acceptance" in capsys.readouterr().out
+
+    lama = models.store_folder() / "mine.safetensors"
+    erasers.lama_file(tmp_path / "mine.safetensors")
+    models.add(tmp_path / "mine.safetensors", licence="CC BY-NC-SA 4.0")
+    Image.fromarray(PICTURE.samples).save("photo.png")
+    words = ["remove", "photo.png", "--box", "30,20,60,45", "--model", "mine", "--audit", "log.jsonl"]
+    assert main(words) != 0
+    assert "'overpaint models accept mine'" in capsys.readouterr().err
+    assert models.default_eraser() is None, "nor is it used unasked"
+    assert main(["models", "accept", "mine"]) == 0
+    assert main(words) == 0
+    assert lama.exists()
+    line = next(one for one in Path("log.jsonl").read_text().splitlines() if '"erase"' in one)
+    assert f'"accepted":"{day}"' in line.replace(" ", "")
 
 
 @pytest.mark.slow

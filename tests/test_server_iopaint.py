@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+import erasers
 from overpaint.picture import open_picture
 from overpaint.studio import Studio
 from servers import Running, running
@@ -155,6 +156,21 @@ def test_a_model_that_is_not_there_changes_nothing(client):
     assert client.post("/api/v1/model", json={"name": "lama"}).json()["name"] == "lama"
     reply = client.post("/api/v1/inpaint", json=body)
     assert "lama is not here" in reply.headers["x-overpaint-note"]
+
+
+def test_an_eraser_that_is_here_paints_by_its_name_in_iopaint(client, tmp_path, monkeypatch):
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path))
+    erasers.lama_file(tmp_path / "models" / "lama.safetensors")
+    found = client.get("/api/v1/server-config").json()["modelInfos"]
+    assert [one["need_prompt"] for one in found if one["name"] == "lama"] == [False]
+    assert "erase" not in {one["name"] for one in found}, "the engine alone erases nothing"
+    client.post("/api/v1/model", json={"name": "lama"})
+    body = {"image": url(encoded(Image.fromarray(pixels()))), "mask": url(mask())}
+    reply = client.post("/api/v1/inpaint", json=body)
+    assert reply.status_code == 200
+    assert "not here" not in reply.headers.get("x-overpaint-note", "")
+    after = np.asarray(Image.open(io.BytesIO(reply.content)))
+    assert (after != pixels()).any(axis=2)[10:26, 12:30].mean() > 0.9
 
 
 def test_what_its_page_asks_at_the_start(client):

@@ -60,17 +60,19 @@ class OutputFile(Value):
 
 
 class ModelUsed(Value):
-    """An engine, or a file of weights that it used: a checkpoint, another VAE, a LoRA, a textual inversion.
+    """An engine, or a file of weights that it used: a checkpoint, an eraser, another VAE, a LoRA.
 
     Attributes:
         name: As in the request.
         digest: Digest of an engine's card, or SHA-256 of a file; "" where it is not known.
         licence: Its licence; "" where it is not known.
+        accepted: The day on which the user accepted that licence; None where none need be accepted.
     """
 
     name: str
     digest: str = ""
     licence: str = ""
+    accepted: str | None = None
 
 
 class Review(Value):
@@ -270,7 +272,10 @@ def models_used(resolved: ResolvedRequest, licence: str) -> tuple[ModelUsed, ...
     """The engine with its licence, and the files of weights that it used."""
     engine = ModelUsed(name=resolved.engine, digest=resolved.engine_digest, licence=_known(licence))
     used = resolved.models
-    return (engine, *(ModelUsed(name=one.name, digest=one.sha256, licence=_known(one.licence)) for one in used))
+    files = (
+        ModelUsed(name=one.name, digest=one.sha256, licence=_known(one.licence), accepted=one.accepted) for one in used
+    )
+    return (engine, *files)
 
 
 def _known(licence: str) -> str:

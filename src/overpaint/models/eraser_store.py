@@ -12,7 +12,7 @@ from typing import Any
 
 from overpaint.errors import ModelError, OverpaintError
 
-from .catalogue import ERASERS
+from .catalogue import ERASERS, released
 from .detect import detect
 from .erasers import FIRST_OF, eraser_folder, parts_of, row_of
 from .pickles import load_pickle, pickle_not_allowed
@@ -105,6 +105,15 @@ def default_eraser() -> str | None:
         if rank is not None and (best is None or rank < best[0]):
             best = rank, name
     return None if best is None else best[1]
+
+
+def ready_eraser(found: ModelEntry) -> str | None:
+    """The name of an eraser that can be used as it is, of the catalogue where it has one; None for other models."""
+    rank = _rank(found.name, found.path, found.origin, [row.network for row in ERASERS])
+    if rank is None:
+        return None
+    known = released(found.path.name)
+    return found.name if known is None else known[0].name
 
 
 def _rank(name: str, path: Path, origin: Origin, order: list[str]) -> int | None:

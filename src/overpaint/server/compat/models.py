@@ -1,4 +1,4 @@
-"""What clients of other programs can name as a model: checkpoints, and engines that need none."""
+"""What clients of other programs can name as a model: checkpoints, erasers, and engines that need none."""
 
 from __future__ import annotations
 
@@ -45,14 +45,21 @@ def all_models() -> list[NamedModel]:
     """The models of this machine, and behind them the engines."""
     from overpaint.doors.engine_tables import engine_tables
     from overpaint.models import entries
+    from overpaint.models.eraser_store import ready_eraser
 
+    here = [entry for entry in entries() if entry.kind is not None]
     found = [
         NamedModel(entry.name, entry.kind.title, {"model": entry.name}, sha256=entry.sha256)
-        for entry in entries()
+        for entry in here
         if entry.kind is not None and entry.kind.what == "checkpoint"
+    ]
+    found += [
+        NamedModel(name, entry.kind.title, {"model": entry.name}, prompted=False, sha256=entry.sha256)
+        for entry in here
+        if entry.kind is not None and (name := ready_eraser(entry)) is not None
     ]
     return found + [
         NamedModel(table["name"], table["title"], {"engine": table["name"]}, prompted=False)
         for table in engine_tables()
-        if table["usable"] and table["paints_from"] == "surroundings"
+        if table["usable"] and table["paints_from"] == "surroundings" and "model" not in table["accepts"]
     ]

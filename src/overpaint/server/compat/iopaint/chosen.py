@@ -17,7 +17,7 @@ ERASERS: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("lama", "anime-lama", "ldm", "zits", "mat", "fcf", "manga", "migan"), "exemplar"),
     }
 )
-"""The engine here that does what one of IOPaint's own models does, whose files are not read."""
+"""The engine here that does what one of IOPaint's own models does, where the model itself is not on this machine."""
 
 _CALLERS = 1000
 """Callers whose chosen model is remembered."""
@@ -26,7 +26,9 @@ _CALLERS = 1000
 async def chosen(request: Request, owner: str) -> tuple[str, NamedModel]:
     """The name that the caller has chosen, and what paints for it; an engine that needs no model unless chosen."""
     name = _choices(request).get(owner, "exemplar")
-    return name, await model_named(services_of(request).studio, ERASERS.get(name, name))
+    studio = services_of(request).studio
+    found = await model_named(studio, name)
+    return name, found if found.name == name else await model_named(studio, ERASERS.get(name, name))
 
 
 def choose(request: Request, owner: str, name: str) -> None:

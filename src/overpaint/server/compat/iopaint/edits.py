@@ -242,7 +242,7 @@ def _settings(body: InpaintBody, name: str, model: NamedModel, picture: PictureF
     if name == "cv2" and "engine" in found:
         found["engine"] = _METHODS[body.cv2_flag]
         found["options"] = {"radius": max(1, min(64, body.cv2_radius))}
-    elif name in ERASERS:
+    elif name in ERASERS and model.name != name:
         notes.append(f"the model {name} is not here; the engine {model.name} painted")
     if body.sd_match_histograms:
         found["colour_match"] = True
