@@ -55,7 +55,7 @@ BARE = 0.03
 class GrabCutOptions(SelectorOptions):
     """How much work is done."""
 
-    iterations: int = Field(default=4, ge=1, le=20, description="how often colours are fitted and cut")
+    iterations: int = Field(default=2, ge=1, le=20, description="how often colours are fitted and cut")
 
 
 class GrabCut:

@@ -30,6 +30,7 @@ _OWN: Mapping[str, str] = MappingProxyType(
         "scratches": "scratches:Scratches",
         "spots": "spots:Spots",
         "subject": "subject:Subject",
+        "text": "text:Text",
     }
 )
 """Module and class of the selectors in this package."""

@@ -35,8 +35,11 @@ PLAIN = 3.0
 CONTRAST = 4.0
 """Of L, from 0 to 100: what a spot differs by at the least, at a sensitivity of one half."""
 
-ROUND = 3.0
-"""How many times the curvature across a spot may be as large as that along it."""
+ALONE = 3.0
+"""How many times a spot's response is as large as what is usual around it."""
+
+MOST = 800
+"""Places that are looked at closely, those with the largest response."""
 
 RIM = 1.35
 """A spot's mask is so many times its radius."""
@@ -97,12 +100,22 @@ def _found(light: Floats, options: SpotOptions, side: int) -> list[tuple[int, in
         over = np.maximum(
             highest, np.maximum(np.roll(highest, 1, 0), np.roll(highest, -1, 0)) if count > 2 else highest
         )
-        for level, row, column in np.argwhere((response == over) & (response > contrast / 2)):
+        usual = np.stack([_usual(one, radius) for one, radius in zip(response, radii, strict=True)])
+        peaks = (response == over) & (response > 0.6 * contrast) & (response > ALONE * usual)
+        places = np.argwhere(peaks)
+        order = np.argsort(-response[peaks])[:MOST]
+        for level, row, column in places[order].tolist():
             radius = float(radii[level])
-            strength = _standing(light, int(row), int(column), radius, sign)
+            strength = _standing(light, row, column, radius, sign)
             if strength >= contrast:
-                found.append((strength, int(column), int(row), radius))
+                found.append((strength, column, row, radius))
     return [(x, y, radius) for _, x, y, radius in sorted(found, reverse=True)]
+
+
+def _usual(response: Floats, radius: float) -> Floats:
+    """(H, W): the mean size of a response around each place."""
+    side = 2 * math.ceil(3 * radius) + 1
+    return np.asarray(cv2.blur(np.abs(response), (side, side)), np.float32)
 
 
 def _blobs(light: Floats, radius: float) -> Floats:
@@ -122,7 +135,7 @@ def _standing(light: Floats, row: int, column: int, radius: float, sign: int) ->
     inner, ring = part[away <= max(0.7 * radius, 0.7)], part[(away >= 1.6 * radius + 1) & (away <= 2.8 * radius + 2)]
     if ring.size < 8:
         return 0.0
-    level = float(np.median(ring))
-    difference = sign * (level - float(inner.mean()))
-    varies = float(np.percentile(ring, 95) - np.percentile(ring, 5)) / 2
+    low, level, high = np.percentile(ring, (5, 50, 95)).tolist()
+    difference = float(sign * (level - inner.mean()))
+    varies = (high - low) / 2
     return difference if difference >= PLAIN * max(varies, 0.5) else 0.0
