@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overpaint.errors import MaskError, OverpaintError, RequestError
+from overpaint.errors import MaskError, MissingExtraError, OverpaintError, RequestError
 from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import Picture, from_array
@@ -229,6 +230,10 @@ def test_a_misspelt_selector_and_option_are_recognised():
 
 @pytest.mark.parametrize("name", selector_names())
 def test_every_selector_keeps_the_contract(name):
+    if name == "text" and (find_spec("rapidocr") is None or find_spec("onnxruntime") is None):
+        with pytest.raises(MissingExtraError, match=r"overpaint\[text\]"):
+            selector_card(name)
+        return
     card = selector_card(name)
     assert isinstance(selector(name), Selector)
     assert (card.name, bool(card.title), bool(card.digest), bool(card.licence), bool(card.tip)) == (name, *[True] * 4)

@@ -11,7 +11,7 @@ _AGAIN = "May be given again."
 SelectNames = Annotated[
     tuple[str, ...],
     Parameter(
-        help="Find it: faces, subject, background, scratches, lines, spots, grabcut, colour, edges "
+        help="Find it: faces, subject, background, text, scratches, lines, spots, grabcut, colour, edges "
         f"('overpaint mask selectors' says more). {_AGAIN}",
         metavar="NAME",
     ),

@@ -1,7 +1,8 @@
 """Lettering: lines of text, date stamps and watermarks, with what they say.
 
-PP-OCR finds and reads them, through the extra `text`, whose package carries the weights. A picture that is larger than a
-tile is read tile by tile, so that small and faint lines are found in it too; a line that two tiles share is taken once.
+PP-OCR finds and reads them, through the extra `text`, whose package carries the weights. A picture that is larger than
+a tile is read tile by tile, so that small and faint lines are found in it too; a line that two tiles share is taken
+once.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from .seen import SeenPicture
 
 Pixels = NDArray[np.uint8]
 
-TILE, OVERLAP = 1280, 240
+TILE, OVERLAP = 960, 200
 """Pixels of the longer side of a tile, and of what two neighbours share."""
 
 LEAST_SIDE = 736
@@ -104,7 +105,7 @@ class Text:
             raise MissingExtraError.of("the selector 'text'", "text")
 
     def select(self, picture: Picture, hints: SelectorHints) -> list[Selection]:
-        """The lines, the surest first; with a text, those that have it in them; in boxes, those whose middle is within."""
+        """The lines, the surest first; those with the text in them where one is given, and in boxes those within."""
         options = TextOptions.model_validate(dict(hints.options))
         seen = SeenPicture.of(picture)
         lines = shared.get((seen.digest, "text"), lambda: _lines(seen), lambda made: 100 + 200 * len(made))
@@ -191,6 +192,4 @@ def _reader() -> Any:
     """PP-OCR's detector and reader; its weights are in the package, and nothing is downloaded."""
     from rapidocr import RapidOCR
 
-    return RapidOCR(
-        params={"Global.log_level": "critical", "Det.limit_type": "min", "Det.limit_side_len": LEAST_SIDE}
-    )
+    return RapidOCR(params={"Global.log_level": "critical", "Det.limit_type": "min", "Det.limit_side_len": LEAST_SIDE})
