@@ -24,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
+import overpaint
 from overpaint.geometry import Margins, Size
 from overpaint.server import new_key
 from overpaint.server.compat.a1111.bodies import PictureBody
@@ -692,13 +693,16 @@ def test_a_mask_is_expanded_as_the_plug_in_expects(ann, times, blur, mode):
     assert np.array_equal(np.atleast_3d(opened(reply["mask"]).convert(mode)), levels)
 
 
-def test_a_picture_is_enlarged_by_lanczos(ann):
+def test_a_picture_is_enlarged_by_lanczos_and_for_an_upscaler_by_what_it_teaches(ann):
     def enlarged(**body: Any) -> Image.Image:
         reply = ann.post("/sdapi/v1/extra-single-image", json={"image": b64(photo()), **body}).json()
         return opened(reply["image"])
 
     wanted = photo().resize((128, 96), Image.Resampling.LANCZOS)
     assert np.abs(np.asarray(enlarged(upscaling_resize=2), int) - np.asarray(wanted, int)).mean() < 0.5
+    taught = overpaint.enlarge(photo()).samples
+    assert np.array_equal(np.asarray(enlarged(upscaling_resize=2, upscaler_1="R-ESRGAN 4x+")), taught)
+    assert not np.array_equal(np.asarray(enlarged(upscaling_resize=2)), taught)
     to = {"resize_mode": 1, "upscaling_resize_w": 100, "upscaling_resize_h": 100}
     assert enlarged(**to).size == (100, 100)
     assert enlarged(**to, upscaling_crop=False).size == (100, 75)

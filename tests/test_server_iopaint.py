@@ -317,7 +317,7 @@ def test_a_body_that_is_too_large_or_too_deep_is_refused(client):
         ("run_plugin_gen_image", {"name": "../GFPGAN"}, 404),
         ("run_plugin_gen_image", {}, 400),
         ("switch_plugin_model", {"plugin_name": "InteractiveSeg", "model_name": "sam2_1_tiny"}, 404),
-        ("switch_plugin_model", {"plugin_name": "RealESRGAN", "model_name": "lanczos"}, 200),
+        ("switch_plugin_model", {"plugin_name": "RealESRGAN", "model_name": "self-taught"}, 200),
         ("adjust_mask", {"mask": SVG}, 400),
         ("adjust_mask", {"mask": url(mask()), "kernel_size": 10**9}, 400),
         ("adjust_mask", {"mask": url(mask()), "operate": "explode"}, 400),

@@ -20,7 +20,7 @@ TYPE_CHECKING = False  # as a type checker knows it; the module typing itself ta
 if TYPE_CHECKING:
     from typing import Any
 
-    from .api import edit, edit_many, expand, open, recolor, remove, save, selections, variations
+    from .api import edit, edit_many, enlarge, expand, open, recolor, remove, save, selections, variations
     from .client import AsyncClient, Client
     from .engines import Monitor
     from .errors import OverpaintError
@@ -53,6 +53,7 @@ __all__ = [
     "contact_sheet",
     "edit",
     "edit_many",
+    "enlarge",
     "expand",
     "open",
     "recolor",
@@ -64,7 +65,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("edit", "edit_many", "expand", "open", "recolor", "remove", "save", "selections", "variations"),
+    "api": ("edit", "edit_many", "enlarge", "expand", "open", "recolor", "remove", "save", "selections", "variations"),
     "client": ("AsyncClient", "Client"),
     "engines": ("Monitor",),
     "errors": ("OverpaintError",),

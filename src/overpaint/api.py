@@ -178,6 +178,31 @@ def selections(
     return select(picture_of(picture), selector or "grabcut", hints)
 
 
+def enlarge(
+    picture: Pictured,
+    *,
+    scale: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    monitor: Monitor | None = None,
+) -> Picture:
+    """Enlarge a picture by filters that it teaches itself; depth, alpha, profile, EXIF and dpi stay.
+
+    Args:
+        picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
+        scale: How many times as wide and as high, more than 1, up to 16. Left out with the others: 2.
+        width, height: In pixels, in place of a scale: as large as fits into them, the proportions kept.
+        monitor: Progress and cancellation.
+
+    Raises:
+        RequestError: The picture would not get larger, or more than 16 times as large.
+        PictureError: It can't be read, or the result would have too many pixels.
+    """
+    from .restore import enlarge as enlarged  # needs OpenCV
+
+    return enlarged(picture_of(picture), scale=scale, width=width, height=height, monitor=monitor).picture
+
+
 def removal(mask: MaskLike, settings: Mapping[str, Any]) -> EditArguments:
     """The arguments of the edit that `remove` makes."""
     return cast(EditArguments, {**_with(settings, "remove", intent="remove"), "mask": mask})

@@ -14,11 +14,12 @@ from overpaint.frame import REACH_LIMIT, Region
 from overpaint.mask import Mask
 from overpaint.picture import Picture, Samples
 from overpaint.picture.colour import ColourConverter, converter_for
+from overpaint.picture.hidden import edge_extended
 from overpaint.request import DetailRule, ResolvedRequest, Sampling
 
 from ._edited import PaintedRegion
 from .choose import Painter
-from .scene import EditScene, edge_extended
+from .scene import EditScene
 
 
 @dataclass(frozen=True, slots=True, eq=False)

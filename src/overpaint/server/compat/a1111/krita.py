@@ -75,7 +75,7 @@ async def config(request: Request, owner: Reader) -> dict[str, Any]:
     samplers = [one.title for one in SAMPLER_NAMES.values()]
     return {
         "sample_path": "",
-        "upscalers": [_NONE, "Lanczos"],
+        "upscalers": [_NONE, "Lanczos", "Self-taught"],
         "samplers": samplers,
         "samplers_img2img": samplers,
         "face_restorers": [_NONE],

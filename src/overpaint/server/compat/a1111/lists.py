@@ -82,7 +82,7 @@ async def upscalers(owner: Reader) -> list[dict[str, Any]]:
     """The ways to enlarge a picture."""
     return [
         {"name": name, "model_name": None, "model_path": None, "model_url": None, "scale": 4.0}
-        for name in ("None", "Lanczos", "Nearest")
+        for name in ("None", "Lanczos", "Nearest", "Self-taught")
     ]
 
 

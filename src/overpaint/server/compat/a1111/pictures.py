@@ -10,7 +10,7 @@ import contextlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from overpaint.bounded import working_on
 from overpaint.geometry import Size
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from overpaint.picture import Picture
 
     Plane: TypeAlias = "NDArray[np.float32]"
+
+EnlargingFilter: TypeAlias = Literal["nearest", "lanczos", "taught"]
 
 STRETCH, COVER, CONTAIN = 0, 1, 2
 """How a picture becomes another size: sides apart; cut at the sides; with the edge repeated at the sides."""
@@ -96,7 +98,9 @@ def blank(size: Size, pixels: int | None) -> bytes:
         return encode(from_array(np.full((*size.shape, 3), 128, np.uint8)), "png").data
 
 
-def enlarged(picture: bytes, factor: float | None, to: Size, crop: bool, nearest: bool, pixels: int | None) -> bytes:
+def enlarged(
+    picture: bytes, factor: float | None, to: Size, crop: bool, filter: EnlargingFilter, pixels: int | None
+) -> bytes:
     """A PNG of another size.
 
     Args:
@@ -104,7 +108,7 @@ def enlarged(picture: bytes, factor: float | None, to: Size, crop: bool, nearest
         factor: How many times as large; None: `to` counts.
         to: The new size.
         crop: With `to`: whether what does not fit its proportions is cut off; otherwise the picture fits into it.
-        nearest: Whether pixels are repeated and not interpolated.
+        filter: "nearest" repeats pixels; "taught" has detail by filters that the picture teaches.
         pixels: The most pixels that it may have.
 
     Raises:
@@ -120,7 +124,9 @@ def enlarged(picture: bytes, factor: float | None, to: Size, crop: bool, nearest
         if factor is not None:
             to = Size(max(1, round(width * factor)), max(1, round(height * factor)))
         current_limits().check_pixels(to.width, to.height)
-        return encode(_resized(found, to, COVER, nearest=nearest), "png").data
+        if filter == "taught":
+            found = _taught(found, max(to.width / width, to.height / height))
+        return encode(_resized(found, to, COVER, nearest=filter == "nearest"), "png").data
 
 
 def expanded_mask(mask: bytes, times: int, blur: float, pixels: int | None) -> bytes:
@@ -238,6 +244,13 @@ def _resized(picture: Picture, to: Size, mode: int, *, nearest: bool = False) ->
     alpha = np.clip(plane(opacity), 0, 1)
     colours = _planes(picture.samples * opacity[..., None], plane) / np.maximum(alpha, np.float32(1e-6))[..., None]
     return picture.with_pixels(rounded(colours), rounded(alpha * top))
+
+
+def _taught(picture: Picture, scale: float) -> Picture:
+    """The picture enlarged by filters that it teaches; as it is where it gets no larger."""
+    from overpaint.restore import LARGEST_SCALE, enlarge
+
+    return enlarge(picture, scale=min(scale, LARGEST_SCALE)).picture if scale > 1 else picture
 
 
 def _planes(samples: Any, plane: Callable[[Any], Any]) -> Any:

@@ -1,7 +1,7 @@
 """IOPaint's plug-ins, as far as there is something here that does their work without weights.
 
-InteractiveSeg gives the mask of what is clicked on, by colours and edges; RealESRGAN enlarges by Lanczos' filter. The
-others need networks that are not here, and say so.
+InteractiveSeg gives the mask of what is clicked on, by colours and edges; RealESRGAN enlarges by filters that the
+picture teaches. The others need networks that are not here, and say so.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ SELECTOR = Plugin(
     "mask",
     "selected by colours and edges: there is no network for it here",
 )
-ENLARGER = Plugin("RealESRGAN", "lanczos", "image", "enlarged by Lanczos' filter: there is no network for it here")
+ENLARGER = Plugin("RealESRGAN", "self-taught", "image", "enlarged by filters that the picture itself teaches")
 PLUGINS: Mapping[str, Plugin] = MappingProxyType({one.name: one for one in (SELECTOR, ENLARGER)})
 
 _ELSEWHERE: Mapping[str, str] = MappingProxyType(
@@ -138,7 +138,7 @@ async def run(request: Request, body: PluginBody, makes: str) -> Response:
         if not 1 <= body.scale <= 16:
             raise RequestError("{field} must be 1 to 16", field="scale", value=body.scale)
         work = partial(
-            bounded, settings, enlarged, data, body.scale, Size(0, 0), False, False, settings.most_pixels
+            bounded, settings, enlarged, data, body.scale, Size(0, 0), False, "taught", settings.most_pixels
         )  # fmt: skip
     made = await run_in_threadpool(work)
     return Response(made, media_type="image/png", headers={"x-overpaint-note": plugin.note})

@@ -1,0 +1,7 @@
+"""Pictures made better as a whole: larger, and with faces restored."""
+
+from __future__ import annotations
+
+from .enlarge import LARGEST_SCALE, EnlargedPicture, Upscaler, enlarge, enlarged_size
+
+__all__ = ["LARGEST_SCALE", "EnlargedPicture", "Upscaler", "enlarge", "enlarged_size"]
