@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from overpaint.picture import encode, from_array
-from overpaint.server import PREFIX, new_key, slow_readers
+from overpaint.server import PREFIX, new_key, pictures, slow_readers
 from overpaint.server.browser import BrowserTokens
 from overpaint.server.errors import StorageFullError
 from overpaint.server.keys import LOCAL, Caller
@@ -200,3 +200,18 @@ def test_a_reply_that_is_read_too_slowly_is_cut_off(monkeypatch, parts, more):
         assert [one["more_body"] for one in sent] == [False]
     else:
         assert [one["more_body"] for one in sent] == [True] * 2  # 80 s, of 62 that two parts may take
+
+
+def test_very_many_small_pictures_are_refused_and_results_are_kept_all_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "_MOST_FILES", 2)
+    for _ in range(2):  # the second time as a server that has started anew finds them
+        store = PictureStore(tmp_path, ServerSettings(data=tmp_path))
+        ids = [store.add("ann", photo(seed)).id for seed in range(2)]
+        with pytest.raises(StorageFullError, match="2 stored pictures"):
+            store.add("ann", photo(2))
+        store.add("bob", photo(2))
+    facts = store.facts("bob", next(store.all("bob")).id)
+    store.keep("ann", photo(2), facts)
+    store.delete("ann", facts.id)
+    store.delete("ann", ids[0])
+    store.add("ann", photo(3))

@@ -29,6 +29,9 @@ _ID = re.compile("[0-9a-f]{64}")
 _THUMBNAILS = 256
 """Thumbnails that are kept in memory."""
 
+_MOST_FILES = 100_000
+"""Pictures beyond which an owner may upload no more, however small they are: what lists them looks at each."""
+
 
 class PictureStore:
     """The pictures of all owners. Thread-safe."""
@@ -76,7 +79,7 @@ class PictureStore:
         Raises:
             PictureError: It is no picture that can be read, or has too many pixels.
             InputError: Reading it took too long, or more memory than there is.
-            StorageFullError: The owner's pictures are as large as they may be in all.
+            StorageFullError: The owner's pictures are as large, or as many, as they may be in all.
         """
         id = hashlib.sha256(data).hexdigest()
         with contextlib.suppress(NotFoundError), self._lock:
@@ -92,6 +95,13 @@ class PictureStore:
                 f"the picture has {len(data):,} bytes, and your stored pictures have {stored:,} of {most:,}",
                 field="picture",
                 value=len(data),
+                hint="delete pictures that are not needed any more, results among them",
+            )
+        if (count := self._bytes.files(self._owned(owner).name)) >= _MOST_FILES:
+            raise StorageFullError(
+                f"you have {count:,} stored pictures, which is the limit",
+                field="picture",
+                value=count,
                 hint="delete pictures that are not needed any more, results among them",
             )
         facts = bounded(self._settings, facts_of, data, id, self._settings.most_pixels, check=check)
@@ -221,18 +231,25 @@ class StoredBytes:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owned: dict[str, int] = {}
+        self._files: dict[str, int] = {}
         self._total = 0
 
     def add(self, folder: str, count: int) -> None:
-        """So many bytes more (or, below 0, less) are in an owner's folder."""
+        """A file of so many bytes has come into an owner's folder or, below 0, has left it."""
         with self._lock:
             self._owned[folder] = self._owned.get(folder, 0) + count
+            self._files[folder] = self._files.get(folder, 0) + (1 if count >= 0 else -1)
             self._total += count
 
     def of(self, folder: str) -> int:
         """Bytes in an owner's folder."""
         with self._lock:
             return self._owned.get(folder, 0)
+
+    def files(self, folder: str) -> int:
+        """Files in an owner's folder."""
+        with self._lock:
+            return self._files.get(folder, 0)
 
     @property
     def total(self) -> int:
