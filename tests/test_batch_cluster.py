@@ -104,6 +104,7 @@ def cluster() -> Iterator[Any]:
                     "health_check_initial_delay_ms": 1000,
                     "health_check_period_ms": 1000,
                     "health_check_failure_threshold": 10,  # on a busy machine one that is there answers late
+                    "prestart_worker_first_driver": False,  # workers that no task asks for take a second of work each
                 },
             },
         )

@@ -7,10 +7,13 @@ Byte-pair encoding: Sennrich et al. 2016; byte level: Radford et al. 2019.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from overpaint.errors import ModelError
 
@@ -19,11 +22,15 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 _MERGES = SIZE - 2 * 256 - 2  # two tokens for each byte, inside and at the end of a word, and the two marks
 _OWN = Path(__file__).parent / "data" / "clip" / "merges.txt.gz"
 _FILES = ("tokenizer.json", "vocab.json", "bpe_simple_vocab_16e6.txt.gz", "merges.txt.gz")
+_LARGEST = 50_000_000  # bytes of a compressed file, and characters in it
+
+_Merges: TypeAlias = tuple[tuple[str, str], ...]
+_Parsed: TypeAlias = tuple[Mapping[str, int], _Merges]
 
 
 @dataclass(frozen=True, slots=True)
 class ClipVocabulary:
-    """Tokens and merges.
+    """Tokens and merges. Two are equal that have the same ones, wherever they are from.
 
     Attributes:
         tokens: The number of each token.
@@ -31,9 +38,9 @@ class ClipVocabulary:
         source: The file that they are from.
     """
 
-    tokens: Mapping[str, int]
-    merges: tuple[tuple[str, str], ...]
-    source: Path
+    tokens: Mapping[str, int] = field(hash=False)
+    merges: _Merges
+    source: Path = field(compare=False)
 
 
 def find_vocabulary(near: Path | None = None) -> ClipVocabulary:
@@ -67,45 +74,55 @@ def read_vocabulary(path: Path) -> ClipVocabulary:
         raise ModelError(f"{path} has no vocabulary ({', '.join(_FILES)})")
     try:
         if path.name.endswith(".gz"):
-            found = _compressed(path)
+            with path.open("rb") as file:
+                tokens, merges = _compressed(file.read(_LARGEST))
         elif path.name == "tokenizer.json":
-            found = _whole(path)
+            tokens, merges = _whole(path.read_bytes())
         elif path.name == "vocab.json":
-            tokens = {str(token): int(number) for token, number in json.loads(path.read_text("utf-8")).items()}
-            lines = (path.parent / "merges.txt").read_text("utf-8").splitlines()
-            found = ClipVocabulary(tokens, _pairs(lines), path)
+            tokens, merges = _two_files(path.read_bytes(), (path.parent / "merges.txt").read_bytes())
         else:
             raise ModelError(f"{path} is no vocabulary: {', '.join(_FILES)} are")
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"the vocabulary {path} can't be read: {error}") from error
-    if START not in found.tokens or END not in found.tokens:
+    if START not in tokens or END not in tokens:
         raise ModelError(f"the vocabulary {path} is not CLIP's: it has no {START} and {END}")
-    return found
+    return ClipVocabulary(tokens, merges, path)
 
 
-def _pairs(lines: list[str]) -> tuple[tuple[str, str], ...]:
+def _pairs(lines: list[str]) -> _Merges:
     pairs = (line.split() for line in lines if line and not line.startswith("#version"))
     return tuple((pair[0], pair[1]) for pair in pairs if len(pair) == 2)
 
 
-def _whole(path: Path) -> ClipVocabulary:
+# Parsing takes a fifth of a second, and a model has a vocabulary for each text encoder, which are most often the same.
+
+
+@lru_cache(maxsize=2)
+def _two_files(vocabulary: bytes, merges: bytes) -> _Parsed:
+    tokens = {str(token): int(number) for token, number in json.loads(vocabulary).items()}
+    return tokens, _pairs(merges.decode("utf-8").splitlines())
+
+
+@lru_cache(maxsize=2)
+def _whole(data: bytes) -> _Parsed:
     """One file of Hugging Face's tokenizers; marks may be listed apart from the other tokens."""
-    value = json.loads(path.read_text("utf-8"))
+    value = json.loads(data)
     tokens = {str(token): int(number) for token, number in value["model"]["vocab"].items()}
     tokens |= {str(one["content"]): int(one["id"]) for one in value.get("added_tokens", ())}
     merges = value["model"]["merges"]
-    return ClipVocabulary(tokens, tuple(tuple(one.split() if isinstance(one, str) else one) for one in merges), path)
+    return tokens, tuple(tuple(one.split() if isinstance(one, str) else one) for one in merges)
 
 
-def _compressed(path: Path) -> ClipVocabulary:
+@lru_cache(maxsize=2)
+def _compressed(data: bytes) -> _Parsed:
     """A list of merges, from which the tokens follow: bytes, bytes at a word's end, merges, marks."""
     from tokenizers.pre_tokenizers import ByteLevel
 
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        lines = file.read(50_000_000).splitlines()
+    with gzip.open(io.BytesIO(data), "rt", encoding="utf-8") as file:
+        lines = file.read(_LARGEST).splitlines()
     merges = _pairs([line for line in lines if "#version" not in line][:_MERGES])  # OpenAI's file begins with a title
     letters = sorted(ByteLevel.alphabet())  # of the 256 bytes
     names = [*letters, *(f"{one}</w>" for one in letters), *(left + right for left, right in merges), START, END]
-    return ClipVocabulary({name: number for number, name in enumerate(names)}, merges, path)
+    return {name: number for number, name in enumerate(names)}, merges
