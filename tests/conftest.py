@@ -8,13 +8,12 @@ import signal
 import sys
 from collections.abc import Generator
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
-from cyclopts.argument import _collection
 from hypothesis import HealthCheck, settings
 
+import quick_parsing
 from overpaint import pocket
 
 # Workers of one run share the processors: more threads in each would only wait for each other, and spin meanwhile.
@@ -39,9 +38,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-# The parser of command lines looks at every option of a verb twice: for the options, and before that for the panels of
-# their help, which are the same each time. A process of a user does so once; a suite calls `main` thousands of times.
-_collection._resolve_groups_from_callable = cache(_collection._resolve_groups_from_callable)  # type: ignore
+quick_parsing.install()
 
 
 @pytest.hookimpl(wrapper=True)
