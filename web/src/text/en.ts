@@ -82,7 +82,7 @@ export const en = {
     done: "Done",
   },
   intents: {
-    remove: { name: "Remove", help: "Take out what is marked, and continue what is around it.", prompt: "Optional: what should be there instead" },
+    remove: { name: "Remove", help: "Take out what is marked; continue what is around it.", prompt: "Optional: what should be there instead" },
     replace: { name: "Replace", help: "Put something else in the place of what is marked.", prompt: "What should be there: a wooden bench" },
     add: { name: "Add", help: "Put something new into the marked place.", prompt: "What to add: a small sailing boat" },
     recolor: { name: "Recolour", help: "Another colour; light, shade and texture stay.", prompt: "The new colour: dark green, #1e66d0" },

@@ -4,11 +4,11 @@ import { useEffect, useRef } from "preact/hooks";
 import { createCanvas } from "../canvas";
 import { attach, busy, canvas, compareMode, restoring } from "../state/canvas";
 import { discard, keepTake, previewed, unpreview } from "../state/actions";
-import { connected, dismiss, notices, type Remedy } from "../state/notices";
 import { selecting } from "../state/select";
 import { session, stepName } from "../state/session";
 import { filled, texts } from "../text";
 import { IconButton } from "./controls";
+import { Notices } from "./Notices";
 import { ToolOptions } from "./ToolOptions";
 
 export function Stage() {
@@ -77,40 +77,4 @@ function endRestoring(): void {
   restoring.value = null;
   const other = made?.masks.find((one) => one.role === "repaint");
   if (made && other) made.setActiveMask(other.id);
-}
-
-/** One click that does something about a notice, which goes with it. */
-function Remedied({ id, remedy }: { id: number; remedy: Remedy }) {
-  const act = () => {
-    dismiss(id);
-    remedy.act();
-  };
-  return (
-    <button type="button" class="button small" onClick={act}>
-      {remedy.text}
-    </button>
-  );
-}
-
-export function Notices() {
-  const words = texts.value;
-  return (
-    <div class="notices">
-      {connected.value ? null : (
-        <div class="notice warn" role="status">
-          <p>{words.connection.lost}</p>
-        </div>
-      )}
-      {notices.value.map((one) => (
-        <div key={one.id} class={`notice ${one.kind}`} role={one.kind === "error" ? "alert" : "status"}>
-          <div>
-            <p>{one.text}</p>
-            {one.hint ? <p class="hint">{one.hint}</p> : null}
-            {one.remedy ? <Remedied id={one.id} remedy={one.remedy} /> : null}
-          </div>
-          <IconButton icon="close" label={words.errors.dismiss} onClick={() => dismiss(one.id)} />
-        </div>
-      ))}
-    </div>
-  );
 }

@@ -7,7 +7,8 @@ import { attempt } from "../state/notices";
 import { panelOpen, theme, type Theme } from "../state/prefs";
 import { adopt, leaveSession, session } from "../state/session";
 import { filled, language, LANGUAGES, texts, type Language } from "../text";
-import { Dialog, IconButton, Segments } from "./controls";
+import { IconButton, Segments } from "./controls";
+import { Dialog } from "./Dialog";
 import { Icon } from "./icons";
 
 export type DialogName = "export" | "shortcuts" | "menu" | "sideBySide";

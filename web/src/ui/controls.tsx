@@ -1,8 +1,6 @@
 // Small parts of which the editor's surface is made.
-import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 
-import { texts } from "../text";
 import { Icon, type IconName } from "./icons";
 
 interface IconButtonProps {
@@ -119,45 +117,6 @@ export function Segments({ label, value, choices, onChange }: SegmentsProps) {
         </label>
       ))}
     </fieldset>
-  );
-}
-
-interface DialogProps {
-  heading: string;
-  onClose: () => void;
-  children: ComponentChildren;
-  class?: string;
-}
-
-/** A modal dialog: the browser keeps the focus in it and gives it back. */
-export function Dialog({ heading, onClose, children, class: kind }: DialogProps) {
-  const place = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const dialog = place.current;
-    dialog?.showModal();
-    return () => dialog?.close();
-  }, []);
-  return (
-    <dialog
-      ref={place}
-      class={kind}
-      aria-labelledby="dialog-heading"
-      onCancel={(event) => {
-        event.preventDefault();
-        onClose();
-      }}
-      onClick={(event) => {
-        if (event.target === place.current) onClose();
-      }}
-    >
-      <div class="dialog-inner">
-        <header>
-          <h2 id="dialog-heading">{heading}</h2>
-          <IconButton icon="close" label={texts.value.close} onClick={onClose} />
-        </header>
-        {children}
-      </div>
-    </dialog>
   );
 }
 

@@ -7,7 +7,8 @@ import { exportAudit, exportPicture, exportSession, FORMATS, type ExportFormat }
 import { locked } from "../state/notices";
 import { session } from "../state/session";
 import { texts } from "../text";
-import { Dialog, Slider } from "./controls";
+import { Slider } from "./controls";
+import { Dialog } from "./Dialog";
 import { Shot } from "./Shot";
 import { tools as toolList } from "./Tools";
 import { dialog } from "./TopBar";
