@@ -9,7 +9,7 @@ import { openSession, session, show } from "./session";
 import { insert } from "./wish";
 
 export const uploading = signal(false);
-export const FORMATS = ["png", "jpeg", "webp", "psd", "ora"] as const;
+export const FORMATS = ["png", "jpeg", "webp", "tiff", "psd", "ora"] as const;
 export type ExportFormat = (typeof FORMATS)[number];
 
 /** Open a picture, or a session's file, as a session of its own. */

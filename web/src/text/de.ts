@@ -18,6 +18,8 @@ export const de: Texts = {
     remove: "{name} entfernen",
     sure: "„{name}“ mit allen Bearbeitungen vom Server entfernen?",
     opening: "Das Bild wird geöffnet …",
+    noFile: "Was abgelegt wurde, ist keine Datei. Das Bild erst speichern, dann seine Datei ablegen.",
+    onlyFirst: "Von {count} Dateien wurde eine geöffnet: {name}",
     letGo: "Loslassen zum Öffnen",
   },
   top: {
@@ -233,7 +235,7 @@ export const de: Texts = {
   export: {
     heading: "Exportieren",
     format: "Format",
-    formats: { png: "PNG, ohne Verlust", jpeg: "JPEG", webp: "WebP", psd: "Photoshop, mit Ebenen", ora: "OpenRaster, mit Ebenen" },
+    formats: { png: "PNG, ohne Verlust", jpeg: "JPEG", webp: "WebP", tiff: "TIFF, ohne Verlust", psd: "Photoshop, mit Ebenen", ora: "OpenRaster, mit Ebenen" },
     quality: "Qualität",
     chooseQuality: "Qualität wählen",
     leftAlone: { jpeg: "Was keine Bearbeitung berührt, bleibt in einem JPEG genau, wie es ist.", webp: "Ohne Verlust." },

@@ -16,6 +16,8 @@ export const en = {
     remove: "Remove {name}",
     sure: "Remove “{name}” and all its edits from the server?",
     opening: "Opening the picture …",
+    noFile: "There is no file in what was dropped. Save the picture first, and drop its file.",
+    onlyFirst: "Of {count} files, one was opened: {name}",
     letGo: "Let go to open",
   },
   top: {
@@ -231,7 +233,7 @@ export const en = {
   export: {
     heading: "Export",
     format: "Format",
-    formats: { png: "PNG, without loss", jpeg: "JPEG", webp: "WebP", psd: "Photoshop, with layers", ora: "OpenRaster, with layers" },
+    formats: { png: "PNG, without loss", jpeg: "JPEG", webp: "WebP", tiff: "TIFF, without loss", psd: "Photoshop, with layers", ora: "OpenRaster, with layers" },
     quality: "Quality",
     chooseQuality: "Choose the quality",
     leftAlone: { jpeg: "What no edit touches stays exactly as it is in a JPEG.", webp: "Without loss." },

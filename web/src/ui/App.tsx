@@ -4,10 +4,10 @@ import { useEffect } from "preact/hooks";
 
 import { loadCatalogue } from "../state/catalogue";
 import { fileOf, openFile } from "../state/files";
-import { locked, report, spoken } from "../state/notices";
+import { locked, notify, report, spoken } from "../state/notices";
 import { panelOpen } from "../state/prefs";
 import { opening, openSession, session } from "../state/session";
-import { texts } from "../text";
+import { filled, texts } from "../text";
 import { later, loadLater } from "./later";
 import { Panel } from "./Panel";
 import { Notices } from "./Notices";
@@ -23,7 +23,11 @@ function dropped(event: DragEvent): void {
   event.preventDefault();
   dragging.value = false;
   const file = fileOf(event.dataTransfer);
-  if (file) void openFile(file, file.name);
+  const count = event.dataTransfer?.files.length ?? 0;
+  const words = texts.value.start;
+  if (!file) notify("info", words.noFile);
+  else void openFile(file, file.name);
+  if (count > 1) notify("info", filled(words.onlyFirst, { count, name: file?.name ?? "" }));
 }
 
 function pasted(event: ClipboardEvent): void {
