@@ -195,3 +195,23 @@ def test_a_server_with_keys_asks_for_one_and_refuses_a_wrong_one(context, studio
         editor.open(picture(64, 48), goto=False)
         assert editor.status()["width"] == 64
         assert key not in page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")
+
+
+def test_a_stroke_is_kept_where_the_picture_is_left_in_the_same_moment(editor):
+    editor.open(picture())
+    editor.cover()
+    editor.page.get_by_role("button", name="All pictures").click()
+    editor.page.locator(".recent .card").first.click()
+    editor.page.locator(".go[aria-disabled=false]").wait_for()
+
+
+def test_what_an_export_fails_at_is_seen_and_dismissed_in_its_dialog(editor):
+    clear = np.dstack([picture(), np.full((240, 320), 255, np.uint8)])
+    clear[:40, :, 3] = 0
+    editor.open(clear)
+    editor.page.keyboard.press("Control+s")
+    editor.page.locator("input[name=format][value=jpeg]").check()
+    editor.page.get_by_role("button", name="Save the picture").click()
+    notice = editor.page.locator("dialog .notice", has_text="JPEG can't hold transparency")
+    notice.get_by_role("button", name="Dismiss").click()
+    notice.wait_for(state="detached")

@@ -94,13 +94,18 @@ export function attach(made: PaintCanvas): () => void {
       changedDraft();
     }),
   ];
+  let shown = session.value;
+  offs.push(onChanged((now) => (shown = now.id === shown?.id ? now : shown)));
+  document.addEventListener("visibilitychange", keepHidden);
   if (session.value) sessionChanged(session.value, null);
   return () => {
     for (const off of offs) off();
+    document.removeEventListener("visibilitychange", keepHidden);
+    if (timer !== null && shown) keepNow(made, shown);
     canvas.value = null;
     underway.value = false;
     restored = "";
-    made.destroy();
+    void saving.then(() => made.destroy()); // what is being kept needs its worker
   };
 }
 
@@ -238,19 +243,29 @@ export function restore(step: number | null, show = false): void {
 }
 
 let timer: ReturnType<typeof setTimeout> | null = null;
+let saving: Promise<void> = Promise.resolve();
 
 function changedDraft(): void {
   drawn.value = drawn.peek() + 1;
   if (timer !== null) clearTimeout(timer);
-  // What could not be kept is kept with the next change.
-  timer = setTimeout(() => void saveDraft().catch(() => undefined), 400);
+  timer = setTimeout(() => keepNow(canvas.value, session.value), 400);
 }
 
-/** Keep masks, sketch and wish of the open session in the browser. */
-export async function saveDraft(): Promise<void> {
-  const made = canvas.value;
-  const now = session.value;
+/** Keep what is drawn, after what is being kept already. What could not be kept is kept with the next change. */
+function keepNow(made: PaintCanvas | null, now: SessionStatus | null): void {
+  if (timer !== null) clearTimeout(timer);
+  timer = null;
   if (!made || !now || restored !== now.id) return;
+  saving = saving.then(() => saveDraft(made, now)).catch(() => undefined);
+}
+
+/** A page that is hidden may never be seen again: keep at once what was just drawn. */
+function keepHidden(): void {
+  if (document.hidden && timer !== null) keepNow(canvas.value, session.value);
+}
+
+/** Keep masks, sketch and wish of a session in the browser. */
+async function saveDraft(made: PaintCanvas, now: SessionStatus): Promise<void> {
   const kept = [];
   for (const mask of made.masks) {
     if (mask.role === "restore") continue;
@@ -263,6 +278,7 @@ export async function saveDraft(): Promise<void> {
 }
 
 async function restoreDraft(now: SessionStatus): Promise<void> {
+  await saving;
   const found = await draftOf(now.id);
   const made = canvas.value;
   if (!made || session.value?.id !== now.id) return;
