@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,9 @@ from overpaint import pocket
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+
+# Erasers that another program left in torch's folder of checkpoints would be used, or mentioned in notes.
+os.environ.setdefault("TORCH_HOME", str(Path(tempfile.gettempdir()) / "no-torch-home"))
 
 # The package is imported by hundreds of processes that tests start, and every worker reads all tests: with bytecode
 # kept, each is compiled once.

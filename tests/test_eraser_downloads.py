@@ -140,6 +140,22 @@ def test_what_is_not_there_is_one_line(site: Site, capsys: pytest.CaptureFixture
     assert site.asked == ["/add_big_lama/big-lama.pt"], "what can't be used is not downloaded"
 
 
+def test_an_eraser_in_several_files_comes_as_a_folder_where_its_programs_are_allowed(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    erasers.save_programs(tmp_path / "published", "ldm")
+    publish(site, monkeypatch, "ldm", {one.name: one.read_bytes() for one in (tmp_path / "published").iterdir()})
+    found = models.get("ldm", allow_pickle=True)
+    assert (found.name, found.licence, found.path.is_dir()) == ("ldm", "MIT", True)
+    assert found.kind is not None
+    assert found.kind.title == "eraser (LDM), TorchScript"
+    assert len(find_eraser("ldm", allow_pickle=True).parts) == 3
+    with pytest.raises(ModelError, match="TorchScript program"):
+        find_eraser("ldm")
+    models.remove("ldm")
+    assert not found.path.exists()
+
+
 def test_a_licence_is_accepted_before_anything_is_downloaded(site: Site, capsys: pytest.CaptureFixture[str]):
     assert main(["models", "get", "mat"]) == 2
     err = capsys.readouterr().err

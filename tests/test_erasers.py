@@ -293,6 +293,21 @@ def test_without_an_eraser_the_surroundings_are_continued():
             studio.resolved(studio_request(engine="erase"), seed=1)
 
 
+def test_a_program_that_iopaint_left_here_is_mentioned_and_used_once_converted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    erasers.lama_program(tmp_path / "torch" / "hub" / "checkpoints" / "big-lama.pt")
+    Image.fromarray(PICTURE.samples).save("photo.png")
+    words = ["remove", "photo.png", "--box", "20,15,45,40", "--overwrite"]
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert "with exemplar" in out
+    assert "the eraser lama is on this machine as a program" in err
+    assert main(["models", "convert", "lama"]) == 0
+    assert main(words) == 0
+    assert "the eraser lama fills the hole" in capsys.readouterr().err
+
+
 def studio_request(**given: Any) -> Any:
     from overpaint.request import EditRequest
 

@@ -10,7 +10,7 @@ from overpaint.errors import DownloadError, ModelError
 from .catalogue import CATALOGUE, CatalogueEntry, listed
 from .detect import detect, read_json, weights_in, whole_number
 from .download import get
-from .eraser_store import convert_eraser, default_eraser, find_eraser, is_eraser, licence_terms
+from .eraser_store import convert_eraser, default_eraser, find_eraser, is_eraser, licence_terms, waiting_eraser
 from .families import config_folder, family_of, family_title, register_family
 from .headers import TensorTable, read_table
 from .hints import read_hints
@@ -65,6 +65,7 @@ __all__ = [
     "remove",
     "store_folder",
     "verify",
+    "waiting_eraser",
     "weights_in",
     "whole_number",
 ]

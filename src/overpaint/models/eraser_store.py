@@ -130,6 +130,15 @@ def _rank(name: str, path: Path, origin: Origin, order: list[str]) -> int | None
     return 4 * order.index(kind.network) + 2 * drawn + (kind.form == "onnx")
 
 
+def waiting_eraser() -> str | None:
+    """The first eraser here that can be converted to safetensors and was not; None where there is none."""
+    for name, path, _ in located():
+        with contextlib.suppress(OverpaintError, OSError):
+            if path.is_file() and is_torchscript(path) and (kind := detect(path)).network in CONVERTED:
+                return name if kind.what == "eraser" else None
+    return None
+
+
 def missing_extra(kind: Kind) -> str | None:
     """The extra that an eraser needs and that is not installed."""
     for key in (kind.form, kind.network):

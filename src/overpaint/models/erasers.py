@@ -103,8 +103,9 @@ def onnx_network(graph: OnnxGraph) -> str | None:
 def _is_picture(port: Port, channels: int) -> bool:
     if len(port.shape) != 4:
         return False
-    batch, depth, _, _ = port.shape
-    return batch in (1, None) and depth in (channels, None)
+    batch, depth, height, width = port.shape
+    square = height == width or None in (height, width)  # sides that are fixed are those of a square
+    return square and batch in (1, None) and depth in (channels, None)
 
 
 def row_of(path: Path, kind: Kind) -> CatalogueEntry | None:

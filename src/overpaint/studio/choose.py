@@ -64,12 +64,27 @@ def choose(request: EditRequest, rule: IntentRule, pool: EnginePool, default_mod
     if request.model is None and model == pocket.NAME:
         refuse_unsuited(request, rule, engine.card, model)
     notes = notes_before(request, engine.card, model)
-    if name == ERASER_ENGINE and request.model is None and request.engine is None:
-        notes += (
+    notes += _eraser_notes(request, rule, pool, name, model)
+    return Painter(engine, engine.card, options, model, notes)
+
+
+def _eraser_notes(
+    request: EditRequest, rule: IntentRule, pool: EnginePool, name: str, model: str | None
+) -> tuple[str, ...]:
+    """A note where an eraser was chosen that nobody named, or one is here that can't be used as it is."""
+    if request.model is not None or request.engine is not None or rule.engine is not None:
+        return ()
+    if name == ERASER_ENGINE:
+        return (
             f"the eraser {model} fills the hole, as it is on this machine; the setting engine takes "
             f"{SURROUNDINGS_ENGINE}, which needs no model",
         )
-    return Painter(engine, engine.card, options, model, notes)
+    if rule.prefers == "surroundings" and (waiting := pool.waiting_eraser()) is not None:
+        return (
+            f"the eraser {waiting} is on this machine as a program, which is not run unasked; converted once to "
+            "safetensors it fills holes, which runs none of its code",
+        )
+    return ()
 
 
 def _names(

@@ -12,7 +12,7 @@ from overpaint import engines, pocket
 from overpaint.engines import Engine, EngineCard, ModelSetup, ThreadedEngine
 from overpaint.engines.registry import loading_options
 from overpaint.engines.weight_store import WeightStore
-from overpaint.models import default_eraser, is_eraser
+from overpaint.models import default_eraser, is_eraser, waiting_eraser
 
 MODEL_ENGINE = "diffusion"
 """The engine of a checkpoint, where a request names none."""
@@ -86,6 +86,10 @@ class EnginePool:
         if model is not None and self.engine_of(model) == ERASER_ENGINE:
             return model
         return default_eraser()
+
+    def waiting_eraser(self) -> str | None:
+        """An eraser that is here, and would be used were it converted; None for names from outside, who can't do so."""
+        return waiting_eraser() if self._paths else None
 
     def get(self, name: str, model: str | None, options: BaseModel) -> Engine:
         """The engine of this name; with a model, the one that runs it.

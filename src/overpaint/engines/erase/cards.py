@@ -77,7 +77,8 @@ NEEDS: Mapping[str, NetworkNeeds] = {
     "manga": NetworkNeeds(_FREE, 16, 32, "Xie et al., Seamless manga inpainting with semantics awareness, TOG 2021"),
 }
 
-_ONNX_SIDE = SizeRules(native=_SIDE, multiple=_SIDE, minimum=_SIDE, maximum_area=_SIDE * _SIDE, square=True)
+_DRAWING = ("ldm", "mat")
+"""Networks that draw random numbers for each picture, so that variations differ."""
 
 
 def needs_of(ref: ModelRef) -> NetworkNeeds:
@@ -99,7 +100,7 @@ def card_of(ref: ModelRef, digest: str) -> EngineCard:
     needs = needs_of(ref)
     return replace(
         CARD,
-        accepts=CARD.accepts | ({"seed"} if ref.kind.network == "ldm" else set()),
+        accepts=CARD.accepts | ({"seed"} if ref.kind.network in _DRAWING else set()),
         title=f"{ref.name}: {NETWORK_TITLES[ref.kind.network]}, erases from the surroundings without a prompt",
         sizes=needs.sizes,
         # They were trained on pictures with a fifth to a half masked: as much is shown around a hole as it is wide.

@@ -26,7 +26,7 @@ _MAT_SEED = 240  # IOPaint's: the style vector of this seed
 
 
 class SpandrelMat:
-    """MAT: its style vector is that of one seed, so that equal inputs have equal results."""
+    """MAT: its style vector is that of one seed; which parts of it count is drawn for each picture, by its own seed."""
 
     sees_whole = True
 
@@ -35,7 +35,10 @@ class SpandrelMat:
 
     def __call__(self, picture: Tensor, hole: Tensor, seed: int, on_step: OnStep) -> Tensor:
         """As `EraserNetwork`, for squares of 512 pixels."""
-        found: Tensor = self.module(picture, hole)
+        devices = [picture.device] if picture.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):  # it draws from torch's own generator
+            torch.manual_seed(seed)
+            found: Tensor = self.module(picture, hole)
         on_step(1, 1)
         return found
 
