@@ -19,6 +19,7 @@ from PIL import Image
 from servers import Running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 LONG = 90.0
 """Seconds that a step may take on a machine that does much else."""
 
@@ -193,9 +194,26 @@ class Editor:
         assert found.mode == "L"
         return np.asarray(found)
 
+    def stored(self, id: str) -> np.ndarray:
+        """The pixels of a picture that the server keeps."""
+        return np.asarray(Image.open(io.BytesIO(self.client.get(f"/pictures/{id}/file").raise_for_status().content)))
+
     def exported(self, format: str, folder: Path) -> Path:
         """The picture as the dialog for exports saves it."""
         self.page.locator(".canvas-host").focus()
         self.page.keyboard.press("Control+s")
         self.page.locator(f"input[name=format][value={format}]").check()
         return self.saved(self.page.get_by_role("button", name="Save the picture").click, folder)
+
+
+def faults(page: Any) -> list[str]:
+    """What axe finds that is serious or critical."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed (npm ci in web/)")
+    page.evaluate(AXE.read_text() + "; undefined")
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0].get('failureSummary', '')[:300]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from editor_page import Editor, chromium, picture, png
+from editor_page import Editor, chromium, faults, picture, png
 from overpaint.studio import Studio
 from servers import Running, running
-
-AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +287,28 @@ def test_a_mask_is_made_by_numbers_and_inverted(editor, tmp_path):
     assert (found == 255).sum() == 320 * 240 - 40 * 40
 
 
+def test_what_is_not_to_be_copied_and_a_sketch_go_along_with_what_is_asked(editor):
+    editor.open(picture())
+    editor.tab("Masks")
+    editor.page.get_by_role("button", name="New avoid area").click()
+    editor.page.get_by_role("button", name="Rectangle").click()
+    editor.stroke((10, 10), (60, 50))
+    editor.page.get_by_role("button", name="Sketch in colour").click()
+    editor.page.locator(".options input[type=color]").fill("#2040c0")
+    editor.stroke((100, 200), (140, 200))
+    with editor.page.expect_request("**/frames") as found:
+        editor.page.get_by_role("radio", name="Mask 1").check(force=True)
+        editor.page.get_by_role("button", name="Brush").click()
+        editor.cover()
+    task = found.value.post_data_json
+    marked, avoided = (editor.stored(task[name]["mask"][0]) for name in ("marks", "avoid"))
+    assert (marked[120, 160], marked[30, 30]) == (255, 0)
+    assert avoided.sum() == 255 * 50 * 40
+    assert (avoided[12:48, 12:58] == 255).all()
+    sketch = editor.stored(task["sketch"])
+    assert (sketch[200, 120].tolist(), sketch[30, 30, 3]) == ([32, 64, 192, 255], 0)
+
+
 def test_everything_is_done_by_keys_alone(editor):
     before = picture()
     editor.open(before)
@@ -420,25 +439,17 @@ def test_axe_finds_no_serious_fault(editor, scheme):
     page.locator("#setting-grow").wait_for()
     assert faults(page) == []
     page.locator(".canvas-host").focus()
-    for key in ("?", "Control+s"):
-        page.keyboard.press(key)
+    shown = [lambda key=key: page.keyboard.press(key) for key in ("?", "Control+s")]
+    editor.tab("Results")
+    shown += [page.get_by_role("button", name=name).click for name in ("Settings of the editor", "Side by side")]
+    for show in shown:
+        show()
         page.locator("dialog").wait_for()
         assert faults(page) == []
         page.keyboard.press("Escape")
         page.locator("dialog").wait_for(state="detached")
-
-
-def faults(page: Any) -> list[str]:
-    """What axe finds that is serious or critical."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed (npm ci in web/)")
-    page.evaluate(AXE.read_text() + "; undefined")
-    found = page.evaluate("async () => (await axe.run()).violations")
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0].get('failureSummary', '')[:300]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
+    page.set_viewport_size({"width": 720, "height": 900})
+    assert faults(page) == []
 
 
 def test_a_jpeg_stays_as_it_is_where_no_edit_touches_it_unless_a_quality_is_chosen(editor, tmp_path):

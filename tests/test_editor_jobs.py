@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from editor_page import Editor, chromium, picture
+from editor_page import Editor, chromium, faults, picture
 from overpaint.server.keys import new_key
 from overpaint.studio import Studio
 from servers import Running, running
@@ -184,6 +184,7 @@ def test_a_server_with_keys_asks_for_one_and_refuses_a_wrong_one(context, studio
         page = editor.page
         page.goto(editor.url)
         asked = page.get_by_role("dialog", name="This server needs a key")
+        assert faults(page) == []
         field, go = asked.get_by_label("Key"), asked.get_by_role("button", name="Continue")
         for wrong in ("", "op-wrong"):
             field.fill(wrong)
