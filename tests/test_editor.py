@@ -371,7 +371,7 @@ def test_a_refusal_is_shown_with_what_to_do_about_it(editor):
     editor.generate()
     notice = editor.page.get_by_role("alert")
     notice.wait_for()
-    assert "mark less" in notice.inner_text()
+    assert "Mark less" in notice.inner_text()
 
 
 def test_a_picture_is_opened_by_drop_and_by_paste(editor):
