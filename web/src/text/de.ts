@@ -199,7 +199,7 @@ export const de: Texts = {
     all: "Alles",
     grow: "Weiten",
     shrink: "Schrumpfen",
-    feather: "Weichzeichnen",
+    feather: "Weicher",
     by: "Um Pixel",
     upload: "Laden …",
     download: "Speichern",

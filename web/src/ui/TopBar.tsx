@@ -29,6 +29,7 @@ function NameField() {
   return (
     <input
       class="name"
+      dir="auto"
       aria-label={texts.value.top.name}
       value={now.name}
       placeholder={texts.value.untitled}

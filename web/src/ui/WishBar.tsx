@@ -38,6 +38,7 @@ function Prompt() {
     <textarea
       ref={place}
       class="prompt"
+      dir="auto"
       rows={1}
       aria-label={texts.value.wish.prompt}
       placeholder={texts.value.intents[intent].prompt}
