@@ -3,7 +3,7 @@ import { effect, signal } from "@preact/signals";
 
 import { api, type SessionStatus } from "../api/client";
 import type { BrushSettings, BrushTool, Combine, HistoryState, MaskInfo, Outline, PaintCanvas, Rgba, ToolName, View } from "../canvas";
-import { texts } from "../text";
+import { filled, texts } from "../text";
 import { draftOf, keepDraft } from "./drafts";
 import { attempt, report } from "./notices";
 import { selectBox, selectPoint } from "./select";
@@ -43,6 +43,8 @@ export function attach(made: PaintCanvas): () => void {
   canvas.value = made;
   made.setColour(colour.value);
   tool.value = made.tool;
+  const [first] = made.masks;
+  if (first) made.setMaskLook(first.id, { name: filled(texts.value.masks.numbered, { number: 1 }) });
   masks.value = made.masks;
   activeMask.value = made.activeMask;
   const name = brushTool(made.tool);
