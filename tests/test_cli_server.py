@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from forks import Forked
 from overpaint import Mask, Studio
 from overpaint.cli import main
 from overpaint.picture import encode, open_picture
@@ -160,9 +160,7 @@ def test_an_interrupt_cancels_what_runs_on_the_server(number, tmp_path, folder):
     with Studio() as studio, running(tmp_path / "slow", studio) as server:
         studio.add_engine(waiting(gate, started))
         words = ["remove", "photo.jpg", "--mask", "mask.png", "--engine", "stand-in", "--server", server.url]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "overpaint", *words], stderr=subprocess.PIPE, text=True, env=dict(os.environ)
-        )
+        process = Forked([sys.executable, "-m", "overpaint", *words], stderr=subprocess.PIPE, text=True)
         assert started.wait(120)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
