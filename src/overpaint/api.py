@@ -184,23 +184,31 @@ def enlarge(
     scale: float | None = None,
     width: int | None = None,
     height: int | None = None,
+    model: str | None = None,
+    allow_pickle: bool = False,
     monitor: Monitor | None = None,
 ) -> Picture:
-    """Enlarge a picture by filters that it teaches itself; depth, alpha, profile, EXIF and dpi stay.
+    """Enlarge a picture by filters that it teaches itself, or by a network; depth, alpha, profile, EXIF and dpi stay.
 
     Args:
         picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
         scale: How many times as wide and as high, more than 1, up to 16. Left out with the others: 2.
         width, height: In pixels, in place of a scale: as large as fits into them, the proportions kept.
+        model: A network that enlarges: the path of its file, or its name in the store; the extra `restore` is needed.
+        allow_pickle: Whether that may be a pickle (.pth); no code in it is run.
         monitor: Progress and cancellation.
 
     Raises:
         RequestError: The picture would not get larger, or more than 16 times as large.
+        ModelError: The network's file is missing, damaged, no upscaler, or a pickle that is not allowed.
         PictureError: It can't be read, or the result would have too many pixels.
     """
     from .restore import enlarge as enlarged  # needs OpenCV
+    from .restore import load_upscaler
 
-    return enlarged(picture_of(picture), scale=scale, width=width, height=height, monitor=monitor).picture
+    upscaler = None if model is None else load_upscaler(model, allow_pickle=allow_pickle)
+    opened = picture_of(picture)
+    return enlarged(opened, scale=scale, width=width, height=height, upscaler=upscaler, monitor=monitor).picture
 
 
 def removal(mask: MaskLike, settings: Mapping[str, Any]) -> EditArguments:

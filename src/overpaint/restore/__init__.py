@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .enlarge import LARGEST_SCALE, EnlargedPicture, Upscaler, enlarge, enlarged_size
+from .networks import load_upscaler
 
-__all__ = ["LARGEST_SCALE", "EnlargedPicture", "Upscaler", "enlarge", "enlarged_size"]
+__all__ = ["LARGEST_SCALE", "EnlargedPicture", "Upscaler", "enlarge", "enlarged_size", "load_upscaler"]
