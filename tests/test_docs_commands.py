@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from skimage import data
 
 import checkpoints
+import erasers
 from overpaint import pocket
 from overpaint.cli import main
 
@@ -127,6 +128,9 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed, name in enumerate(("dreamshaper", "home/Downloads/some-inpainting")):
         save_file(checkpoints.tensors(checkpoints.vae(8), seed=seed), folder / f"{name}.safetensors")
     shutil.copytree(pocket.FOLDER, folder / "home" / "big-model")
+    cache = folder / "home/.cache/torch/hub/checkpoints"
+    cache.mkdir(parents=True)
+    erasers.lama_program(cache / "big-lama.pt")
     return folder
 
 
