@@ -364,6 +364,16 @@ def test_two_pages_of_one_session_see_each_others_edits(editor, context, server)
     other.client.close()
 
 
+def test_a_job_that_is_gone_when_it_is_looked_at_is_no_error(editor):
+    editor.page.route("**/edits/*", lambda route: route.fulfill(status=404, json={"error": {"code": "not-found"}}))
+    editor.open(picture())
+    editor.edited()  # by another client: the page hears of its job, and finds none
+    editor.page.locator(".take").first.wait_for()
+    editor.tab("Queue")
+    editor.page.get_by_text("Nothing waits.").wait_for()
+    assert editor.page.get_by_role("alert").count() == 0
+
+
 def test_a_refusal_is_shown_with_what_to_do_about_it(editor):
     editor.open(picture())
     editor.tab("Masks")

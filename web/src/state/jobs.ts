@@ -1,7 +1,7 @@
 // The session's jobs: what waits, runs, and ended, with progress and previews of the one that runs.
 import { computed, signal } from "@preact/signals";
 
-import { api, type JobStatus, type SessionResult } from "../api/client";
+import { api, ServerError, type JobStatus, type SessionResult } from "../api/client";
 import { follow } from "../api/events";
 import { filled, texts } from "../text";
 import { notify, report, say } from "./notices";
@@ -40,7 +40,12 @@ export async function loadJobs(session: string): Promise<void> {
 
 /** Something happened to a job of the session: see how it is. */
 export function jobChanged(id: string): void {
-  void api.job(id).then(put).catch(report);
+  void api.job(id).then(put, (error: unknown) => {
+    // A job that was refused as it came, or removed meanwhile, is none of the list's.
+    if (!(error instanceof ServerError && error.status === 404)) return report(error);
+    jobs.value = jobs.value.filter((one) => one.id !== id);
+    followFirst();
+  });
 }
 
 /** Take a job's status. */
