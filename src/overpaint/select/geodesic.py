@@ -39,7 +39,7 @@ AWAY = 1.0
 AREAS = np.geomspace(0.004, 0.5, 24)
 """Shares of the picture that an object may have, from which one is chosen."""
 
-LARGER = 0.25
+LARGER = 0.1
 """Of two regions with edges as strong the larger one is taken: this power of the area counts."""
 
 STRONGEST = 6.0
