@@ -61,7 +61,7 @@ def rows(verb: str, panels: list[str]) -> Iterator[str]:
         takes = ", ".join(get_args(one.resolved_hint)) if get_origin(one.resolved_hint) is Literal else ""
         takes = takes or (one.parameter.metavar or "").replace("|", " or ")
         takes = takes if one.hint is not bool and names else ""
-        default = left_open.get(names[0], "") if names and verb.split()[0] not in ("mask", "enlarge") else ""
+        default = left_open.get(names[0], "") if names and verb.split()[0] not in ("mask", "enlarge", "restore") else ""
         given, said = one.field_info.default, one.parameter.show_default
         if type(given) is int or (not default and given not in (None, (), False, one.field_info.empty)):
             default = f"`{given}`"

@@ -51,6 +51,7 @@ ELSEWHERE = {
     r"--server": "needs a server",
     r"s3://": "needs an object store",
     r"--model (some|sd15)-inpainting": "needs published weights",
+    r"--model ~/Downloads": "needs published weights",
     r"models remove": "needs a model that was downloaded",
     r"--watermark NAME|provenance detect": "needs a package with a watermark",
 }

@@ -57,6 +57,7 @@ VERBS = (
     Verb("expand", "verbs:expand", _EDIT, "Continue the picture beyond its edges.", "PICTURE ..."),
     Verb("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file.", "PICTURE ..."),
     Verb("enlarge", "enlarge:enlarge", _EDIT, "Make a whole picture larger.", "PICTURE ..."),
+    Verb("restore", "restore:restore", _EDIT, "Restore faces by a network.", "PICTURE ..."),
     Verb("batch", "batch:app", _EDIT, "Many edits, from a list or a folder; resumable, with a report."),
     Verb("session", "session:app", _EDIT, "Edits that can be taken apart again: undo, hide, paint again, layers."),
     Verb("serve", "serve:serve", _EDIT, "The server: one queue and an API for programs and pages.", " "),

@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 from .enlarge import LARGEST_SCALE, EnlargedPicture, Upscaler, enlarge, enlarged_size
+from .faces import FaceNetwork, RestoredFaces, load_face_network, restore_faces
 from .networks import load_upscaler
 
-__all__ = ["LARGEST_SCALE", "EnlargedPicture", "Upscaler", "enlarge", "enlarged_size", "load_upscaler"]
+__all__ = [
+    "LARGEST_SCALE",
+    "EnlargedPicture",
+    "FaceNetwork",
+    "RestoredFaces",
+    "Upscaler",
+    "enlarge",
+    "enlarged_size",
+    "load_face_network",
+    "load_upscaler",
+    "restore_faces",
+]

@@ -154,8 +154,9 @@ def enlarge(
     if picture.alpha is not None:
         plane = lanczos(_share(picture.alpha, picture.maximum)[..., None], (to.width, to.height))
         alpha = _samples(plane, picture)[..., 0]
-    result, by = picture.with_pixels(made, alpha), TAUGHT if upscaler is None else upscaler.name
-    return EnlargedPicture(_stating(result, by, upscaler is not None), to.width / picture.size.width, by, tuple(notes))
+    by, engine, models = (TAUGHT, TAUGHT, ()) if upscaler is None else (upscaler.name, "upscaler", (upscaler.name,))
+    result = stating(picture.with_pixels(made, alpha), "enlarge", engine, models)
+    return EnlargedPicture(result, to.width / picture.size.width, by, tuple(notes))
 
 
 def resized(colours: Plane, to: Size) -> Plane:
@@ -206,15 +207,14 @@ def _rounded(values: NDArray[np.float32], picture: Picture) -> Samples:
     return clipped
 
 
-def _stating(picture: Picture, by: str, learned: bool) -> Picture:
-    """The picture, whose metadata say that it was enlarged, and no more how it was made before that."""
-    whole = (Box(0, 0, *picture.size),)
+def stating(picture: Picture, intent: str, engine: str, models: tuple[str, ...]) -> Picture:
+    """The picture, whose metadata say what was done to it, and no more how it was made before that."""
     statement = EditStatement(
         source_type=SourceType.ALGORITHMICALLY_ENHANCED,
-        intent="enlarge",
-        engine="upscaler" if learned else by,
-        models=(by,) if learned else (),
-        boxes=whole,
+        intent=intent,
+        engine=engine,
+        models=models,
+        boxes=(Box(0, 0, *picture.size),),
         overpaint=version(),
     )
     declared = declaring(picture)

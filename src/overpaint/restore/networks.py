@@ -140,19 +140,14 @@ def load_upscaler(
         EngineError: The device does not exist.
     """
     from overpaint.engines.diffusion.devices import device_of
-    from overpaint.engines.diffusion.weights import read_tensors
 
-    path = _found(name, paths=paths)
+    path = model_file(name, "upscaler", paths=paths)
     with torchvision_stood_in():
         try:
             from spandrel import ImageModelDescriptor, ModelLoader
         except ImportError as error:
             raise MissingExtraError.of(f"the upscaler {path.stem}", "restore") from error
-    tensors = read_tensors(path, allow_pickle=allow_pickle)
-    for prefix in _WRAPPERS:
-        if own := {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}:
-            tensors = own
-            break
+    tensors = model_tensors(path, allow_pickle=allow_pickle)
     try:
         descriptor = ModelLoader(device_of(device)).load_from_state_dict(tensors)
     except Exception as error:  # any tensors may be in the file
@@ -169,7 +164,23 @@ def load_upscaler(
     return SpandrelUpscaler(path.stem, descriptor)
 
 
-def _found(name: str, *, paths: bool) -> Path:
+def model_tensors(path: Path, *, allow_pickle: bool) -> dict[str, Any]:
+    """The tensors of a file by the names that their network has for them. Raises ModelError."""
+    from overpaint.engines.diffusion.weights import read_tensors
+
+    tensors = read_tensors(path, allow_pickle=allow_pickle)
+    for prefix in _WRAPPERS:
+        if own := {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}:
+            return own
+    return tensors
+
+
+def model_file(name: str, what: str, *, paths: bool = True) -> Path:
+    """The file of a path, or of a name in the store or in a folder of OVERPAINT_MODEL_PATH.
+
+    Raises:
+        ModelError: There is none.
+    """
     if paths and Path(name).expanduser().is_file():
         return Path(name).expanduser()
     if not {"/", "\\"} & set(name):
@@ -178,4 +189,4 @@ def _found(name: str, *, paths: bool) -> Path:
                 if (folder / f"{name}{ending}").is_file():
                     return folder / f"{name}{ending}"
     hint = "give the path of its file, or put it into a folder of OVERPAINT_MODEL_PATH"
-    raise ModelError(f"there is no upscaler {name!r}", field="model", value=name, hint=hint)
+    raise ModelError(f"there is no {what} {name!r}", field="model", value=name, hint=hint)
