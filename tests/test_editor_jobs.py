@@ -216,3 +216,41 @@ def test_what_an_export_fails_at_is_seen_and_dismissed_in_its_dialog(editor):
     notice = editor.page.locator("dialog .notice", has_text="JPEG can't hold transparency")
     notice.get_by_role("button", name="Dismiss").click()
     notice.wait_for(state="detached")
+
+
+def test_notes_of_a_result_are_seen_and_every_mask_can_be_removed(editor):
+    editor.open(picture())
+    editor.tab("Masks")
+    editor.page.get_by_role("button", name="New avoid area").click()
+    editor.stroke((20, 20), (40, 20))
+    panel = editor.page.locator(".panel").bounding_box()
+    for button in editor.page.locator(".mask .icon-button").all():
+        box = button.bounding_box()
+        assert box["x"] + box["width"] <= panel["x"] + panel["width"]
+    editor.page.get_by_role("radio", name="Mask 1").check(force=True)
+    editor.page.locator(".canvas-host").focus()
+    editor.page.keyboard.press("s")
+    editor.stroke((100, 100), (120, 100))
+    editor.page.keyboard.press("b")
+    editor.choose(Engine="telea")
+    editor.cover()
+    editor.generate()
+    editor.tab("Results")
+    editor.page.locator(".note", has_text="Telea does not use sketch").wait_for()
+
+
+def test_on_a_phone_every_button_above_can_be_pressed(browser, server):
+    context = browser.new_context(viewport={"width": 400, "height": 800}, locale="de-DE", has_touch=True)
+    with contextlib.closing(context), Editor(context, server).closing() as editor:
+        editor.page.goto(editor.url)
+        editor.open(picture(), goto=False)
+        boxes = [one.bounding_box() for one in editor.page.locator(".top button").all()]
+        assert len(boxes) == 12
+        for index, one in enumerate(boxes):
+            assert one["x"] >= 0
+            assert one["x"] + one["width"] <= 400
+            for other in boxes[:index]:
+                apart = one["x"] >= other["x"] + other["width"] - 1 or other["x"] >= one["x"] + one["width"] - 1
+                assert (
+                    apart or one["y"] >= other["y"] + other["height"] - 1 or other["y"] >= one["y"] + one["height"] - 1
+                )

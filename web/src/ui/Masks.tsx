@@ -72,7 +72,7 @@ function MaskRow({ mask, number, last }: { mask: MaskInfo; number: number; last:
         <Dot colour={toHex(mask.colour)} />
       </label>
       <input class="mask-name" aria-label={words.name} value={name} maxLength={60} onChange={(event) => made?.setMaskLook(mask.id, { name: event.currentTarget.value })} />
-      {mask.role === "avoid" ? <span class="dim">{words.roles.avoid}</span> : null}
+      {mask.role === "avoid" && name !== words.roles.avoid ? <span class="dim">{words.roles.avoid}</span> : null}
       {last ? null : <IconButton icon="trash" label={filled(words.remove, { name })} onClick={() => made?.removeMask(mask.id)} />}
     </li>
   );

@@ -112,6 +112,11 @@ function Takes({ step }: { step: StepStatus }) {
         ) : null}
       </div>
       {step.doubt ? <p class="hint">{sentence(step.doubt)}</p> : null}
+      {step.notes.map((note) => (
+        <p key={note} class="dim note">
+          {sentence(note)}
+        </p>
+      ))}
       <Details step={step} take={previewed.value?.step === step.number ? previewed.value.take : step.take} />
     </div>
   );
@@ -141,11 +146,6 @@ function Details({ step, take }: { step: StepStatus; take: number }) {
           </>
         ))}
       </dl>
-      {step.notes.map((note) => (
-        <p key={note} class="dim">
-          {note}
-        </p>
-      ))}
       <button
         type="button"
         class="button"

@@ -15,7 +15,14 @@ let tabDown = 0;
 function typing(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement || target.isContentEditable) return true;
-  return target instanceof HTMLInputElement && !["checkbox", "button", "color"].includes(target.type);
+  return target instanceof HTMLInputElement && !["checkbox", "radio", "range", "button", "color", "file"].includes(target.type);
+}
+
+const OWN_KEYS = [" ", "Enter", "Tab", "Home", "End", "PageUp", "PageDown", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
+
+/** Whether a key belongs to the switch or the slider that has the focus. Every other key is a shortcut there too. */
+function ownKey(event: KeyboardEvent): boolean {
+  return event.target instanceof HTMLInputElement && !event.ctrlKey && !event.metaKey && OWN_KEYS.includes(event.key);
 }
 
 /** Whether the picture has the focus, or nothing has it. */
@@ -93,6 +100,7 @@ function down(event: KeyboardEvent): void {
     if (event.key === "Escape") canvas.value?.focus();
     return;
   }
+  if (ownKey(event)) return;
   if (event.key === "Tab" && atPicture(event.target) && !control && !event.altKey) {
     event.preventDefault();
     if (event.repeat) return;
