@@ -350,9 +350,10 @@ def test_the_yes_to_a_licence_is_kept_with_its_date_and_written_into_the_audit(
 def test_mat_runs_through_spandrel(tmp_path: Path):
     if importlib.util.find_spec("spandrel_extra_arches") is None:  # to import it needs what stands in for torchvision
         pytest.skip("the extra restore is not installed")
-    from overpaint.engines.erase.spandrel_networks import _without_torchvision, mat_of
+    from overpaint.engines.erase.spandrel_networks import mat_of
+    from overpaint.engines.spandrel_import import torchvision_stood_in
 
-    with _without_torchvision():
+    with torchvision_stood_in():
         from spandrel_extra_arches.architectures.MAT import MAT
 
     torch.manual_seed(0)

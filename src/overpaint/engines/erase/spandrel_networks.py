@@ -1,27 +1,19 @@
-"""Networks whose architecture is spandrel's (extra restore): MAT.
-
-spandrel imports two functions of torchvision that none of these networks calls. Where torchvision is not installed,
-stand-ins take their place for the import alone, as other packages look for torchvision.
-"""
+"""Networks whose architecture is spandrel's (extra restore): MAT."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import ModuleType
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from overpaint.engines.spandrel_import import torchvision_stood_in
 from overpaint.errors import MissingExtraError, ModelError
 
 from .network import OnStep
 
-_FUNCTIONAL = "torchvision.transforms.functional"
 _MAT_SEED = 240  # IOPaint's: the style vector of this seed
 
 
@@ -50,7 +42,7 @@ def mat_of(tensors: Mapping[str, Tensor], device: Any) -> SpandrelMat:
         ModelError: Tensors are missing, or have other shapes.
         MissingExtraError: spandrel is not installed.
     """
-    with _without_torchvision():
+    with torchvision_stood_in():
         try:
             from spandrel_extra_arches.architectures.MAT import MATArch
         except ImportError as error:
@@ -65,20 +57,3 @@ def mat_of(tensors: Mapping[str, Tensor], device: Any) -> SpandrelMat:
     descriptor.model.label = descriptor.model.label.to(device)
     descriptor.model.to(device)
     return SpandrelMat(descriptor)
-
-
-@contextmanager
-def _without_torchvision() -> Iterator[None]:
-    """Within the block there is something to import by torchvision's name."""
-    names = ["torchvision", "torchvision.transforms", _FUNCTIONAL]
-    if names[0] in sys.modules or importlib.util.find_spec(names[0]) is not None:
-        yield
-        return
-    made = {name: ModuleType(name) for name in names}
-    vars(made[_FUNCTIONAL]).update(InterpolationMode=None, rotate=None, normalize=None)
-    sys.modules.update(made)
-    try:
-        yield
-    finally:
-        for name in names:
-            sys.modules.pop(name, None)
