@@ -42,6 +42,6 @@ def restore(
         made = restore_faces(picture, network, weight=weight, detector=detector, monitor=monitor)
         count = f"{made.faces} face{'' if made.faces == 1 else 's'}"
         facts = {"faces": made.faces, "by": network.name, "weight": weight}
-        return WholeResult(made.picture, f"restored {count} ({network.name})", facts)
+        return WholeResult(made.picture, f"restored {count} ({network.name})", facts, made.notes)
 
     return work_on(pictures, WholeWork("restore", lambda picture: picture.size, make), out)

@@ -154,6 +154,7 @@ def enlarge(
     if picture.alpha is not None:
         plane = lanczos(_share(picture.alpha, picture.maximum)[..., None], (to.width, to.height))
         alpha = _samples(plane, picture)[..., 0]
+    notes += left_out(picture)
     by, engine, models = (TAUGHT, TAUGHT, ()) if upscaler is None else (upscaler.name, "upscaler", (upscaler.name,))
     result = stating(picture.with_pixels(made, alpha), "enlarge", engine, models)
     return EnlargedPicture(result, to.width / picture.size.width, by, tuple(notes))
@@ -205,6 +206,13 @@ def _samples(share: Plane, picture: Picture) -> Samples:
 def _rounded(values: NDArray[np.float32], picture: Picture) -> Samples:
     clipped: Samples = np.rint(np.clip(values, 0, picture.maximum)).astype(picture.samples.dtype)
     return clipped
+
+
+def left_out(picture: Picture) -> list[str]:
+    """What is to be noted where the picture holds a record that its result does not."""
+    if strip(picture.metadata) == picture.metadata:
+        return []
+    return ["the record of an earlier edit is left out of the result: it describes the picture before"]
 
 
 def stating(picture: Picture, intent: str, engine: str, models: tuple[str, ...]) -> Picture:

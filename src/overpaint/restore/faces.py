@@ -22,7 +22,7 @@ from overpaint.picture import Picture
 from overpaint.picture.colour import converter_for
 from overpaint.select import SelectorHints, select
 
-from .enlarge import stating
+from .enlarge import left_out, stating
 from .networks import model_file, model_tensors
 from .self_taught import Plane
 
@@ -45,10 +45,12 @@ class RestoredFaces:
     Attributes:
         picture: The result.
         faces: How many faces were restored.
+        notes: For people.
     """
 
     picture: Picture
     faces: int
+    notes: tuple[str, ...] = ()
 
 
 class FaceNetwork:
@@ -149,7 +151,7 @@ def restore_faces(
     result = picture.with_pixels(np.where(touched, samples, picture.samples), picture.alpha)
     if not touched.any():
         return RestoredFaces(picture, len(turns))
-    return RestoredFaces(stating(result, "restore", "faces", (network.name,)), len(turns))
+    return RestoredFaces(stating(result, "restore", "faces", (network.name,)), len(turns), tuple(left_out(picture)))
 
 
 def face_turns(picture: Picture, colours: Plane, detector: Path | None) -> list[NDArray[np.float64]]:
