@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,27 +12,13 @@ from typing import Any
 
 import httpx2
 import numpy as np
-import pytest
 from PIL import Image
 
+from browser import packages
 from servers import Running
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 LONG = 90.0
 """Seconds that a step may take on a machine that does much else."""
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Any]:
-    """A browser; the test is skipped where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("there is no Chromium here (Debian: apt-get install chromium)")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def picture(width: int = 320, height: int = 240, seed: int = 0) -> np.ndarray:
@@ -208,9 +193,7 @@ class Editor:
 
 def faults(page: Any) -> list[str]:
     """What axe finds that is serious or critical."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed (npm ci in web/)")
-    page.evaluate(AXE.read_text() + "; undefined")
+    page.evaluate((packages() / "axe-core" / "axe.min.js").read_text() + "; undefined")
     found = page.evaluate("async () => (await axe.run()).violations")
     return [
         f"{one['id']}: {one['nodes'][0]['html'][:160]} {one['nodes'][0].get('failureSummary', '')[:300]}"

@@ -13,7 +13,8 @@ from typing import Any
 
 from PIL import Image
 
-from editor_page import Editor, chromium
+from browser import chromium
+from editor_page import Editor
 from overpaint.studio import Studio
 from servers import running
 

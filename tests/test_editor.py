@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from editor_page import Editor, chromium, faults, picture, png
+from browser import chromium
+from editor_page import Editor, faults, picture, png
 from overpaint.studio import Studio
 from servers import Running, running
 

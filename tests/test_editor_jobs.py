@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from editor_page import Editor, chromium, faults, picture
+from browser import chromium
+from editor_page import Editor, faults, picture
 from overpaint.server.keys import new_key
 from overpaint.studio import Studio
 from servers import Running, running

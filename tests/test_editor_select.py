@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from editor_page import Editor, chromium, picture
+from browser import chromium
+from editor_page import Editor, picture
 from overpaint.studio import Studio
 from servers import Running, running
 

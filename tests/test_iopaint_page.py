@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,16 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from browser import chromium
 from iopaint_page import VERSION, page_before, page_files
 from overpaint.studio import Studio
 from servers import Running, running
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytest.importorskip("socketio", reason="python-socketio is not installed")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("there is no Chromium here (Debian: apt-get install chromium)", allow_module_level=True)
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos" / "eval" / "images"
 
 
@@ -46,10 +42,8 @@ def site(server: Running) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        found = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

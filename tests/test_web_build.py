@@ -7,13 +7,13 @@ import hashlib
 import json
 import re
 import runpy
-import shutil
 import subprocess
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from browser import packages
 from overpaint.server import editor
 from overpaint.server.editor import FILES
 from servers import Running, running
@@ -32,17 +32,10 @@ def server(tmp_path_factory):
         yield found
 
 
-@pytest.fixture(scope="module")
-def packages() -> Path:
-    """The folder of the tools that build the editor. They are installed where npm can have them."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("there is no Node here: the editor's build is not compared")
-    place = WEB / "node_modules"
-    if not (place / ".package-lock.json").exists():
-        done = subprocess.run(["npm", "ci", "--prefer-offline"], cwd=WEB, capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"npm ci does not work here: {done.stderr.strip().splitlines()[-1:]}")
-    return place
+@pytest.fixture(scope="module", name="packages")
+def tools() -> Path:
+    """The folder of the tools that build the editor."""
+    return packages()
 
 
 def test_the_built_files_are_those_of_the_source(packages, tmp_path):

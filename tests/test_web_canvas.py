@@ -6,7 +6,6 @@ import base64
 import functools
 import http.server
 import io
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,11 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+from browser import chromium, packages
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-if CHROMIUM is None:
-    pytest.skip("there is no Chromium here (Debian: apt-get install chromium)", allow_module_level=True)
 WEB = Path(__file__).parents[1] / "web"
 WIDTH, HEIGHT = 600, 400
 
@@ -33,9 +29,7 @@ class QuietFiles(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    vite = WEB / "node_modules" / "vite" / "bin" / "vite.js"
-    if shutil.which("node") is None or not vite.exists():
-        pytest.skip("there is no Node, or no npm ci was run in web/: the engine's page is not built")
+    vite = packages() / "vite" / "bin" / "vite.js"
     folder = tmp_path_factory.mktemp("page")
     command = ["node", vite, "build", "--config", "tests/pages/vite.config.ts", "--outDir", folder]
     subprocess.run(command, cwd=WEB, check=True, capture_output=True, timeout=120)
@@ -49,12 +43,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def opened(site: str) -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 920, "height": 640}, has_touch=True)
         page.goto(site)
         yield page
-        browser.close()
 
 
 @pytest.fixture
