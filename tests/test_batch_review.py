@@ -99,7 +99,7 @@ class _Waits:
 
 
 def _at_work(bench: Bench, rows: list[dict[str, Any]]) -> tuple[_Waits, threading.Thread, list[Any]]:
-    """A run on a thread, which waits within the slow row; one row at a time, as those before it must be done by then."""
+    """A run on a thread, which waits within the slow row. It has done all rows before that: it takes one at a time."""
     engine, ended = _Waits(), list[Any]()
     bench.engine = engine
     thread = threading.Thread(target=lambda: ended.append(bench.run(rows, ahead=1, **GATE)))
