@@ -207,6 +207,15 @@ def test_a_stroke_is_kept_where_the_picture_is_left_in_the_same_moment(editor):
     editor.page.locator(".go[aria-disabled=false]").wait_for()
 
 
+def test_a_reload_right_after_a_stroke_keeps_it(editor):
+    editor.open(picture())
+    editor.cover()
+    editor.page.wait_for_timeout(150)  # a mask is written in less; a timer that waits for a pause would not have begun
+    editor.page.reload()
+    editor.ready()
+    editor.page.locator(".go[aria-disabled=false]").wait_for(timeout=5000)
+
+
 def test_what_an_export_fails_at_is_seen_and_dismissed_in_its_dialog(editor):
     clear = np.dstack([picture(), np.full((240, 320), 255, np.uint8)])
     clear[:40, :, 3] = 0

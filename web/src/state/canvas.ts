@@ -244,13 +244,23 @@ export function restore(step: number | null, show = false): void {
   restoring.value = { step, show };
 }
 
+/** Milliseconds from one time that drafts are kept to the next. */
+const PAUSE = 400;
+
 let timer: ReturnType<typeof setTimeout> | null = null;
 let saving: Promise<void> = Promise.resolve();
+let begun = -PAUSE;
 
+/** What is drawn after a pause is kept at once, so that a reload right after it loses nothing; what follows soon, once
+ * the pause is over and what is being kept is there. */
 function changedDraft(): void {
   drawn.value = drawn.peek() + 1;
-  if (timer !== null) clearTimeout(timer);
-  timer = setTimeout(() => keepNow(canvas.value, session.value), 400);
+  if (timer !== null) return;
+  const own = setTimeout(
+    () => void saving.then(() => timer === own && keepNow(canvas.value, session.value)),
+    Math.max(0, begun + PAUSE - performance.now()),
+  );
+  timer = own;
 }
 
 /** Keep what is drawn, after what is being kept already. What could not be kept is kept with the next change. */
@@ -258,6 +268,7 @@ function keepNow(made: PaintCanvas | null, now: SessionStatus | null): void {
   if (timer !== null) clearTimeout(timer);
   timer = null;
   if (!made || !now || restored !== now.id) return;
+  begun = performance.now();
   saving = saving.then(() => saveDraft(made, now)).catch(() => undefined);
 }
 
