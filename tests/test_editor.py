@@ -138,7 +138,6 @@ def test_a_reload_goes_on_with_session_mask_and_wish(editor, tmp_path):
     assert np.array_equal(editor.mask(tmp_path), painted)
 
 
-@pytest.mark.slow
 def test_variations_are_looked_at_before_one_is_applied_and_one_is_put_aside(editor):
     editor.open(picture())
     for _ in range(2):
@@ -166,7 +165,6 @@ def test_variations_are_looked_at_before_one_is_applied_and_one_is_put_aside(edi
     editor.until(lambda: takes.count() == 3)
 
 
-@pytest.mark.slow
 def test_a_result_shows_its_settings_and_loads_them_back(editor):
     editor.open(picture())
     editor.choose(grow="3", feather="1")
@@ -183,7 +181,6 @@ def test_a_result_shows_its_settings_and_loads_them_back(editor):
     assert editor.page.get_by_label("Seed", exact=True).input_value() == str(editor.steps()[0]["seed"])
 
 
-@pytest.mark.slow
 def test_the_original_is_painted_back_by_the_layers_mask(editor):
     before = picture()
     editor.open(before)
@@ -202,7 +199,6 @@ def test_the_original_is_painted_back_by_the_layers_mask(editor):
     editor.until(lambda: np.array_equal(editor.pixels(), after))
 
 
-@pytest.mark.slow
 def test_a_layer_is_hidden_and_shown_with_an_opacity(editor):
     before = picture()
     editor.open(before)
@@ -351,7 +347,6 @@ def test_a_space_after_a_click_on_a_tool_pans_and_presses_no_button(editor):
     assert editor.page.evaluate("document.activeElement.closest('.tools') === null")
 
 
-@pytest.mark.slow
 def test_two_pages_of_one_session_see_each_others_edits(editor, context, server):
     editor.open(picture())
     other = Editor(context, server)
@@ -414,7 +409,6 @@ def test_a_language_and_a_theme_are_chosen_and_kept(editor):
     assert editor.page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
 
 
-@pytest.mark.slow
 def test_layers_are_exported_for_photoshop(editor, tmp_path):
     psd_tools = pytest.importorskip("psd_tools")
     editor.open(picture())
@@ -432,7 +426,6 @@ def test_axe_finds_no_serious_fault_at_first_sight(editor):
     assert [one.partition(":")[0] for one in faults(editor.page)] == ["button-name"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(editor, scheme):
     page = editor.page

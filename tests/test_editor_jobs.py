@@ -86,7 +86,6 @@ def ask(editor: Editor, count: int = 1) -> None:
     editor.generate()
 
 
-@pytest.mark.slow
 def test_a_prompt_gives_four_variations_of_the_embedded_model_and_one_is_picked(editor):
     editor.open(picture(128, 96))
     editor.page.locator("input[value=replace]").check(force=True)
