@@ -509,7 +509,7 @@ def assert_as_alone(xl: bool, arrivals: list[tuple[int, int]]) -> None:
 
 
 @both_kinds
-@settings(deadline=None, max_examples=5)  # each takes a second or two
+@settings(deadline=None, max_examples=12)
 @given(arrivals=ARRIVALS)
 def test_exact_mode_is_equal_bit_for_bit_in_any_arrival_order(xl: bool, arrivals: list[tuple[int, int]]):
     assert_as_alone(xl, arrivals)
