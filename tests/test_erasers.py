@@ -226,7 +226,7 @@ def test_a_pickle_in_a_torchscript_file_can_not_run_anything(tmp_path: Path):
         archive.writestr("x/constants.pkl", pickle.dumps(()))
         archive.writestr("x/data.pkl", pickle.dumps({"w": Bad()}))
     with pytest.raises(ModelError, match="no weights of LaMa by their published names"):
-        models.convert_eraser(str(tmp_path / "big-lama.pt"))
+        models.convert(str(tmp_path / "big-lama.pt"))
     assert not (tmp_path / "ran").exists()
 
 

@@ -127,6 +127,14 @@ def test_get_without_a_network_says_what_to_do(
     assert "hf download stable-diffusion-v1-5/stable-diffusion-inpainting" in err
 
 
+def _place(path: str) -> str:
+    """The repository and file of an address of a release, in short."""
+    if "://" not in path:
+        return f"Sanster/models: {path}"
+    repository, _, file = path.removeprefix("https://github.com/").partition("/releases/download/")
+    return f"{repository}: {file}"
+
+
 def filled(page: str) -> str:
     """The page with the catalogue as it is."""
     head = "| Name | From | What it is | Licence | Size |\n|---|---|---|---|---|\n"
@@ -136,7 +144,7 @@ def filled(page: str) -> str:
 
 def _from(row: models.CatalogueEntry) -> str:
     """Its name on the hub, or its files on GitHub."""
-    return row.hub or f"Sanster/models: {', '.join(file.path for file in row.files)}"
+    return row.hub or ", ".join(_place(file.path) for file in row.files)
 
 
 def test_the_page_has_the_catalogue() -> None:

@@ -567,7 +567,7 @@ def test_the_catalogue_is_in_order() -> None:
         assert one.licence
         assert one.gigabytes > 0
         assert models.listed(one.name) is models.listed(one.hub or one.name) is one
-        assert all(re.fullmatch(r"[0-9a-f]{32}", file.md5) for file in one.files)
+        assert all(re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{64}", file.md5 or file.sha256) for file in one.files)
     assert {one.family for one in CATALOGUE if one.channels == 9} == {"sd1", "sd2", "sdxl"}
 
 

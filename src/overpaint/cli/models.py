@@ -237,9 +237,9 @@ def convert(
     Args:
         to: What to call it. Left out: its name in the catalogue, or that of its file.
     """
-    from overpaint.models import convert_eraser
+    from overpaint.models import convert
 
-    _report(convert_eraser(name, to), "converted", printed)
+    _report(convert(name, to), "converted", printed)
     return 0
 
 

@@ -10,10 +10,11 @@ from overpaint.errors import DownloadError, ModelError
 from .catalogue import CATALOGUE, CatalogueEntry, listed
 from .detect import detect, read_json, weights_in, whole_number
 from .download import get
-from .eraser_store import convert_eraser, default_eraser, find_eraser, is_eraser, licence_terms, waiting_eraser
+from .eraser_store import convert, default_eraser, find_eraser, is_eraser, licence_terms, waiting_eraser
 from .families import config_folder, family_of, family_title, register_family
 from .headers import TensorTable, read_table
 from .hints import read_hints
+from .network_store import find_network, networks_here
 from .places import hub_snapshot, store_folder
 from .store import ModelEntry, ModelNote, add, entries, entry, find, find_lora, remove, verify
 from .terms import LicenceTerms, accept, accepted_on
@@ -39,7 +40,7 @@ __all__ = [
     "accepted_on",
     "add",
     "config_folder",
-    "convert_eraser",
+    "convert",
     "default_eraser",
     "detect",
     "digest",
@@ -50,6 +51,7 @@ __all__ = [
     "find",
     "find_eraser",
     "find_lora",
+    "find_network",
     "find_vocabulary",
     "get",
     "hub_snapshot",
@@ -57,6 +59,7 @@ __all__ = [
     "known_digest",
     "licence_terms",
     "listed",
+    "networks_here",
     "read_hints",
     "read_json",
     "read_table",

@@ -19,6 +19,7 @@ from overpaint.errors import ModelError
 from .erasers import eraser_folder, eraser_of, onnx_kind
 from .families import family_of_width, family_title, recognised
 from .headers import TensorInfo, TensorTable, read_table
+from .networks import network_folder, network_of, onnx_folder
 from .values import Form, Kind, Precision, Prediction, What
 
 T = TypeVar("T")
@@ -55,8 +56,6 @@ _OTHERS = (
     ("ip_adapter.", "an IP-Adapter"),
     ("adapter.body.", "a T2I-Adapter"),
     ("motion_modules.0.", "an AnimateDiff motion module"),
-    ("model.1.sub.0.", "an upscaler (ESRGAN)"),
-    ("body.0.rdb1.", "an upscaler (ESRGAN)"),
 )
 
 _USES: dict[What, str] = {
@@ -69,6 +68,10 @@ _USES: dict[What, str] = {
     "unet": "it is one part of a checkpoint",
     "text-encoder": "it is one part of a checkpoint",
     "eraser": "it erases without a prompt: name it alone, with the intent remove",
+    "selector": "it makes masks: select with it",
+    "faces": "it restores faces: name it for that",
+    "face-detector": "it finds faces for those that restore them",
+    "upscaler": "it enlarges pictures: name it for that",
 }
 """How a file that is no checkpoint is used."""
 
@@ -116,6 +119,8 @@ def of_table(table: TensorTable, path: Path) -> Kind:
     plain = Kind("other", table.form, precision=_precision(table.tensors))
     if (eraser := eraser_of(table.tensors, table.form, path)) is not None:
         return replace(eraser, precision=plain.precision)
+    if (network := network_of(table.tensors, table.form)) is not None:
+        return replace(network, precision=plain.precision)
     for look in (_controlnet, _ldm, _lora, _embedding, _unet, _autoencoder, _text_encoder):
         if (found := look(table, path, plain)) is not None:
             return found
@@ -357,7 +362,10 @@ def _folder(path: Path) -> Kind:
     if (path / "unet" / "config.json").is_file():
         return _pipeline(path)
     if (path / "config.json").is_file():
-        name = str(read_json(path / "config.json").get("_class_name", ""))
+        config = read_json(path / "config.json")
+        if (network := network_folder(path, config)) is not None:
+            return replace(network, precision=_folder_precision(path))
+        name = str(config.get("_class_name", ""))
         if name == "UNet2DConditionModel":
             return _pipeline(path)
         classes: dict[str, What] = {"AutoencoderKL": "vae", "AutoencoderTiny": "tiny-vae"}
@@ -367,6 +375,8 @@ def _folder(path: Path) -> Kind:
     if (path / "model_index.json").is_file():
         name = str(read_json(path / "model_index.json").get("_class_name", "another kind"))
         return Kind("other", "folder", because=f"a pipeline of {name}, without a U-Net", layout="diffusers")
+    if (selector := onnx_folder(path)) is not None:
+        return selector
     files = sorted(one.name for one in path.iterdir() if one.suffix in (".safetensors", ".ckpt"))
     because = f"a folder of files: name one of them, such as {files[0]}" if files else "a folder without a model in it"
     return Kind("other", "folder", because=because)

@@ -15,16 +15,20 @@ from overpaint.errors import ModelError, OverpaintError
 from .catalogue import ERASERS, released
 from .detect import detect
 from .erasers import FIRST_OF, eraser_folder, parts_of, row_of
+from .networks import NETWORKS
 from .pickles import load_pickle, pickle_not_allowed
 from .places import ENDINGS, file_name, store_folder
 from .store import ModelEntry, ModelNote, Origin, entry, known_licence, locate, located, write_note, writing
 from .terms import LicenceTerms, check_terms, terms_of
 from .torchscript import is_torchscript, load_script_tensors
-from .values import NETWORK_TITLES, Kind, ModelRef
+from .values import NETWORK_TITLES, Kind, ModelRef, What
 from .verify import digest
 
 CONVERTED = ("lama", "migan", "mat")
-"""Networks whose weights alone are enough: others exist as programs only."""
+"""Erasers whose weights alone are enough: others exist as programs only."""
+
+_WRAPPERS = ("params_ema.", "params.", "state_dict.")
+"""What training programs put before the names of all tensors; the first that is there counts."""
 
 EXTRA_OF = {"onnx": ("onnxruntime", "onnx"), "mat": ("spandrel_extra_arches", "restore")}
 """(package, extra) that a form or a network of erasers needs."""
@@ -172,8 +176,15 @@ def _pickled_names(path: Path) -> bytes:
     return b""
 
 
-def convert_eraser(name: str, to: str | None = None, *, paths: bool = True) -> ModelEntry:
-    """Make a safetensors file in the store from an eraser in a pickle or a TorchScript program. No code in it is run.
+def keeps_weights(what: What, network: str) -> bool:
+    """Whether a network is kept as its weights alone, and needs no program."""
+    return network in CONVERTED or what in NETWORKS
+
+
+def convert(name: str, to: str | None = None, *, paths: bool = True) -> ModelEntry:
+    """Make a safetensors file in the store from a pickle or a TorchScript program. No code in it is run.
+
+    Erasers, selectors, upscalers and networks for faces are converted.
 
     Args:
         name: As for `find_eraser`.
@@ -186,10 +197,11 @@ def convert_eraser(name: str, to: str | None = None, *, paths: bool = True) -> M
     """
     found, path, origin = locate(name, paths=paths)
     kind = detect(path)
-    if kind.what != "eraser" or kind.form not in ("pickle", "torchscript"):
-        safe = kind.what == "eraser"
+    if kind.what not in ("eraser", *NETWORKS) or kind.form not in ("pickle", "torchscript"):
+        safe = kind.what in ("eraser", *NETWORKS)
+        other = "only erasers, selectors, upscalers and networks for faces are converted"
         raise ModelError(
-            f"{found} is {kind.title}: {'it needs no conversion' if safe else 'only erasers are converted'}",
+            f"{found} is {kind.title}: {'it needs no conversion' if safe else other}",
             code="model-not-converted",
             field="model",
             value=found,
@@ -239,11 +251,13 @@ def write_safetensors(path: Path, kind: Kind, target: Path, note: ModelNote) -> 
 
 
 def network_tensors(held: Mapping[str, Any], kind: Kind, path: Path) -> dict[str, Any]:
-    """The tensors of an eraser's own network by their published names, without those of its training.
+    """The tensors of a network by their published names, without those of its training.
 
     Raises:
         ModelError: It has no network of a published layout.
     """
+    if kind.what in NETWORKS:
+        return {name: one.detach().clone().contiguous() for name, one in without_wrapper(held).items()}
     first = FIRST_OF.get(kind.network, "")
     prefix = next((name[: -len(first)] for name in held if first and (f".{name}").endswith(f".{first}")), None)
     if prefix is None:
@@ -263,6 +277,14 @@ def network_tensors(held: Mapping[str, Any], kind: Kind, path: Path) -> dict[str
     }
 
 
+def without_wrapper(held: Mapping[str, Any]) -> dict[str, Any]:
+    """Tensors by the names that their network has for them, without what a training program put before all names."""
+    for prefix in _WRAPPERS:
+        if own := {name.removeprefix(prefix): one for name, one in held.items() if name.startswith(prefix)}:
+            return own
+    return dict(held)
+
+
 def licence_terms(name: str) -> LicenceTerms | None:
     """The licence that must be accepted before this model is used, whether it is here or in the catalogue only.
 
@@ -277,7 +299,7 @@ def licence_terms(name: str) -> LicenceTerms | None:
     found, path, origin = locate(name, paths=True)
     licence = known_licence(found, path, origin)
     kind = detect(path)
-    return terms_of(found, licence, row_of(path, kind) if kind.what == "eraser" else None)
+    return terms_of(found, licence, row_of(path, kind) if kind.what in ("eraser", *NETWORKS) else None)
 
 
 def metadata_of(path: Path) -> dict[str, str]:

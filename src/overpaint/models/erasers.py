@@ -13,7 +13,8 @@ from typing import Any
 
 from overpaint.errors import ModelError
 
-from .catalogue import ERASERS, CatalogueEntry, released
+from .catalogue import ERASERS, OTHER_NETWORKS, CatalogueEntry, released
+from .networks import onnx_network_of
 from .onnx_graph import OnnxGraph, Port, read_graph
 from .values import NETWORK_TITLES, Form, Kind
 
@@ -37,10 +38,11 @@ def eraser_of(names: Mapping[str, Any], form: Form, path: Path) -> Kind | None:
         return None
     if (known := released(path.name)) is not None:
         row, file = known
-        if file != row.files[0]:
+        if row.what == "eraser" and file != row.files[0]:
             because = f"a part of the eraser {row.name}, which is named by {row.files[0].name}"
             return Kind("other", form, because=because)
-        return Kind("eraser", form, network=row.network)
+        if row.what == "eraser":
+            return Kind("eraser", form, network=row.network)
     for network, pattern in _BY_FILE_NAME.items():
         if re.search(pattern, path.stem.lower()):
             return Kind("eraser", form, network=network)
@@ -81,6 +83,8 @@ def onnx_kind(path: Path) -> Kind:
     """The kind of an ONNX file: LaMa or MI-GAN's pipeline by what it takes, else "other" with what it takes."""
     graph = read_graph(path)
     network = onnx_network(graph)
+    if network is None and (other := onnx_network_of(graph)) is not None:
+        return other
     if network is None:
         takes = ", ".join(map(str, graph.inputs)) or "nothing"
         because = f"an ONNX file that takes {takes}: an eraser takes a picture and a mask"
@@ -109,8 +113,8 @@ def _is_picture(port: Port, channels: int) -> bool:
 
 
 def row_of(path: Path, kind: Kind) -> CatalogueEntry | None:
-    """The catalogue's entry of an eraser, by its file's name, else by a network that has one set of weights only."""
+    """The catalogue's entry of a network, by its file's name, else by a network that has one set of weights only."""
     if (known := released(path.name)) is not None:
         return known[0]
-    rows = [row for row in ERASERS if row.network == kind.network]
+    rows = [row for row in (*ERASERS, *OTHER_NETWORKS) if row.network == kind.network]
     return rows[0] if len(rows) == 1 else None

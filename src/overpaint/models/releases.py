@@ -1,8 +1,8 @@
-"""Downloads erasers from releases on GitHub, only when the user names one; what can be is kept as safetensors.
+"""Downloads networks from releases on GitHub, only when the user names one; what can be is kept as safetensors.
 
 Files come into a hidden folder of the store (an interrupted one goes on where it stopped) and are compared with their
-published MD5, the only digest that there is of them. Of a TorchScript file whose architecture is known here only the
-weights are kept, and none of its code is run.
+published digest: mostly MD5, the only one that there is of them. Of a pickle, and of a TorchScript file whose
+architecture is known here, only the weights are kept, and none of its code is run.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 
 from overpaint.errors import DownloadError, ModelError, OutputError
 
-from .catalogue import RELEASES, CatalogueEntry, ReleasedFile
+from .catalogue import CatalogueEntry, ReleasedFile
 from .detect import detect
-from .eraser_store import CONVERTED, write_safetensors
+from .eraser_store import keeps_weights, write_safetensors
 from .places import store_folder
 from .store import ModelEntry, ModelNote, discard, entry, write_note, writing
 from .terms import check_terms
@@ -42,7 +42,7 @@ class Releases:
 
     def url(self, file: ReleasedFile) -> str:
         """The address of a file."""
-        return f"{(self.address or os.environ.get('OVERPAINT_RELEASES') or RELEASES).rstrip('/')}/{file.path}"
+        return file.address(self.address or os.environ.get("OVERPAINT_RELEASES") or "")
 
     def fetch(self, file: ReleasedFile, place: Path, on_bytes: Callable[[int], None]) -> None:
         """Write a file to a place; what is there already is not fetched again.
@@ -80,7 +80,7 @@ def get_released(
     source: Releases | None = None,
     on_file: Callable[[str, int, int], None] | None = None,
 ) -> ModelEntry:
-    """Download an eraser into the store, unless it is there.
+    """Download a network into the store, unless it is there.
 
     Args:
         row: Its entry of the catalogue.
@@ -96,7 +96,7 @@ def get_released(
     source = source or Releases()
     check_terms(row.name, row.licence, row)
     _usable(row, allow_pickle)
-    target = store_folder() / (f"{row.name}.safetensors" if row.network in CONVERTED else row.name)
+    target = store_folder() / (f"{row.name}.safetensors" if keeps_weights(row.what, row.network) else row.name)
     if target.exists():
         raise OutputError(
             f"the model {row.name} is here already ({target})",
@@ -119,7 +119,7 @@ def get_released(
             if on_file is not None:
                 on_file(file.name, done, whole)
             _fetch_whole(source, file, partial / file.name, count)
-        if row.network in CONVERTED:
+        if keeps_weights(row.what, row.network):
             first = partial / row.files[0].name
             write_safetensors(first, detect(first), target, about)
             discard(partial)
@@ -131,7 +131,7 @@ def get_released(
 
 def _usable(row: CatalogueEntry, allow_pickle: bool) -> None:
     """Refuse what could not be used once it is here."""
-    if row.network in CONVERTED:
+    if keeps_weights(row.what, row.network):
         return
     if not row.files[0].name.endswith((".pt", ".jit")):
         raise ModelError(
@@ -153,17 +153,20 @@ def _usable(row: CatalogueEntry, allow_pickle: bool) -> None:
 
 def _fetch_whole(source: Releases, file: ReleasedFile, place: Path, on_bytes: Callable[[int], None]) -> None:
     """Have a file at a place, with the digest that was published."""
-    if place.exists() and _md5(place) == file.md5:
+    if place.exists() and _as_published(place, file):
         return
     source.fetch(file, place, on_bytes)
-    if _md5(place) != file.md5:
+    if not _as_published(place, file):
         place.unlink(missing_ok=True)
-        raise DownloadError(f"{file.name} did not arrive as it was published (its MD5 differs); run the same again")
+        kind = "MD5" if file.md5 else "SHA-256"
+        raise DownloadError(f"{file.name} did not arrive as it was published (its {kind} differs); run the same again")
 
 
-def _md5(place: Path) -> str:
+def _as_published(place: Path, file: ReleasedFile) -> bool:
+    if not file.md5:
+        return digest(place) == file.sha256
     with place.open("rb") as reading:
-        return hashlib.file_digest(reading, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(reading, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == file.md5
 
 
 def _unreachable(url: str, reason: str) -> DownloadError:

@@ -16,7 +16,7 @@ from typing import Literal
 from overpaint import pocket
 from overpaint.errors import MissingExtraError, ModelError, OutputError, did_you_mean
 
-from .catalogue import CATALOGUE, ERASERS, LICENCES, listed, released
+from .catalogue import CATALOGUE, ERASERS, LICENCES, OTHER_NETWORKS, listed, released
 from .detect import detect, require, tiny_vae_halves, weights_in
 from .pickles import pickle_not_allowed
 from .places import (
@@ -243,7 +243,7 @@ def located() -> Iterator[tuple[str, Path, Origin]]:
             if name not in seen:
                 seen.add(name)
                 yield name, path, origin
-    for row in ERASERS:
+    for row in (*ERASERS, *OTHER_NETWORKS):  # where IOPaint keeps them
         if row.files and (file := torch_checkpoints() / row.files[0].name).is_file() and row.name not in seen:
             yield row.name, file, "folder"
     for name in hub_names():

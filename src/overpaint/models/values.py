@@ -12,7 +12,20 @@ from .families import family_title
 Prediction = Literal["epsilon", "v", "x0", "flow"]
 """What a network's output stands for: the noise, v, the clean latent, or the noise less the clean latent."""
 What = Literal[
-    "checkpoint", "unet", "vae", "tiny-vae", "lora", "embedding", "controlnet", "text-encoder", "eraser", "other"
+    "checkpoint",
+    "unet",
+    "vae",
+    "tiny-vae",
+    "lora",
+    "embedding",
+    "controlnet",
+    "text-encoder",
+    "eraser",
+    "selector",
+    "faces",
+    "face-detector",
+    "upscaler",
+    "other",
 ]
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "quantised", "mixed"]
 Form = Literal["safetensors", "pickle", "gguf", "folder", "torchscript", "onnx"]
@@ -27,6 +40,10 @@ _NAMES: dict[What, str] = {
     "controlnet": "ControlNet",
     "text-encoder": "text encoder",
     "eraser": "eraser",
+    "selector": "selector",
+    "faces": "restorer of faces",
+    "face-detector": "detector of faces",
+    "upscaler": "upscaler",
     "other": "model of another kind",
 }
 
@@ -38,8 +55,32 @@ NETWORK_TITLES: Mapping[str, str] = {
     "ldm": "LDM",
     "manga": "manga",
     "fcf": "FcF",
+    "sam": "Segment Anything",
+    "sam-hq": "HQ-SAM",
+    "mobile-sam": "MobileSAM",
+    "sam2": "SAM 2",
+    "edgetam": "EdgeTAM",
+    "sam3": "SAM 3",
+    "sam-onnx": "Segment Anything",
+    "clipseg": "CLIPSeg",
+    "grounding-dino": "Grounding DINO",
+    "segformer": "SegFormer",
+    "birefnet": "BiRefNet",
+    "gfpgan": "GFPGAN",
+    "restoreformer": "RestoreFormer",
+    "codeformer": "CodeFormer",
+    "yunet": "YuNet",
+    "esrgan": "ESRGAN",
+    "compact": "Real-ESRGAN, small",
+    "swinir": "SwinIR",
+    "hat": "HAT",
+    "dat": "DAT",
+    "span": "SPAN",
+    "omnisr": "OmniSR",
+    "atd": "ATD",
+    "drct": "DRCT",
 }
-"""Networks of erasers, as people call them."""
+"""Networks with a fixed task, as people call them."""
 
 _FORMS: Mapping[Form, str] = {"torchscript": "TorchScript", "onnx": "ONNX", "pickle": "pickle"}
 
@@ -66,7 +107,8 @@ class Kind:
         layout: "ldm" (the original release's names) or "diffusers".
         because: For people: the evidence for the prediction; or what a model of another kind seems to be.
         lacks: The parts of a checkpoint that it does not have: "vae", "text" (the text encoders).
-        network: Of an eraser, its network: "lama" (see `NETWORK_TITLES`).
+        network: Of a network with a fixed task (erasers, selectors, upscalers ...), its name: "lama" (see
+            `NETWORK_TITLES`).
     """
 
     what: What
@@ -91,12 +133,17 @@ class Kind:
         return self.channels == 9
 
     @property
+    def named(self) -> str:
+        """The task and the network's name: "eraser (LaMa)"."""
+        return f"{_NAMES[self.what]} ({NETWORK_TITLES[self.network]})"
+
+    @property
     def title(self) -> str:
         """Name for people: "SDXL inpainting checkpoint, fp16"."""
         if self.what == "other":
             return self.because or _NAMES["other"]
-        if self.what == "eraser":
-            return f"eraser ({NETWORK_TITLES[self.network]}), {_FORMS.get(self.form, self.precision)}"
+        if self.network:
+            return f"{self.named}, {_FORMS.get(self.form, self.precision)}"
         words = [family_title(self.family)] if self.family else []
         words += ["inpainting"] if self.inpainting else []
         words += ["LCM"] if self.lcm else []
