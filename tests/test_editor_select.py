@@ -107,6 +107,28 @@ def test_tools_are_those_that_the_server_has(editor):
     assert asked == [{"selector": "seer", "text": "the red disc"}, {"selector": "subject"}]
 
 
+def test_words_beside_the_tool_select_by_what_the_server_has_and_name_it(editor, tmp_path):
+    seer = {"name": "seer", "title": "by words", "usable": True, "takes": ["text"], "needs": ["text"], "options": []}
+    away = {**seer, "name": "away", "here": False, "takes": ["text", "boxes"]}
+    wand = {**seer, "name": "colour", "takes": ["points"], "needs": ["points"]}
+
+    def answer(route: Any) -> None:
+        asked = json.loads(route.request.post_data)
+        assert asked == {"selector": "seer", "text": "the red disc"}
+        reply = route.fetch(post_data=json.dumps({"selector": "colour", "points": [[160, 120]]}))
+        route.fulfill(json=[{**one, "notes": ["found by Seer 2"]} for one in reply.json()])
+
+    editor.page.route("**/selectors", lambda route: route.fulfill(json=[away, seer, wand]))
+    editor.page.route("**/selections", answer)
+    editor.open(picture())
+    editor.page.get_by_role("button", name="Select by a click").click()
+    editor.page.locator(".options").get_by_label("What to select").fill("the red disc")
+    editor.page.keyboard.press("Enter")
+    settled(editor)
+    editor.page.get_by_text("Found by Seer 2").wait_for()
+    assert covered(editor.mask(tmp_path)) > 0.8
+
+
 def test_what_finds_nothing_says_so(editor):
     editor.page.route(
         "**/selections", lambda route: route.continue_(post_data='{"selector": "colour", "points": [[999, 9]]}')

@@ -16,7 +16,7 @@ from .geometry import Box
 from .mask import Mask
 from .picture import Picture, encode, format_for_path, open_picture
 from .request import EditRequest
-from .select import HintPoint, Selection, SelectorHints, select
+from .select import HintPoint, Selection, SelectorHints, select, selector_for
 from .studio import Edit, Edited, EditFailure, Studio
 from .studio.inputs import EditArguments, MaskLike
 from .studio.inserts import Pictured, picture_of
@@ -149,6 +149,7 @@ def selections(
     *,
     points: Sequence[tuple[float, float]] = (),
     not_points: Sequence[tuple[float, float]] = (),
+    text: str = "",
     boxes: Sequence[Box | tuple[int, int, int, int]] = (),
     mask: Mask | None = None,
     **options: Any,
@@ -157,13 +158,16 @@ def selections(
 
         face, *others = overpaint.selections("photo.jpg", "faces")
         thing = overpaint.selections("photo.jpg", points=[(420, 310)])[0].mask
+        cars = overpaint.selections("photo.jpg", text="the red car")
 
     Args:
         picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
-        selector: "grabcut" (the thing at points or in boxes, which is meant where none is named), "colour", "edges",
-            "subject", "background", "faces", "scratches", "lines", "spots", or one of another package.
+        selector: "grabcut" (the thing at points or in boxes), "colour", "edges", "subject", "background", "faces",
+            "scratches", "lines", "spots" ...; `overpaint.select.selector_names()` has all. Left out, it follows from
+            the hints: with words the one that understands them best of those that are here, else "grabcut".
         points: (x, y) each, in pixels, on what is meant.
         not_points: Likewise, on what is not.
+        text: What is meant, in words: "the red car".
         boxes: (left, top, right, bottom) each, around what is meant.
         mask: A rough mask that is refined.
         **options: The selector's own: tolerance, contiguous, sensitivity ...
@@ -171,11 +175,12 @@ def selections(
     Raises:
         RequestError: There is no such selector, or a hint or an option does not suit it.
         MaskError: It found nothing ("nothing-selected").
+        ModelError: Its network is not here.
     """
     marked = [*(HintPoint(*at) for at in points), *(HintPoint(*at, inside=False) for at in not_points)]
     around = tuple(one if isinstance(one, Box) else Box(*one) for one in boxes)
-    hints = SelectorHints(points=tuple(marked), boxes=around, mask=mask, options=options)
-    return select(picture_of(picture), selector or "grabcut", hints)
+    hints = SelectorHints(points=tuple(marked), boxes=around, text=text, mask=mask, options=options)
+    return select(picture_of(picture), selector or selector_for(hints), hints)
 
 
 def enlarge(

@@ -114,6 +114,7 @@ class RowFields(Value):
     mask_resize: bool | None = None
     invert: bool | None = None
     select: Annotated[tuple[str, ...], BeforeValidator(_texts)] | None = None
+    select_text: Annotated[tuple[str, ...], BeforeValidator(_texts)] | None = None
     point: Shapes | None = None
     not_point: Shapes | None = None
     select_box: Shapes | None = None

@@ -16,6 +16,14 @@ SelectNames = Annotated[
         metavar="NAME",
     ),
 ]
+SelectTexts = Annotated[
+    tuple[str, ...],
+    Parameter(
+        help="Find it by words: 'the red car'; without --select by what understands them best of what is here. With "
+        f"--select text: lines of lettering that have these words in them. {_AGAIN}",
+        metavar="TEXT",
+    ),
+]
 Points = Annotated[
     tuple[str, ...],
     Parameter(

@@ -15,7 +15,7 @@ from overpaint.doors.extension import Anchor, Extension
 from overpaint.doors.places import Channel as ChannelName
 from overpaint.doors.places import Places
 
-from .hinting import NotPoints, Points, SelectBoxes, SelectNames, SelectOptions
+from .hinting import NotPoints, Points, SelectBoxes, SelectNames, SelectOptions, SelectTexts
 from .texts import help_text
 
 PICTURE = Group("Picture", sort_key=0)
@@ -146,8 +146,6 @@ AllowPickle = Annotated[
     bool,
     switch("--allow-pickle", "Take a .ckpt checkpoint too: its weights alone are read, and no code in it is run.", RUN),
 ]
-
-
 AuditKeyFile = Annotated[
     str | None,
     argument(
@@ -225,6 +223,7 @@ class Where(Places):
     mask_resize: Resize = False
     invert: bool = False
     select: SelectNames = ()
+    select_text: SelectTexts = ()
     point: Points = ()
     not_point: NotPoints = ()
     select_box: SelectBoxes = ()

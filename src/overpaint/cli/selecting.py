@@ -11,7 +11,7 @@ from overpaint.doors.places import Channel, Places, selections
 from overpaint.doors.selector_tables import selector_tables
 from overpaint.errors import RequestError
 
-from .hinting import NotPoints, Points, SelectBoxes, SelectNames, SelectOptions
+from .hinting import NotPoints, Points, SelectBoxes, SelectNames, SelectOptions, SelectTexts
 from .maskfiles import check_output, describe
 from .options import HOW, OUT, WHERE, WRITTEN_UNSET, AsJson, Debug, Input, Written, argument, flattened
 from .streams import STDIO, check_one_reader, opened, write_output
@@ -33,6 +33,7 @@ class HintedPlaces(Places):
     mask_resize: Annotated[bool, Parameter(parse=False)] = False
     invert: Annotated[bool, Parameter(parse=False)] = False
     select: SelectNames = ()
+    select_text: SelectTexts = ()
     point: Points = ()
     not_point: NotPoints = ()
     select_box: SelectBoxes = ()
@@ -57,6 +58,7 @@ def select(
 
     [dim]$[/] overpaint mask select photo.jpg --point 420,310 -o thing.png
     [dim]$[/] overpaint mask select photo.jpg --select faces --pick 0 -o face.png
+    [dim]$[/] overpaint mask select photo.jpg --select-text "the red car" -o car.png
 
     Args:
         pick: One of several, by its number from 0; left out, all of them.
@@ -71,15 +73,16 @@ def select(
     check_output(output, written.overwrite)
     shown = opened(picture)
     parts = selections(hinted, shown.size)
-    if len(parts) != 1:
-        raise RequestError("{field} names one selector here", field="select", hint="set point, or set select")
-    (part,) = parts
-    found = selections_in(shown, part.selector, hints_of(part))
-    mask = picked(found, part.selector, pick)
+    names = tuple(dict.fromkeys(part.selector for part in parts))
+    if len(names) != 1:
+        hint = "set point, set select_text or set select"
+        raise RequestError("{field} names one selector here", field="select", hint=hint)
+    found = [one for part in parts for one in selections_in(shown, part.selector, hints_of(part))]
+    mask = picked(found, names[0], pick)
     format = "png" if output == STDIO else format_of_path(output)
     write_output(output, encode(mask.to_picture(), format).data, overwrite=written.overwrite)
     listed = [{"score": round(one.score, 3), "label": one.label, "bounds": list(one.mask.bounds)} for one in found]
-    describe(mask, output, written, selector=part.selector, selections=listed)
+    describe(mask, output, written, selector=names[0], selections=listed)
     if output != STDIO and len(found) > 1 and not (written.json or written.quiet):
         for number, one in enumerate(found):
             print_line(f"  {number}: {one.label or 'selection'} within {one.mask.bounds}")

@@ -25,6 +25,7 @@ from ._values import (
     SessionTake,
     UploadedMask,
     UploadedPicture,
+    UploadedSelection,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "SessionTake",
     "UploadedMask",
     "UploadedPicture",
+    "UploadedSelection",
     "WaitLimits",
     "address_of",
     "studio_at",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self, Unpack
 
 from overpaint.api import extension, recolouring, removal
 from overpaint.engines import Monitor
+from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import Picture
 from overpaint.request import EditRequest, MaskSpec
@@ -23,7 +24,7 @@ from ._calls import AskedJob, Calls, checked_id, opened, opened_mask
 from ._connection import Connection, FileBody, WaitLimits
 from ._served import ServedEdit
 from ._session_values import SessionListing, SessionSnapshot, session_file
-from ._values import SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture
+from ._values import SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture, UploadedSelection
 
 
 class AsyncClient:
@@ -180,6 +181,32 @@ class AsyncClient:
             "threshold": threshold,
         }
         return await self._calls.make_mask(picture, task)
+
+    async def selections(
+        self,
+        picture: Pictured | UploadedPicture,
+        selector: str | None = None,
+        *,
+        points: Sequence[tuple[float, float]] = (),
+        not_points: Sequence[tuple[float, float]] = (),
+        text: str = "",
+        boxes: Sequence[Box | tuple[int, int, int, int]] = (),
+        mask: Mask | None = None,
+        **options: Any,
+    ) -> list[UploadedSelection]:
+        """What a selector of the server finds in a picture, the surest first: masks that the server keeps.
+
+        Arguments and errors as of `overpaint.selections`.
+        """
+        task: dict[str, Any] = {
+            "selector": selector,
+            "points": [list(one) for one in points],
+            "not_points": [list(one) for one in not_points],
+            "text": text,
+            "boxes": [list(one) for one in boxes],
+            "options": options,
+        }
+        return await self._calls.selections(picture, task, mask)
 
     # ── edits ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -30,11 +30,11 @@ from overpaint.request import EditRequest
 from overpaint.studio.inputs import EditArguments, InputRasters, gather
 from overpaint.studio.inserts import Pictured, picture_of
 
-from ._asked import AskedEdit, asked_edit, picture_body, transport_format
+from ._asked import AskedEdit, asked_edit, lossless, picture_body, transport_format
 from ._connection import Connection, FileBody, stopped_at_end
 from ._replies import FollowedEvent
 from ._served import ServedEdit, served_edit
-from ._values import JobSnapshot, UploadedMask, UploadedPicture
+from ._values import JobSnapshot, UploadedMask, UploadedPicture, UploadedSelection
 
 T = TypeVar("T")
 
@@ -129,6 +129,17 @@ class Calls:
         table = {name: value for name, value in task.items() if value is not None}
         made = await self.connection.ask("POST", "/masks", table={"picture": about.id, **table})
         return UploadedMask.of(made, self._url)
+
+    async def selections(
+        self, picture: Pictured | UploadedPicture, task: Mapping[str, Any], mask: Mask | None
+    ) -> list[UploadedSelection]:
+        """What hints mean in a picture; a rough mask is sent before."""
+        about = picture if isinstance(picture, UploadedPicture) else await self.upload_picture(picture)
+        table = {name: value for name, value in task.items() if value not in (None, "", [], {})}
+        if mask is not None:
+            table["mask"] = (await self.upload(FileBody(lossless(mask.to_picture())))).id
+        found = await self.connection.ask("POST", f"/pictures/{about.id}/selections", table=table)
+        return [UploadedSelection.of(one, self._url) for one in found]
 
     # ── jobs ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

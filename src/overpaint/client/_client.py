@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self, Unpack
 
 from overpaint.api import extension, recolouring, removal
 from overpaint.engines import Monitor
+from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import Picture
 from overpaint.request import EditRequest, MaskSpec
@@ -26,7 +27,7 @@ from ._remote_session import RemoteSession
 from ._remote_studio import RemoteStudio
 from ._served import ServedEdit
 from ._session_values import SessionListing
-from ._values import SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture
+from ._values import SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture, UploadedSelection
 
 
 class Client:
@@ -158,6 +159,24 @@ class Client:
             threshold=threshold,
         )
         return self._loop.run(made)
+
+    def selections(
+        self,
+        picture: Pictured | UploadedPicture,
+        selector: str | None = None,
+        *,
+        points: Sequence[tuple[float, float]] = (),
+        not_points: Sequence[tuple[float, float]] = (),
+        text: str = "",
+        boxes: Sequence[Box | tuple[int, int, int, int]] = (),
+        mask: Mask | None = None,
+        **options: Any,
+    ) -> list[UploadedSelection]:
+        """What a selector of the server finds in a picture. See `AsyncClient.selections`."""
+        found = self._client.selections(
+            picture, selector, points=points, not_points=not_points, text=text, boxes=boxes, mask=mask, **options
+        )
+        return self._loop.run(found)
 
     # ── edits ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -87,6 +87,19 @@ class UploadedMask(UploadedPicture):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedSelection(UploadedMask):
+    """A mask of something that a server's selector found, which the server keeps.
+
+    Attributes:
+        score: How sure the selector is, 0 to 1.
+        label: What it is; "" where there is nothing to say.
+    """
+
+    score: float
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFile(ServerAnswer):
     """A result of a job, which is a picture that the server keeps.
 

@@ -17,19 +17,17 @@ if TYPE_CHECKING:
     from overpaint.mask import Mask
     from overpaint.picture import Picture
     from overpaint.request import MaskSpec, Part, SelectPart
+    from overpaint.select import HintKind
 
 Channel = Literal["auto", "luminance", "alpha", "transparent"]
 
 WORDS = ("alpha", "full")
 """Words that stand for a mask file: the picture's own transparency, all of the picture."""
 
-CLICKED = "grabcut"
-"""The selector that is meant where points or boxes are given without one."""
-
 OF_FILES = ("mask_channel", "mask_label", "mask_picture", "mask_resize")
 """Attributes of `Places` that say how mask files are read."""
 
-SELECTING = ("select", "point", "not_point", "select_box", "select_option")
+SELECTING = ("select", "select_text", "point", "not_point", "select_box", "select_option")
 """Attributes of `Places` that say what is selected in the picture."""
 
 SHAPES = ("mask", "box", "ellipse", "polygon", *SELECTING)
@@ -49,7 +47,9 @@ class Places:
         mask_picture: The file name of the picture, for annotations of several pictures.
         mask_resize: Whether a mask of another size, whose sides are in proportion, is resized.
         invert: Repaint everything but these.
-        select: Names of selectors, which find things in the picture; with points alone "grabcut" is meant.
+        select: Names of selectors, which find things in the picture; with points alone "grabcut" is meant, with words
+            alone the one that understands them best of those that are here.
+        select_text: What is meant, in words: "the red car".
         point, not_point: "x,y" each, in pixels or per cent: a place on what is meant, and on what is not.
         select_box: "left,top,right,bottom" each, likewise: a box around a thing that is meant.
         select_option: "key=value" each, of the selector.
@@ -65,6 +65,7 @@ class Places:
     mask_resize: bool = False
     invert: bool = False
     select: tuple[str, ...] = ()
+    select_text: tuple[str, ...] = ()
     point: tuple[str, ...] = ()
     not_point: tuple[str, ...] = ()
     select_box: tuple[str, ...] = ()
@@ -168,19 +169,20 @@ def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask], *, 
 
 
 def selections(places: Places, size: Size) -> list[SelectPart]:
-    """What is selected in a picture of this size, a part for each selector.
+    """What is selected in a picture of this size, a part for each selector, and for each text.
 
     With several selectors each gets the hints and options that it takes.
 
     Raises:
         RequestError: A selector is not there, or a hint or an option is one that none of them takes.
+        ModelError: Nothing that understands words is here.
     """
     if not any(getattr(places, name) for name in SELECTING):
         return []
     from overpaint.request import SelectPart
-    from overpaint.select import check_hints, hints_of, selector_card
+    from overpaint.select import SelectorHints, check_hints, hints_of, selector_card, selector_for
 
-    if not places.select and not (places.point or places.select_box):
+    if not places.select and not (places.point or places.select_box or places.select_text):
         field = next(name for name in ("not_point", "select_option") if getattr(places, name))
         raise RequestError(
             "{field} says more of what is selected, and nothing is",
@@ -189,7 +191,9 @@ def selections(places: Places, size: Size) -> list[SelectPart]:
             value=getattr(places, field)[0],
             hint="set select or set point",
         )
-    names = tuple(dict.fromkeys(places.select)) or (CLICKED,)
+    names = tuple(dict.fromkeys(places.select))
+    if not names:
+        names = (selector_for(SelectorHints(text=" ".join(places.select_text))),)
     cards = {name: selector_card(name) for name in names}
     hints: dict[str, tuple[Any, ...]] = {
         "points": tuple(_point(text, size, "point") for text in places.point),
@@ -197,7 +201,7 @@ def selections(places: Places, size: Size) -> list[SelectPart]:
         "boxes": tuple(tuple(forms.box(text, size, "select_box")) for text in places.select_box),
     }
     options = dict(forms.key_value(text, "select_option") for text in places.select_option)
-    kinds = {"points": "points", "not_points": "points", "boxes": "boxes"}
+    kinds: dict[str, HintKind] = {"points": "points", "not_points": "points", "boxes": "boxes"}
     hints_taken = {kind for card in cards.values() for kind in card.takes}
     options_taken = {key for card in cards.values() for key in card.options.model_fields}
     parts = []
@@ -208,9 +212,13 @@ def selections(places: Places, size: Size) -> list[SelectPart]:
         }
         taken = card.options.model_fields
         chosen: Any = {key: value for key, value in options.items() if key in taken or key not in options_taken}
-        part = SelectPart(selector=name, options=chosen or None, **dict[str, Any](own))
-        check_hints(card, hints_of(part), size)
-        parts.append(part)
+        texts: tuple[str | None, ...] = (None,)
+        if places.select_text and ("text" in card.takes or "text" not in hints_taken):
+            texts = places.select_text
+        for text in texts:
+            part = SelectPart(selector=name, text=text, options=chosen or None, **dict[str, Any](own))
+            check_hints(card, hints_of(part), size)
+            parts.append(part)
     return parts
 
 

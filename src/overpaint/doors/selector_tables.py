@@ -12,22 +12,24 @@ _OF_CARD = ("name", "title", "several", "tip", "licence", "digest")
 
 
 def selector_tables() -> list[dict[str, Any]]:
-    """Every installed selector, those that can't be used too."""
+    """Every installed selector; those too that can't be used, or whose network is not `here`."""
     from overpaint.select import selector_names
 
     return [_table(name) for name in selector_names()]
 
 
 def _table(name: str) -> dict[str, Any]:
-    from overpaint.select import selector_card
+    from overpaint.select import is_here, selector
 
     try:
-        card = selector_card(name)
+        found = selector(name)
     except OverpaintError as error:
         return {"name": name, "usable": False, "fault": error.worded(hint="")}
+    card = found.card
     return {
         **{one: getattr(card, one) for one in _OF_CARD},
         "usable": True,
+        "here": is_here(found),
         "takes": sorted(card.takes),
         "needs": sorted(card.needs),
         "options": options_of(card.options),

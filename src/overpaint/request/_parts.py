@@ -17,6 +17,7 @@ from ._types import Name
 _FAR = 1 << 24  # no picture is so large, and float32 still counts pixels up to here
 _POINTS = 100_000
 _HINTS = 1000
+MOST_TEXT = 1000  # characters that say what is meant
 
 Coordinate = Annotated[float, Field(ge=-_FAR, le=_FAR)]
 Pixel = Annotated[int, Field(ge=-_FAR, le=_FAR)]
@@ -92,9 +93,8 @@ class RasterPart(_Part):
 
 
 class SelectHints(Value):
-    """A selector, and what it is given: lengths are in pixels of the picture as it is shown."""
+    """What a selector is given: lengths are in pixels of the picture as it is shown."""
 
-    selector: Annotated[Name, Field(description="the name of what finds it: grabcut, colour, faces ...")]
     points: Annotated[
         Listed[tuple[Point, ...]], Field(max_length=_HINTS, description="[x, y] in px, each on what is meant")
     ] = ()
@@ -105,6 +105,9 @@ class SelectHints(Value):
         Listed[tuple[BoxValues, ...]],
         Field(max_length=_HINTS, description="left, top, right, bottom in px around each thing that is meant"),
     ] = ()
+    text: Annotated[
+        str | None, Field(min_length=1, max_length=MOST_TEXT, description="what is meant, in words: the red car")
+    ] = None
     options: Annotated[
         Mapping[str, JsonValue] | None,
         AfterValidator(option_table),
@@ -116,6 +119,7 @@ class SelectPart(SelectHints, _Part):
     """What a selector finds in the picture: the union of its selections, or one of them."""
 
     kind: Literal["select"] = "select"
+    selector: Annotated[Name, Field(description="the name of what finds it: grabcut, colour, faces ...")]
     pick: Annotated[
         int | None, Field(ge=0, le=1 << 16, description="one selection alone, by its number from 0; left out, all")
     ] = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ._run import check_hints, check_places, hints_of, options_of, picked, select, selected
 from .base import HintKind, HintPoint, Selection, Selector, SelectorCard, SelectorHints, SelectorOptions
 from .registry import selector, selector_card, selector_names
+from .words import is_here, selector_for
 
 __all__ = [
     "HintKind",
@@ -21,11 +22,13 @@ __all__ = [
     "check_hints",
     "check_places",
     "hints_of",
+    "is_here",
     "options_of",
     "picked",
     "select",
     "selected",
     "selector",
     "selector_card",
+    "selector_for",
     "selector_names",
 ]

@@ -105,6 +105,8 @@ def check_hints(card: SelectorCard, hints: SelectorHints, size: Size) -> None:
                 value=card.name,
                 hint=f"it takes {_listed(card.takes)}" if card.takes else "it takes no hints",
             )
+    if hints.text and not hints.text.strip():
+        raise RequestError("{field} has no word in it", field="text", value=hints.text[:80])
     lacking = card.needs and not card.needs.intersection(hints.given)
     if lacking or (hints.given == ("points",) and "points" in card.needs and not hints.inside):
         of_it = ", one of them on what is meant" if hints.points else ""
@@ -161,13 +163,13 @@ def options_of(card: SelectorCard, options: Mapping[str, JsonValue]) -> BaseMode
         raise RequestError(message, code="selector-option", field="select_option", value=value) from None
 
 
-def hints_of(asked: SelectHints, mask: Mask | None = None, text: str = "") -> SelectorHints:
-    """The hints of a request's selection, with a mask that is refined, and a text."""
+def hints_of(asked: SelectHints, mask: Mask | None = None) -> SelectorHints:
+    """The hints of a request's selection, with a mask that is refined."""
     points = ((at, inside) for inside, all_of in ((True, asked.points), (False, asked.not_points)) for at in all_of)
     return SelectorHints(
         points=tuple(HintPoint(*at, inside) for at, inside in points),
         boxes=tuple(Box(*one) for one in asked.boxes),
-        text=text,
+        text=asked.text or "",
         mask=mask,
         options=asked.options or {},
     )

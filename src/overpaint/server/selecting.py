@@ -28,7 +28,9 @@ MOST_SELECTIONS = 64
 class SelectionTask(SelectHints):
     """What is to be selected in a picture."""
 
-    text: Annotated[str, Field(max_length=4096)] = Field(default="", description="what is meant, in words")
+    selector: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
+        default=None, description="what finds it; left out, it follows from the hints: by words, else by outlines"
+    )
     mask: PictureId | None = Field(default=None, description="a rough mask that is refined, white = selected")
 
 
@@ -61,14 +63,14 @@ def found_masks(task: SelectionTask, data: bytes, rough: bytes | None, pixels: i
     """
     from overpaint.mask import Mask
     from overpaint.picture import PictureLimits, current_limits, limited
-    from overpaint.select import hints_of, select
+    from overpaint.select import hints_of, select, selector_for
 
     working_on("the picture", "image")
     with limited(PictureLimits(pixels=pixels or current_limits().pixels)):
         picture = _opened(data)
         mask = None if rough is None else Mask.from_file(rough, picture.size, channel="luminance")
-    found = select(picture, task.selector, hints_of(task, mask, task.text))[:MOST_SELECTIONS]
-    return tuple(FoundMask(made_of(one.mask), one.score, one.label) for one in found)
+    found = select(picture, task.selector or selector_for(hints_of(task)), hints_of(task, mask))[:MOST_SELECTIONS]
+    return tuple(FoundMask(made_of(one.mask, one.mask.notes), one.score, one.label) for one in found)
 
 
 def _opened(data: bytes) -> Picture:

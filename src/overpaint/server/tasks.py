@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from overpaint.doors.places import Places
+from overpaint.doors.places import SELECTING, Places
 from overpaint.errors import RequestError
 from overpaint.request import MOST_SEED, Control, EditRequest
 from overpaint.validation import Problem, SettingError
@@ -32,6 +32,16 @@ class Marks(Value):
     box: Listed[tuple[Text, ...]] = Field(default=(), max_length=256, description='"left,top,right,bottom" each')
     ellipse: Listed[tuple[Text, ...]] = Field(default=(), max_length=256, description='"left,top,right,bottom" each')
     polygon: Listed[tuple[Text, ...]] = Field(default=(), max_length=256, description='"x,y x,y x,y" each')
+    select: Listed[tuple[Text, ...]] = Field(default=(), max_length=16, description="selectors: faces, subject ...")
+    select_text: Listed[tuple[Text, ...]] = Field(default=(), max_length=16, description="what is meant, in words")
+    point: Listed[tuple[Text, ...]] = Field(default=(), max_length=256, description='"x,y" each, on what is meant')
+    not_point: Listed[tuple[Text, ...]] = Field(default=(), max_length=256, description='"x,y" each, on what is not')
+    select_box: Listed[tuple[Text, ...]] = Field(
+        default=(), max_length=64, description='"left,top,right,bottom" each, around what is meant'
+    )
+    select_option: Listed[tuple[Text, ...]] = Field(
+        default=(), max_length=64, description='"name=value" each, of the selector'
+    )
     channel: Literal["auto", "luminance", "alpha", "transparent"] = Field(
         default="auto", description="which channel of a mask picture counts"
     )
@@ -40,6 +50,7 @@ class Marks(Value):
 
     def places(self) -> Places:
         """The same for the reader of an edit's files."""
+        selecting: dict[str, Any] = {name: tuple(getattr(self, name)) for name in SELECTING}
         return Places(
             mask=tuple(self.mask),
             box=tuple(self.box),
@@ -48,6 +59,7 @@ class Marks(Value):
             mask_channel=self.channel,
             mask_resize=self.resize,
             invert=self.invert,
+            **selecting,
         )
 
 

@@ -175,7 +175,7 @@ export const api = {
   models: () => data(client.GET("/overpaint/v1/models")) as unknown as Promise<ModelInfo[]>,
   intents: () => data(client.GET("/overpaint/v1/intents")),
   selectors: () => data(client.GET("/overpaint/v1/selectors")) as unknown as Promise<SelectorInfo[]>,
-  select: (id: string, task: Partial<Schemas["SelectionTask"]> & { selector: string }): Promise<Schemas["SelectionFacts"][]> =>
+  select: (id: string, task: Partial<Schemas["SelectionTask"]>): Promise<Schemas["SelectionFacts"][]> =>
     json(`/sessions/${id}/selections`, {
       method: "POST",
       body: JSON.stringify(task),
@@ -208,6 +208,8 @@ export interface SelectorInfo {
   name: string;
   title: string;
   usable: boolean;
+  /** Whether its network, if it has one, is on the server. */
+  here?: boolean;
   takes: HintKind[];
   /** Of these one must be given; empty: it works without any. */
   needs: HintKind[];

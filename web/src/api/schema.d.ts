@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 ffff0d7b161a5105c2affdcf5f528df676dee172bf6ac956135dc4fb83767ffd
+// Made by npm run api from the description with the SHA-256 5dd734396ff064ffa3f4b60aedb167e441af96131d0c423a0d7c61011c9c8281
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -2122,6 +2122,18 @@ export interface components {
              */
             mask?: string[];
             /**
+             * Not Point
+             * @description "x,y" each, on what is not
+             * @default []
+             */
+            not_point?: string[];
+            /**
+             * Point
+             * @description "x,y" each, on what is meant
+             * @default []
+             */
+            point?: string[];
+            /**
              * Polygon
              * @description "x,y x,y x,y" each
              * @default []
@@ -2133,6 +2145,30 @@ export interface components {
              * @default false
              */
             resize?: boolean;
+            /**
+             * Select
+             * @description selectors: faces, subject ...
+             * @default []
+             */
+            select?: string[];
+            /**
+             * Select Box
+             * @description "left,top,right,bottom" each, around what is meant
+             * @default []
+             */
+            select_box?: string[];
+            /**
+             * Select Option
+             * @description "name=value" each, of the selector
+             * @default []
+             */
+            select_option?: string[];
+            /**
+             * Select Text
+             * @description what is meant, in words
+             * @default []
+             */
+            select_text?: string[];
         };
         /**
          * MaskBrush
@@ -2562,6 +2598,11 @@ export interface components {
              * @description the name of what finds it: grabcut, colour, faces ...
              */
             selector: string;
+            /**
+             * Text
+             * @description what is meant, in words: the red car
+             */
+            text?: string | null;
         };
         /**
          * SelectionFacts
@@ -2675,15 +2716,14 @@ export interface components {
             ][];
             /**
              * Selector
-             * @description the name of what finds it: grabcut, colour, faces ...
+             * @description what finds it; left out, it follows from the hints: by words, else by outlines
              */
-            selector: string;
+            selector?: string | null;
             /**
              * Text
-             * @description what is meant, in words
-             * @default
+             * @description what is meant, in words: the red car
              */
-            text?: string;
+            text?: string | null;
         };
         /**
          * ServerState

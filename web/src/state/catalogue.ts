@@ -16,7 +16,7 @@ export const fields = signal<Readonly<Record<string, Property>>>({});
 export async function loadCatalogue(): Promise<void> {
   await attempt(async () => {
     [engines.value, models.value, intents.value] = await Promise.all([api.engines(), api.models(), api.intents()]);
-    selectors.value = (await api.selectors()).filter((one) => one.usable);
+    selectors.value = (await api.selectors()).filter((one) => one.usable && one.here !== false);
   });
 }
 

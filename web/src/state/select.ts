@@ -5,7 +5,7 @@ import { api, bytes, type HintKind, type SelectorInfo } from "../api/client";
 import type { Box, Combine, PaintCanvas } from "../canvas";
 import { texts } from "../text";
 import { selectors } from "./catalogue";
-import { attempt, say } from "./notices";
+import { attempt, notify, say } from "./notices";
 import { session } from "./session";
 
 /** How many selections are under way. */
@@ -61,6 +61,7 @@ export async function select(made: PaintCanvas, selector: string, hints: Hints, 
       const whole = found.length === 1 && found[0] ? found[0].id : await api.joined(found.map((one) => one.id));
       await lay(made, mask, whole, combine);
       say(texts.value.select.done);
+      for (const note of new Set(found.flatMap((one) => one.notes))) notify("info", note);
     });
   } finally {
     selecting.value--;

@@ -10,7 +10,7 @@ import { attempt } from "../state/notices";
 import { session } from "../state/session";
 import { filled, texts } from "../text";
 import { FileButton, IconButton, Segments, Select, Slider } from "./controls";
-import { selectorName, toHex, toRgba } from "./ToolOptions";
+import { ByWords, selectorName, toHex, toRgba } from "./ToolOptions";
 
 const COLOURS = ["#ff8a1f", "#2fa8ff", "#c45cff", "#2fc46b"];
 
@@ -82,7 +82,6 @@ function MaskRow({ mask, number, last }: { mask: MaskInfo; number: number; last:
 function ByMeaning() {
   const words = texts.value.select;
   const { tools } = texts.value;
-  const [text, setText] = useState("");
   const reader = takerOf("text");
   const alone = unaided();
   const edges = takers("mask");
@@ -94,20 +93,7 @@ function ByMeaning() {
     <>
       <h3>{words.heading}</h3>
       <Segments label={tools.combine} value={now} choices={Object.entries(tools.combines)} onChange={(one) => made.setCombine(one as Combine)} />
-      {reader ? (
-        <form
-          class="row"
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (text.trim()) void select(made, reader.name, { text: text.trim() }, now);
-          }}
-        >
-          <input class="grows" type="text" aria-label={words.text} placeholder={words.text} maxLength={400} value={text} onInput={(event) => setText(event.currentTarget.value)} />
-          <button type="submit" class="button" disabled={waiting || !text.trim()}>
-            {words.go}
-          </button>
-        </form>
-      ) : null}
+      <ByWords />
       <div class="row">
         {alone.map((one) => (
           <button key={one.name} type="button" class="button" title={one.title} disabled={waiting} onClick={() => void select(made, one.name, {}, now)}>

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { BrushSettings, Combine, FillSettings, Rgba } from "../canvas";
 import { brush, brushTool, canvas, colour, combine, tool } from "../state/canvas";
 import type { HintKind, SelectorInfo } from "../api/client";
-import { preferred, selectorOptions, setSelectorOption, takerOf, takers } from "../state/select";
+import { preferred, select, selecting, selectorOptions, setSelectorOption, takerOf, takers } from "../state/select";
 import { margins } from "../state/wish";
 import { texts } from "../text";
 import { IconButton, Segments, Select, Slider } from "./controls";
@@ -159,6 +159,31 @@ function SelectorOption({ selector, option }: { selector: string; option: Select
   );
 }
 
+/** What is to be selected, in words. What was typed stays where the field is shown again. */
+const meant = signal("");
+
+export function ByWords() {
+  const words = texts.value.select;
+  const made = canvas.value;
+  const reader = takerOf("text");
+  const text = meant.value.trim();
+  if (!made || !reader) return null;
+  return (
+    <form
+      class="row"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (text) void select(made, reader.name, { text }, combine.value);
+      }}
+    >
+      <input class="grows" type="text" aria-label={words.text} placeholder={words.text} maxLength={400} value={meant.value} onInput={(event) => (meant.value = event.currentTarget.value)} />
+      <button type="submit" class="button" disabled={selecting.value > 0 || !text}>
+        {words.go}
+      </button>
+    </form>
+  );
+}
+
 /** A selector in the words of the editor, where it has some. */
 export function selectorName(one: SelectorInfo): string {
   return (texts.value.select.names as Record<string, string>)[one.name] ?? one.name;
@@ -178,6 +203,7 @@ export function ToolOptions() {
       {now === "fill" ? <FillOptions /> : null}
       {now === "point" ? <SelectorOptions kind="points" /> : null}
       {now === "box" ? <SelectorOptions kind="boxes" /> : null}
+      {now === "point" || now === "box" ? <ByWords /> : null}
       {now === "expand" ? <ExpandOptions /> : null}
     </div>
   );

@@ -26,7 +26,7 @@ async def select_in_session(request: Request, owner: Editor, id: Id, task: Selec
     services = services_of(request)
 
     def found() -> list[SelectionFacts]:
-        from overpaint.select import hints_of, select
+        from overpaint.select import hints_of, select, selector_for
 
         store, settings = services.pictures, services.settings
         picture = services.sessions.read(owner, id, lambda session: session.picture)
@@ -34,8 +34,9 @@ async def select_in_session(request: Request, owner: Editor, id: Id, task: Selec
         if task.mask is not None:
             levels = bounded(settings, levels_of, store.data(owner, task.mask), settings.most_pixels)
             rough = Mask(levels.astype(np.float32) / np.float32(255))
-        selections = select(picture, task.selector, hints_of(task, rough, task.text))[:MOST_SELECTIONS]
-        masks = [FoundMask(made_of(one.mask), one.score, one.label) for one in selections]
+        hints = hints_of(task, rough)
+        selections = select(picture, task.selector or selector_for(hints), hints)[:MOST_SELECTIONS]
+        masks = [FoundMask(made_of(one.mask, one.mask.notes), one.score, one.label) for one in selections]
         return selections_kept(store, owner, masks, picture.size)
 
     return await in_thread(found)

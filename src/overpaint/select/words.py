@@ -1,0 +1,49 @@
+"""Which selector is meant where none is named: for words the best that is here, else that of outlines."""
+
+from __future__ import annotations
+
+from overpaint.errors import ModelError, OverpaintError
+
+from .base import Selector, SelectorHints
+from .registry import selector, selector_names
+
+CLICKED = "grabcut"
+"""The selector for points, boxes and rough masks."""
+
+BEST = ("sam3", "grounding", "clipseg")
+"""Selectors that understand words, the best first; those of other packages come after them."""
+
+
+def selector_for(hints: SelectorHints) -> str:
+    """The name of the selector that hints without one mean.
+
+    Raises:
+        ModelError: They have words, and nothing that understands words is here ("words-need-model").
+    """
+    if not hints.text:
+        return CLICKED
+    names = [*BEST, *(name for name in selector_names() if name not in BEST)]
+    for name in names:
+        if name in selector_names() and _understands(name):
+            return name
+    raise ModelError(
+        "to find something by words a network is needed, and none is here",
+        code="words-need-model",
+        field="text",
+        value="clipseg",
+        hint="lettering is found by the selector 'text', and other things by points or a box",
+    )
+
+
+def _understands(name: str) -> bool:
+    """Whether a selector begins from words alone, and can be used now."""
+    try:
+        found = selector(name)
+    except (OverpaintError, ImportError):  # its package is not installed
+        return False
+    return "text" in found.card.needs and is_here(found)
+
+
+def is_here(one: Selector) -> bool:
+    """Whether a selector can be used now: one with a network may say that the network is not on this machine."""
+    return bool(getattr(one, "here", True))
