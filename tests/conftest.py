@@ -64,6 +64,16 @@ def without_pocket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def model_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine without models, but for those that the test puts there: the folder of the store and of the caches."""
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.delenv("OVERPAINT_MODEL_PATH", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
 def quick_fills(monkeypatch: pytest.MonkeyPatch) -> None:
     """The patch-based fill in its quickest form, for claims about what is around a fill."""
     from overpaint.engines import exemplar

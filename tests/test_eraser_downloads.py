@@ -64,12 +64,8 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
-    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+def _mirror(model_home: Path, monkeypatch: pytest.MonkeyPatch, site: Site) -> None:
     monkeypatch.setenv("OVERPAINT_RELEASES", site.address)
-    monkeypatch.delenv("OVERPAINT_MODEL_PATH", raising=False)
 
 
 def publish(site: Site, monkeypatch: pytest.MonkeyPatch, name: str, files: dict[str, bytes]) -> None:

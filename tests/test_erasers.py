@@ -22,7 +22,7 @@ from overpaint.engines.erase.cards import NEEDS
 from overpaint.engines.erase.engine import EraserEngine
 from overpaint.engines.erase.lama import lama_of, sizes_of
 from overpaint.engines.erase.network import erased, padded
-from overpaint.errors import ModelError, RequestError
+from overpaint.errors import ModelError, RequestError, UnknownEngineError
 from overpaint.geometry import Box, Size
 from overpaint.models import ModelRef, find_eraser
 from overpaint.record import read_record
@@ -34,12 +34,8 @@ MASK = Mask.box(SIZE, Box(20, 15, 45, 40))
 
 
 @pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.delenv("OVERPAINT_MODEL_PATH", raising=False)
-    monkeypatch.chdir(tmp_path)
+def _here(model_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(model_home)
 
 
 @pytest.fixture
@@ -284,6 +280,15 @@ def test_remove_uses_the_eraser_that_is_here_and_says_so(lama: Path, capsys: pyt
     assert main([*words, "--model", "lama", "-o", "named.png"]) == 0
     assert "fills the hole" not in capsys.readouterr().err, "it was named"
     assert np.array_equal(np.asarray(Image.open("named.png")), np.asarray(Image.open("photo.remove.png")))
+
+
+def test_an_eraser_that_is_named_as_an_engine_is_said_to_be_a_model(capsys: pytest.CaptureFixture[str]):
+    with Studio() as studio, pytest.raises(UnknownEngineError, match="'lama' is a model, and no engine") as caught:
+        studio.resolved(studio_request(engine="lama"), seed=1)
+    assert (caught.value.code, caught.value.hint) == ("engine-is-model", "right would be model='lama', and no engine")
+    Image.fromarray(PICTURE.samples).save("photo.png")
+    assert main(["remove", "photo.png", "--box", "20,15,45,40", "--engine", "lama"]) != 0
+    assert "right would be --model lama, without --engine" in capsys.readouterr().err
 
 
 def test_without_an_eraser_the_surroundings_are_continued():

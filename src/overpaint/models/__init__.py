@@ -16,7 +16,7 @@ from .headers import TensorTable, read_table
 from .hints import read_hints
 from .network_store import find_network, networks_here
 from .places import hub_snapshot, store_folder
-from .store import ModelEntry, ModelNote, add, entries, entry, find, find_lora, remove, verify
+from .store import ModelEntry, ModelNote, add, entries, entry, find, find_lora, is_model_name, remove, verify
 from .terms import LicenceTerms, accept, accepted_on
 from .values import NETWORK_TITLES, Kind, ModelRef, Prediction
 from .verify import digest, known_digest
@@ -56,6 +56,7 @@ __all__ = [
     "get",
     "hub_snapshot",
     "is_eraser",
+    "is_model_name",
     "known_digest",
     "licence_terms",
     "listed",

@@ -252,6 +252,11 @@ def located() -> Iterator[tuple[str, Path, Origin]]:
             yield name, snapshot, "hub"
 
 
+def is_model_name(name: str) -> bool:
+    """Whether a model is called so, here or in the catalogue; no file is opened."""
+    return listed(name) is not None or any(found == name for found, _, _ in located())
+
+
 def _has_weights(path: Path) -> bool:
     return path.is_file() or any(one.suffix in ENDINGS for one in path.rglob("*"))
 

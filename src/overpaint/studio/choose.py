@@ -14,8 +14,8 @@ from overpaint.errors import RequestError, did_you_mean
 from overpaint.request import EditRequest, IntentRule
 from overpaint.validation import reason_of
 
-from .engine_pool import ERASER_ENGINE, EnginePool
 from .engine_pool import MODEL_ENGINE as MODEL_ENGINE
+from .engine_pool import EnginePool
 from .suitability import notes_before, refuse_unsuited
 
 SURROUNDINGS_ENGINE = "exemplar"
@@ -74,7 +74,7 @@ def _eraser_notes(
     """A note where an eraser was chosen that nobody named, or one is here that can't be used as it is."""
     if request.model is not None or request.engine is not None or rule.engine is not None:
         return ()
-    if name == ERASER_ENGINE:
+    if _runs_erasers(pool.card(name)):
         return (
             f"the eraser {model} fills the hole, as it is on this machine; the setting engine takes "
             f"{SURROUNDINGS_ENGINE}, which needs no model",
@@ -103,13 +103,13 @@ def _names(
                 hint=f"right would be engine={MODEL_ENGINE!r}, or no engine",
             )
         return name, request.model
-    if name == ERASER_ENGINE and not pool.has(name):
+    if name is not None and not pool.has(name) and _runs_erasers(pool.card(name)):
         return name, _eraser(request, pool, default_model)
     if name is None and rule.prefers == "surroundings":
         # what an eraser would not use, the request has for the engine without a model
         plain = rule.engine is None and not request.options and request.avoid is None
         if plain and (eraser := pool.eraser(default_model)) is not None:
-            return ERASER_ENGINE, eraser
+            return pool.engine_of(eraser), eraser
         return rule.engine or SURROUNDINGS_ENGINE, None
     if name is None and rule.engine is not None and _without_model(request, rule, default_model):
         return rule.engine, None
@@ -124,6 +124,11 @@ def _names(
             hint=f"name a model, or an engine that continues the surroundings, such as {SURROUNDINGS_ENGINE!r}",
         )
     return name or pool.engine_of(default_model), default_model
+
+
+def _runs_erasers(card: EngineCard) -> bool:
+    """Whether an engine runs models that continue the surroundings."""
+    return "model" in card.accepts and card.paints_from == "surroundings"
 
 
 def _eraser(request: EditRequest, pool: EnginePool, default_model: str | None) -> str:
@@ -156,9 +161,9 @@ def for_variations(
 ) -> tuple[EditRequest, Painter]:
     """Request and painter of several variations of one edit.
 
-    An eraser paints the same each time: where nobody named it, the engine of the surroundings that has a seed paints.
-    They are exact unless the request says otherwise, so that each can be replayed alone, and have the options that the
-    engine's card gives for variations.
+    What continues the surroundings and has no seed, as most erasers, paints the same each time: where nobody named it,
+    the engine of the surroundings that has one paints. They are exact unless the request says otherwise, so that each
+    can be replayed alone, and have the options that the engine's card gives for variations.
 
     Args:
         request: The request.
@@ -168,7 +173,8 @@ def for_variations(
     Raises:
         RequestError: The engine does not use a seed, so that all would be equal.
     """
-    if painter.card.name == ERASER_ENGINE and request.engine is None and request.model is None:
+    chosen = request.engine is None and request.model is None and request.rule.prefers == "surroundings"
+    if chosen and request.rule.engine is None and not painter.card.uses("seed"):
         request = request.merged(engine=SURROUNDINGS_ENGINE)
         painter = choose_again(request)
     card = painter.card

@@ -12,7 +12,8 @@ from overpaint import engines, pocket
 from overpaint.engines import Engine, EngineCard, ModelSetup, ThreadedEngine
 from overpaint.engines.registry import loading_options
 from overpaint.engines.weight_store import WeightStore
-from overpaint.models import default_eraser, is_eraser, waiting_eraser
+from overpaint.errors import UnknownEngineError
+from overpaint.models import default_eraser, is_eraser, is_model_name, waiting_eraser
 
 MODEL_ENGINE = "diffusion"
 """The engine of a checkpoint, where a request names none."""
@@ -72,7 +73,20 @@ class EnginePool:
         """The card of an engine that is kept or installed. Raises UnknownEngineError; loads no weights."""
         with self._lock:
             held = self._engines.get(name)
-        return held.card if held is not None else engines.card(name)
+        if held is not None:
+            return held.card
+        try:
+            return engines.card(name)
+        except UnknownEngineError as error:
+            if not is_model_name(name):
+                raise
+            raise UnknownEngineError(
+                f"{name!r} is a model, and no engine",
+                code="engine-is-model",
+                field="engine",
+                value=name,
+                hint=f"right would be model={name!r}, and no engine",
+            ) from error
 
     def engine_of(self, model: str) -> str:
         """The engine that runs a model: that of erasers, or that of checkpoints, for all others too."""

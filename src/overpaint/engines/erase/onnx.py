@@ -2,6 +2,9 @@
 
 Two forms are known: LaMa as Carve/LaMa-ONNX and OpenCV's zoo have it (float32; picture in [0, 1], hole 1; the result in
 [0, 255]) and MI-GAN's pipeline (uint8; picture, and 255 where it is known; the result a picture).
+
+All take RGB. OpenCV's zoo has Carve's file (models/inpainting_lama/README.md there), whose weights are LaMa's, trained
+on RGB; the zoo's own demo gives it OpenCV's BGR without a change of order, which these weights have not seen.
 """
 
 from __future__ import annotations
