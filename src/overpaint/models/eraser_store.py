@@ -7,6 +7,7 @@ import importlib.util
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,25 @@ from .erasers import FIRST_OF, eraser_folder, parts_of, row_of
 from .networks import NETWORKS
 from .pickles import load_pickle, pickle_not_allowed
 from .places import ENDINGS, file_name, store_folder
-from .store import ModelEntry, ModelNote, Origin, entry, known_licence, locate, located, write_note, writing
+from .store import (
+    ModelEntry,
+    ModelNote,
+    Origin,
+    entries,
+    entry,
+    find,
+    known_licence,
+    locate,
+    located,
+    write_note,
+    writing,
+)
 from .terms import LicenceTerms, check_terms, terms_of
 from .torchscript import is_torchscript, load_script_tensors
 from .values import NETWORK_TITLES, Kind, ModelRef, What
 from .verify import digest
 
-CONVERTED = ("lama", "migan", "mat")
+CONVERTED = ("lama", "migan", "mat", "osor")
 """Erasers whose weights alone are enough: others exist as programs only."""
 
 _WRAPPERS = ("params_ema.", "params.", "state_dict.")
@@ -34,13 +47,15 @@ EXTRA_OF = {"onnx": ("onnxruntime", "onnx"), "mat": ("spandrel_extra_arches", "r
 """(package, extra) that a form or a network of erasers needs."""
 
 _MOST_HEADER = 1 << 26
+_REMOVAL_BASE = "sdxl-inpainting"
 
 
-def find_eraser(name: str, *, paths: bool = True, allow_pickle: bool = False) -> ModelRef:
+def find_eraser(name: str, *, base: str | None = None, paths: bool = True, allow_pickle: bool = False) -> ModelRef:
     """The eraser of this name, ready to be loaded. Nothing is downloaded, and no code is run.
 
     Args:
         name: Of the store or the catalogue, OWNER/NAME of the hub (if its cache or the store has it), or a path.
+        base: Of OSOR, the checkpoint that it works with, named in the same ways; None: one that is here.
         paths: Whether a path is taken at all; False for names that come from outside, as over a network.
         allow_pickle: Whether a pickle may be read (weights only), and a TorchScript program run.
 
@@ -65,7 +80,50 @@ def find_eraser(name: str, *, paths: bool = True, allow_pickle: bool = False) ->
         raise torchscript_not_allowed(path, kind)
     if kind.form == "pickle" and not allow_pickle:
         raise pickle_not_allowed(path)
-    return ModelRef(found, path, kind, allow_pickle=allow_pickle, licence=licence, parts=parts, accepted=day)
+    ref = ModelRef(found, path, kind, allow_pickle=allow_pickle, licence=licence, parts=parts, accepted=day)
+    if kind.network == "osor":
+        return replace(ref, base=removal_base(base, paths=paths, allow_pickle=allow_pickle))
+    if base is not None:
+        raise ModelError(f"{found} works without a checkpoint: it takes no base", field="base", value=base)
+    return ref
+
+
+def removal_base(name: str | None = None, *, paths: bool = True, allow_pickle: bool = False) -> ModelRef:
+    """The SDXL inpainting checkpoint that OSOR works with.
+
+    Args:
+        name: As for `find_eraser`; None: the published one that OSOR was trained on, else another one that is here.
+        paths, allow_pickle: As for `find_eraser`.
+
+    Raises:
+        ModelError: None is here; it is of another kind; and all that `find` raises.
+    """
+    if name is None:
+        with contextlib.suppress(OverpaintError):
+            return find(_REMOVAL_BASE, paths=False, allow_pickle=allow_pickle)
+        name = next((one.name for one in entries() if _suits_removal(one.kind)), None)
+    if name is None:
+        raise ModelError(
+            "OSOR works with an SDXL inpainting checkpoint, and none is on this machine",
+            code="model-incomplete",
+            field="base",
+            hint=f"name one as the option base; {_REMOVAL_BASE!r} can be downloaded",
+        )
+    try:
+        base = find(name, paths=paths, allow_pickle=allow_pickle)
+    except ModelError as error:
+        raise error.within("the base") from error
+    if not _suits_removal(base.kind):
+        raise ModelError(
+            f"OSOR works with an SDXL inpainting checkpoint, and {base.name} is a {base.kind.title}",
+            field="base",
+            value=name,
+        )
+    return base
+
+
+def _suits_removal(kind: Kind | None) -> bool:
+    return kind is not None and kind.what == "checkpoint" and kind.family == "sdxl" and kind.inpainting
 
 
 def torchscript_not_allowed(path: Path, kind: Kind) -> ModelError:
@@ -128,6 +186,8 @@ def _rank(name: str, path: Path, origin: Origin, order: list[str]) -> int | None
         if kind.form not in ("safetensors", "onnx") or missing_extra(kind):
             return None
         check_terms(name, known_licence(name, path, origin), row_of(path, kind))
+        if kind.network == "osor":
+            removal_base()
     except (OverpaintError, OSError):
         return None
     drawn = 1 if "anime" in name.lower() else 0  # it was trained on drawings
@@ -268,7 +328,12 @@ def network_tensors(held: Mapping[str, Any], kind: Kind, path: Path) -> dict[str
             value=str(path),
         )
     own = {name.removeprefix(prefix): one for name, one in held.items() if name.startswith(prefix)}
-    wanted = {"lama": ("model.",), "migan": ("encoder.", "synthesis."), "mat": ("synthesis.", "mapping.")}
+    wanted = {
+        "lama": ("model.",),
+        "migan": ("encoder.", "synthesis."),
+        "mat": ("synthesis.", "mapping."),
+        "osor": ("unet.",),
+    }
     lead = "generator." if kind.network == "lama" else ""
     return {
         f"{lead}{name}": one.detach().clone().contiguous()

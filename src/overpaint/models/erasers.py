@@ -22,6 +22,7 @@ FIRST_OF = {
     "lama": "model.1.ffc.convl2l.weight",
     "migan": "encoder.b4.conv1.conv1.weight",
     "mat": "synthesis.first_stage.conv_first.conv.resample_filter",
+    "osor": "unet.conv_out.weight",
 }
 """A tensor that only this network has, by the network; other files put more before the name."""
 
@@ -32,7 +33,8 @@ _BY_FILE_NAME = {"lama": r"lama", "migan": r"mi-?gan", "fcf": r"fcf"}
 def eraser_of(names: Mapping[str, Any], form: Form, path: Path) -> Kind | None:
     """The kind of a file with tensors of these names, if it is an eraser, or one of its parts."""
     for network, first in FIRST_OF.items():
-        if any(name == first or name.endswith(f".{first}") for name in names):
+        found = next((one for name, one in names.items() if name == first or name.endswith(f".{first}")), None)
+        if found is not None and (network != "osor" or _has_alpha_head(names, found)):
             return Kind("eraser", form, network=network)
     if form != "torchscript":
         return None
@@ -47,6 +49,11 @@ def eraser_of(names: Mapping[str, Any], form: Form, path: Path) -> Kind | None:
         if re.search(pattern, path.stem.lower()):
             return Kind("eraser", form, network=network)
     return Kind("other", form, because="a TorchScript program of a network that is not known")
+
+
+def _has_alpha_head(names: Mapping[str, Any], last: Any) -> bool:
+    """Whether a file is OSOR's: a LoRA beside a last convolution of five channels, four of noise and one of alpha."""
+    return tuple(last.shape)[:1] == (5,) and any(".lora_A." in name for name in names)
 
 
 def eraser_folder(path: Path) -> Kind | None:

@@ -55,6 +55,7 @@ NETWORK_TITLES: Mapping[str, str] = {
     "ldm": "LDM",
     "manga": "manga",
     "fcf": "FcF",
+    "osor": "OSOR",
     "sam": "Segment Anything",
     "sam-hq": "HQ-SAM",
     "mobile-sam": "MobileSAM",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from overpaint import pocket
-from overpaint.engines import EngineCard
+from overpaint.engines import Canvas, EngineCard, Painted
 from overpaint.finish.quality import FillMeasures
 from overpaint.mask import Mask
 from overpaint.picture import Samples
@@ -19,6 +19,9 @@ from .resolve import BEYOND_MASK
 
 LITTLE_KNOWN = 0.2
 """An engine that continues the surroundings has little to copy from where less than this share of a picture stays."""
+
+_MUCH = 0.02
+"""An effect beyond the mask is worth a note from this share of the mask's own area on."""
 
 _DOUBTS = {
     "seam": "a seam shows at its edge",
@@ -124,6 +127,19 @@ def opacity_note(request: EditRequest, card: EngineCard, regions: Sequence[Paint
     if request.alpha != "keep" or all(region.opacity is None for region in regions):
         return ()
     return (f"{card.name} gives the result an alpha of its own, so that alpha had no effect",)
+
+
+def effect_note(request: EditRequest, painter: Painter, painted: Sequence[tuple[Canvas, Painted]]) -> tuple[str, ...]:
+    """A note where the engine changed much beyond the mask, and nobody decided whether that is pasted."""
+    if request.strict or request.follow_effects is not None or not painter.card.uses("follow_effects"):
+        return ()
+    for canvas, one in painted:
+        if one.effect is not None and int(((one.effect > 0.5) & ~canvas.hole).sum()) > _MUCH * int(canvas.hole.sum()):
+            return (
+                f"{painter.model or painter.card.name} also changed what lies beyond the mask (shadows, reflections), "
+                "which stays as it was: the setting follow_effects pastes it",
+            )
+    return ()
 
 
 def _given(request: EditRequest, name: str) -> bool:

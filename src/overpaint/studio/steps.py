@@ -26,7 +26,7 @@ from .canvases import RegionCanvas, make_canvas
 from .choose import Painter
 from .execution import execution_of
 from .inputs import InputRasters
-from .notes import doubt_in_words, doubts_of, notes_of, opacity_note, transparency_note
+from .notes import doubt_in_words, doubts_of, effect_note, notes_of, opacity_note, transparency_note
 from .progress import SharedProgress
 from .scene import EditScene, nothing_left
 
@@ -195,6 +195,8 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     )
     own += transparency_note(prepared.resolved, scene.mask, result.alpha, regions)
     own += opacity_note(prepared.request, painter.card, regions)
+    seen = [(one.canvas, painted) for one, painted in zip(canvases, made.painted, strict=True)]
+    own += effect_note(prepared.request, painter, seen)
     made_notes = (note for one in made.painted for note in one.notes)
     engine_notes = tuple(dict.fromkeys((*painter.notes, *made_notes)))
     doubts = doubts_of(prepared.request, painter.card, FillMeasures.worst(one.quality for one in regions))

@@ -140,6 +140,22 @@ class NetworkDenoiser:
         Returns:
             (B, C, h, w) float32.
         """
+        output = self.output(x, sigma, t, conditioning, extra, guidance)
+        return to_estimate(output, x, sigma, self.prediction)
+
+    def output(
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        t: torch.Tensor,
+        conditioning: Conditioning,
+        extra: torch.Tensor | None = None,
+        guidance: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """What the network itself gives, (B, C', h, w) float32, with channels of its own where it has further ones.
+
+        Arguments are those of a call.
+        """
         seen = to_input(x, sigma, self.prediction)
         same = repeats(seen, extra, sigma, t, guidance) if self._first and len(seen) > 1 else None
         shared = once(self._first, *same) if same else nullcontext()
@@ -153,7 +169,7 @@ class NetworkDenoiser:
                 None if extra is None else self._own(extra),
                 guidance,
             )
-        return to_estimate(output.to(torch.float32), x, sigma, self.prediction)
+        return output.to(torch.float32)
 
     def _own(self, tensor: torch.Tensor) -> torch.Tensor:
         """The tensor on the network's device, and in its type unless it holds integers or flags."""

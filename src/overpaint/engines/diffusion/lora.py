@@ -143,13 +143,31 @@ def read_lora(path: Path, name: str | None = None, *, allow_pickle: bool = False
         )
     settings = settings or _peft_settings(read_table(file).metadata)
     tensors = read_tensors(file, allow_pickle=allow_pickle)
+    return lora_from(tensors, name, digest(path), family=kind.family, settings=settings)
+
+
+def lora_from(
+    tensors: Tensors, name: str, sha256: str, *, family: str | None = None, settings: Mapping[str, Any] = {}
+) -> Lora:
+    """The LoRA that these tensors are.
+
+    Args:
+        tensors: By their names in a file.
+        name: What errors call it.
+        sha256: Digest of the file.
+        family: The family that it was made for, where that is known.
+        settings: peft's.
+
+    Raises:
+        ModelError: They are damaged, or have no known names.
+    """
     try:
         layers, unknown = _layers(tensors, settings)
     except ValueError as error:
         raise ModelError(f"{name} is damaged: {error}") from error
     if not layers:
         raise ModelError(f"{name} has no layers by known names: it holds {next(iter(tensors), 'nothing')!r}, ...")
-    return Lora(name, digest(path), layers, kind.family, unknown)
+    return Lora(name, sha256, layers, family, unknown)
 
 
 def _peft_settings(metadata: Mapping[str, str]) -> dict[str, Any]:

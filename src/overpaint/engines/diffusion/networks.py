@@ -166,10 +166,14 @@ class Networks:
         sizes = model.family.size_conditions(canvas.size, self.device)
 
         def conditioning(job: Any) -> Conditioning:
-            found = self._texts.get(job.key, lambda: self._text(texts, job))
+            found = self.encoded(texts, job)
             return replace(found, added={**found.added, **sizes}, controls=canvas.controls)
 
         return conditioning(positive), conditioning(negative)
+
+    def encoded(self, texts: TextEncoding, job: Any) -> Conditioning:
+        """The states of one text; cached by what they depend on."""
+        return self._texts.get(job.key, lambda: self._text(texts, job))
 
     def _text(self, texts: TextEncoding, job: Any) -> Conditioning:
         found = texts.encode(job)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Annotated
 
-from overpaint.engines.base import EngineCard
+from pydantic import Field
+
+from overpaint.engines.base import EngineCard, EngineOptions
 from overpaint.frame import Context, SizeRules
 from overpaint.models import NETWORK_TITLES, ModelRef
 
 NAME = "erase"
+
+
+class EraserOptions(EngineOptions):
+    """Options that only this engine knows."""
+
+    base: Annotated[str, Field(min_length=1, max_length=4096)] | None = Field(
+        default=None, description="of OSOR: the SDXL inpainting checkpoint that it works with (one that is here)"
+    )
+
 
 CARD = EngineCard(
     name=NAME,
@@ -17,6 +29,7 @@ CARD = EngineCard(
     accepts=frozenset({"model"}),
     edge="narrow",
     colour_space="srgb",
+    options=EraserOptions,
     licence="the eraser's",
     references=("Suvorov et al., Resolution-robust large mask inpainting with Fourier convolutions, WACV 2022",),
 )
@@ -74,11 +87,20 @@ NEEDS: Mapping[str, NetworkNeeds] = {
     "ldm": NetworkNeeds(
         _FREE, 32, 64, "Rombach et al., High-resolution image synthesis with latent diffusion models, CVPR 2022"
     ),
+    "osor": NetworkNeeds(
+        SizeRules(native=_SIDE, multiple=16, minimum=256, maximum_area=_SIDE * _SIDE * 9 // 4, maximum_aspect=2.0),
+        16,
+        256,
+        "Zhou et al., OSOR: one-step diffusion inpainting for effect-aware object removal, ECCV 2026",
+    ),
     "manga": NetworkNeeds(_FREE, 16, 32, "Xie et al., Seamless manga inpainting with semantics awareness, TOG 2021"),
 }
 
-_DRAWING = ("ldm", "mat")
+_DRAWING = ("ldm", "mat", "osor")
 """Networks that draw random numbers for each picture, so that variations differ."""
+
+_FOLLOWING = ("osor",)
+"""Networks that change shadows and reflections beyond the hole."""
 
 
 def needs_of(ref: ModelRef) -> NetworkNeeds:
@@ -100,7 +122,10 @@ def card_of(ref: ModelRef, digest: str) -> EngineCard:
     needs = needs_of(ref)
     return replace(
         CARD,
-        accepts=CARD.accepts | ({"seed"} if ref.kind.network in _DRAWING else set()),
+        accepts=CARD.accepts.union(
+            {"seed"} if ref.kind.network in _DRAWING else (),
+            {"follow_effects"} if ref.kind.network in _FOLLOWING else (),
+        ),
         title=f"{ref.name}: {NETWORK_TITLES[ref.kind.network]}, erases from the surroundings without a prompt",
         sizes=needs.sizes,
         # They were trained on pictures with a fifth to a half masked: as much is shown around a hole as it is wide.

@@ -16,7 +16,7 @@ class EraserFactory:
     """Makes an engine for each eraser."""
 
     card = CARD
-    loading_options: tuple[str, ...] = ()
+    loading_options = ("base",)
 
     @staticmethod
     def open(setup: ModelSetup) -> Engine:
@@ -27,7 +27,8 @@ class EraserFactory:
             MissingExtraError: A package that it needs is not installed.
             EngineError: The device does not exist.
         """
-        ref = find_eraser(setup.model, paths=setup.paths, allow_pickle=setup.allow_pickle)
+        base = getattr(setup.options, "base", None)
+        ref = find_eraser(setup.model, base=base, paths=setup.paths, allow_pickle=setup.allow_pickle)
         if (extra := missing_extra(ref.kind)) is not None:
             what = "ONNX" if ref.kind.form == "onnx" else NETWORK_TITLES[ref.kind.network]
             raise MissingExtraError.of(f"{ref.name} ({what})", extra)

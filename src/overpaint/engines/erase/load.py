@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from overpaint.engines.diffusion.devices import usual_dtype
 from overpaint.engines.diffusion.weights import read_tensors
 from overpaint.errors import ModelError
-from overpaint.models import ModelRef
+from overpaint.models import ModelRef, family_of
 from overpaint.models.eraser_store import network_tensors
 
 from .lama import lama_of
@@ -64,6 +66,23 @@ def load_network(ref: ModelRef, device: Any, threads: int | None = None) -> Eras
             from .spandrel_networks import mat_of
 
             return mat_of(own, device)
+        if kind.network == "osor":
+            from .osor import removal_of
+
+            assert ref.base is not None
+            return removal_of(ref, own, device, base_dtype(ref.base, device))
     except ModelError as error:
         raise error.within(ref.path.name) from error
     raise ModelError(f"{ref.name} can't be loaded: there is no architecture of {kind.network} here")
+
+
+def base_dtype(base: ModelRef, device: Any) -> torch.dtype:
+    """The type that the checkpoint beneath an eraser calculates in."""
+    dtype: torch.dtype = usual_dtype(device, family_of(base.kind.family or "").width(base))
+    return dtype
+
+
+def base_bytes(base: ModelRef, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
+    """Memory in bytes that the checkpoint beneath an eraser needs; `holds` as for `Family.weight_bytes`."""
+    needed: int = family_of(base.kind.family or "").weight_bytes(base, dtype, holds)
+    return needed

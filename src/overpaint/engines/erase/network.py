@@ -33,7 +33,8 @@ class EraserNetwork(Protocol):
             on_step: To be called after each step.
 
         Returns:
-            (1, 3, H, W) float32, about in [0, 1].
+            (1, 3, H, W) float32, about in [0, 1]; or (1, 4, H, W), the fourth channel being the share in [0, 1] of each
+            pixel that is new, of a network that changes things beyond the hole as well.
         """
 
 
