@@ -18,6 +18,8 @@ from overpaint.cli import main
 from overpaint.errors import DownloadError, ModelError, OutputError
 from overpaint.models import catalogue, find_eraser
 from overpaint.models.catalogue import ReleasedFile
+from test_eraser_networks import onnx_file
+from test_models_store import Stand
 
 
 @dataclass
@@ -150,6 +152,34 @@ def test_an_eraser_in_several_files_comes_as_a_folder_where_its_programs_are_all
         find_eraser("ldm")
     models.remove("ldm")
     assert not found.path.exists()
+
+
+def test_a_file_of_the_hub_is_found_by_the_name_that_it_was_downloaded_by(tmp_path: Path):
+    (tmp_path / "remote").mkdir()
+    inputs = [("image", "float32", [1, 3, 512, 512]), ("mask", "float32", [1, 1, 512, 512])]
+    onnx_file(tmp_path / "remote" / "lama_fp32.onnx", inputs)
+    models.get("lama-onnx", hub=Stand(tmp_path / "remote"))
+    for name in ("lama-onnx", "Carve/LaMa-ONNX/lama_fp32.onnx"):
+        assert find_eraser(name).path.name == "Carve--LaMa-ONNX--lama_fp32.onnx"
+    models.remove("lama-onnx")
+    assert models.entries(lambda name: "lama" in name) == ()
+
+
+def test_a_pickle_of_the_hub_comes_as_safetensors_where_its_network_is_known(tmp_path: Path):
+    held = {
+        "unet.conv_out.weight": torch.zeros(5, 4, 3, 3),
+        "unet.conv_out.bias": torch.zeros(5),
+        "unet.mid.to_q.lora_A.default.weight": torch.zeros(2, 4),
+        "unet.mid.to_q.lora_B.default.weight": torch.zeros(4, 2),
+    }
+    place = tmp_path / "remote" / "osor-sdxlinpainting" / "weights" / "sdxlinpainting_phase2.pth"
+    place.parent.mkdir(parents=True)
+    torch.save(held, place)
+    found = models.get("osor", hub=Stand(tmp_path / "remote"))
+    assert (found.name, found.path.name, found.licence) == ("osor", "osor.safetensors", "CreativeML Open RAIL++-M")
+    assert found.note.source == "QinmingZhou/OSOR@abc123"
+    assert [one.name for one in models.store_folder().iterdir() if "partial" in one.name] == []
+    assert models.verify("osor")[1] == ()
 
 
 def test_a_licence_is_accepted_before_anything_is_downloaded(site: Site, capsys: pytest.CaptureFixture[str]):

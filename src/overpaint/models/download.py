@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +17,7 @@ from overpaint.errors import DownloadError, ModelError, OutputError
 
 from .catalogue import LICENCES, listed
 from .detect import detect
+from .eraser_store import keeps_weights, write_safetensors
 from .pickles import pickle_not_allowed
 from .places import ENDINGS, file_name, hub_parts, store_folder
 from .releases import get_released
@@ -138,6 +139,8 @@ def get(
             value=name,
         )
     owner, repository, file = parts
+    safe = file.endswith((".safetensors", ".gguf", ".onnx"))
+    converted = bool(file) and not safe and row is not None and keeps_weights(row.what, row.network)
     whole = f"{owner}/{repository}"
     source = hub or HuggingFace()
     listing = source.listing(whole)
@@ -145,12 +148,12 @@ def get(
         chosen = tuple(one for one in listing.files if one.path == file)
         if not chosen:
             raise ModelError(f"{whole} has no file {file}")
-        if not file.endswith((".safetensors", ".gguf", ".onnx")) and not allow_pickle:
+        if not safe and not converted and not allow_pickle:
             raise pickle_not_allowed(file)
     else:
         chosen = choose(listing.files, variant=variant, pickles=allow_pickle)
     stem, alone = file_name(whole), file or _alone(chosen)
-    target = store_folder() / _target_name(stem, file, alone)
+    target = store_folder() / (f"{row.name}.safetensors" if row and converted else _target_name(stem, file, alone))
     if target.exists():
         raise OutputError(
             f"the model {whole} is here already ({target})",
@@ -168,12 +171,16 @@ def get(
         if kind.what == "other":
             raise ModelError(f"{whole} is not a model that can be used here: {kind.because or 'of no known kind'}")
         discard(partial / ".cache")
-        licence = licence_of(partial) or LICENCES.get(listing.licence, listing.licence)
-        fetched.rename(target)
+        licence = licence_of(partial) or (row.licence if row is not None and converted else "")
+        licence = licence or LICENCES.get(listing.licence, listing.licence) or (row.licence if row is not None else "")
+        note = ModelNote(f"{whole}@{listing.revision}", licence, "")
+        if converted:  # none of the code that a pickle may hold is run
+            write_safetensors(fetched, kind, target, note)
+        else:
+            fetched.rename(target)
+            write_note(target, replace(note, sha256=digest(target)))
         if alone:
             discard(partial)
-    licence = licence or (row.licence if row is not None else "")
-    write_note(target, ModelNote(f"{whole}@{listing.revision}", licence, digest(target)))
     return entry(target.name, paths=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from overpaint.errors import ModelError
 
@@ -62,6 +62,14 @@ def hub_parts(name: str) -> tuple[str, str, str] | None:
     if found is None or ".." in name or "--" in found[1]:
         return None
     return found[1], found[2], found[3].lstrip("/")
+
+
+def download_name(name: str) -> str:
+    """The file in the store that OWNER/NAME/FILE of the hub is downloaded to; "" for any other name."""
+    parts = hub_parts(name)
+    if parts is None or not parts[2]:
+        return ""
+    return f"{file_name(f'{parts[0]}/{parts[1]}')}--{PurePosixPath(parts[2]).name}"
 
 
 def hub_snapshot(name: str) -> Path | None:

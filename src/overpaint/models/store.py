@@ -21,6 +21,7 @@ from .detect import detect, require, tiny_vae_halves, weights_in
 from .pickles import pickle_not_allowed
 from .places import (
     ENDINGS,
+    download_name,
     file_name,
     further_folders,
     hub_names,
@@ -283,6 +284,7 @@ def locate(name: str, *, paths: bool) -> tuple[str, Path, Origin]:
                 return path.name, path.absolute(), "path"
     row = listed(name)
     wanted = {name, row.hub or row.name, row.name} if row is not None else {name}
+    wanted |= {kept for one in tuple(wanted) if (kept := download_name(one))}
     here = list(located())
     for found, path, origin in here:
         if wanted & {found, path.name}:
