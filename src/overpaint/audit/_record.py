@@ -13,7 +13,7 @@ from overpaint.errors import MaskError
 from overpaint.files import digest_in_time
 from overpaint.record import Record, StoredRecord
 from overpaint.request import PRIVATE_SETTINGS, ResolvedRequest, UsedModel
-from overpaint.studio import Edited, Saved, pixel_digest
+from overpaint.studio import Edited, Enhanced, Saved, pixel_digest
 from overpaint.values import Listed, Value, canonical_json
 
 from ._line import id_of
@@ -92,6 +92,9 @@ class Review(Value):
     def of(cls, verdict: Literal["accepted", "rejected"]) -> Review:
         """A review by the user of this process, with the present time."""
         return cls(verdict=verdict, made=now(), who=Operator.here())
+
+
+NOTES_GONE = ("the notes are left out, as they may quote the prompt",)
 
 
 def as_record(value: Any) -> Any:
@@ -184,7 +187,7 @@ class AuditRecord(StoredRecord):
 
 
 def edit_record(
-    edited: Edited,
+    edited: Edited | Enhanced,
     saved: Saved,
     *,
     attempt: int = 1,
@@ -284,17 +287,19 @@ def _known(licence: str) -> str:
 
 def _without_names(used: Iterable[UsedModel]) -> tuple[UsedModel, ...]:
     """The models; those that a prompt names are called by their role, as the name is a word of the prompt."""
-    named = ("checkpoint", "vae", "eraser")
+    named = ("checkpoint", "vae", "eraser", "upscaler", "faces", "face-detector")
     return tuple(one if one.role in named else one.model_copy(update={"name": one.role}) for one in used)
 
 
 def without_prompts(record: Record, secret: Secret, notes: tuple[str, ...]) -> tuple[Record, dict[str, str]]:
     """The record with these notes and without the request's prompts, and the hashes of those. The intents' own prompts
-    are not secret.
+    are not secret. The records before it have no prompts and no notes.
     """
     prompts = {name: getattr(record.request, name) for name in PRIVATE_SETTINGS}
     texts = {name: text for name, text in prompts.items() if text and text.strip()}
     gone = dict.fromkeys(texts)
     resolved = record.resolved.model_copy(update={**gone, "models": _without_names(record.resolved.models)})
-    bare = record.model_copy(update={"request": record.request.merged(**gone), "resolved": resolved, "notes": notes})
+    before = (without_prompts(one, secret, NOTES_GONE if one.notes else ())[0] for one in record.earlier or ())
+    own = {"request": record.request.merged(**gone), "resolved": resolved, "notes": notes}
+    bare = record.model_copy(update={**own, "earlier": tuple(before) or None})
     return bare, {name: secret.hash(text) for name, text in texts.items()}

@@ -17,7 +17,7 @@ from overpaint.picture import Picture, encode, open_picture
 from overpaint.picture.c2pa_store import holds_manifest, without_manifest
 from overpaint.record import Record, WatermarkChoice
 from overpaint.request import EditRequest, ResolvedRequest, picture_blob
-from overpaint.studio import Edited, FinishedPicture, Studio
+from overpaint.studio import Edited, Enhanced, FinishedPicture, NetworkSource, Studio, enhancer_of
 
 from ._surplus import surplus
 
@@ -71,7 +71,7 @@ class Replayed:
         notes: What has changed since (versions, device, engine).
     """
 
-    edited: Edited
+    edited: Edited | Enhanced
     equal: bool
     file: Comparison
     difference: Difference | None = None
@@ -101,6 +101,8 @@ def replay(
     prompts: Mapping[str, str] | None = None,
     made: Picture | None = None,
     format: str | None = None,
+    network: str | None = None,
+    networks: NetworkSource | None = None,
     monitor: Monitor | None = None,
 ) -> Replayed:
     """Run an edit again.
@@ -113,20 +115,26 @@ def replay(
         prompts: "prompt" and "negative_prompt" where the record has only their hashes.
         made: The earlier result as its file holds it, to compare with.
         format: The format that it was written in; that of its file when left out.
+        network: Of an enhancement: the name or path of its network, where it is not found by the recorded name.
+        networks: Of an enhancement: where networks may come from; None: from paths and the store, no pickles.
         monitor: Progress and cancellation.
 
     Raises:
         RecordError: The picture is not the input, or the record does not name its input or result.
         OverpaintError: As `Studio.edit`.
     """
-    if record.earlier:
+    if record.earlier and not record.enhanced:
         raise RecordError(
             f"the picture was made by {len(record.earlier) + 1} edits of a session, which can't be run again from its "
             "record alone: replay the session, or name the log that has the picture"
         )
     notes = [*_require_input(record, picture)]
-    request = request_again(record.resolved).merged(**(prompts or {}))
-    edited = studio.edit(picture, request, inputs=inputs, monitor=monitor).repeating(record)
+    edited: Edited | Enhanced
+    if record.enhanced:
+        edited = enhancer_of(record, networks or NetworkSource(), network).enhance(picture, monitor)
+    else:
+        request = request_again(record.resolved).merged(**(prompts or {}))
+        edited = studio.edit(picture, request, inputs=inputs, monitor=monitor).repeating(record)
     done = edited.finished
     if record.marks is not None and record.marks.watermark is not None:
         done = done.watermarked(WatermarkChoice.of_record(record.marks.watermark))
@@ -208,7 +216,7 @@ def _require_input(record: Record, picture: Picture) -> list[str]:
     return []
 
 
-def changes_since(record: Record, edited: Edited) -> list[str]:
+def changes_since(record: Record, edited: Edited | Enhanced) -> list[str]:
     """What has changed since the edit, in words."""
     notes = []
     before, after = record.execution, edited.execution

@@ -21,6 +21,7 @@ from ._log import AuditLog
 from ._note import now
 from ._operator import Operator
 from ._record import (
+    NOTES_GONE,
     AuditRecord,
     InputFile,
     MaskFile,
@@ -34,8 +35,6 @@ from ._record import (
 )
 from ._secret import Secret
 from ._session_record import LoggedTake, SessionRecord
-
-_PROMPTS_GONE = "the notes are left out, as they may quote the prompt"
 
 
 class SessionAudit:
@@ -162,9 +161,7 @@ class SessionAudit:
     def _private(self, record: Record) -> tuple[Record, dict[str, str]]:
         if self._secret is None:
             return record, {}
-        bare, hidden = without_prompts(record, self._secret, (_PROMPTS_GONE,) if record.notes else ())
-        earlier = tuple(self._private(one)[0] for one in record.earlier or ())
-        return bare.model_copy(update={"earlier": earlier or None}), hidden
+        return without_prompts(record, self._secret, NOTES_GONE if record.notes else ())
 
 
 def paint_digest(take: Take) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from overpaint.errors import RequestError
 
-from .options import Audited
+from .result_options import Audited
 
 if TYPE_CHECKING:
     from overpaint.audit import AuditLog, MaskFile, Secret, SessionAudit

@@ -11,7 +11,8 @@ from overpaint.errors import RequestError
 
 from .audit import key_of
 from .batch_options import folders_of
-from .options import OUT, AcceptFault, AsJson, AuditKeyFile, Debug, Quiet, argument, switch
+from .options import OUT, AsJson, Debug, Quiet, argument, switch
+from .result_options import AcceptFault, AuditKeyFile
 from .texts import counted, print_json, print_line, visible
 
 if TYPE_CHECKING:

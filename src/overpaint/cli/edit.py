@@ -20,8 +20,9 @@ from overpaint.request import EditRequest
 from . import outputs, report
 from .audited import log_of, mask_files, secret_of
 from .messages import check_words, failed, in_json, note_line
-from .options import NO_INSERT, Bounds, NoInsert, Out, Run, Where
+from .options import NO_INSERT, Bounds, NoInsert, Run, Where
 from .progress import bar
+from .result_options import Out
 from .served import studio_for
 from .streams import STDIO, as_written, check_one_reader, load, opened, paths, write_bytes
 from .texts import print_json, visible

@@ -55,7 +55,8 @@ def option_of(field: str) -> str:
     """The option of a field or argument; the field itself where there is none."""
     from .batch_options import Machine, Results, Rows, Which
     from .fields import names, option_name
-    from .options import Bounds, Out, Run, Signing, Where
+    from .options import Bounds, Run, Where
+    from .result_options import Out, Signing
     from .serve import Capacity, Listening
 
     if field in _OTHERWISE:
@@ -193,7 +194,7 @@ def _instead(plain: str, meant: str, chain: str) -> str:
 
 
 def _written_by_export() -> frozenset[str]:
-    from .options import Out
+    from .result_options import Out
 
     return frozenset(one.name for one in fields_of(Out)) | {"o"}
 

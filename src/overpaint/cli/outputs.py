@@ -11,6 +11,7 @@ from overpaint.doors.outputs import Target, check_marking
 from overpaint.errors import FormatError, RequestError, concerning
 
 from .audited import check_audited
+from .result_options import Out
 from .signing import check_signing, seal_of
 from .streams import STDIO
 
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from overpaint.record import Marking
 
     from .batch_options import Results
-    from .options import Out
+    from .result_options import ResultOut
 
 PLACEHOLDERS = ("name", "intent", "ext")
 
 
-def check_options(out: Out, variations: int, pictures: int) -> None:
+def check_options(out: ResultOut, variations: int, pictures: int) -> None:
     """Raise RequestError for options that don't go together, before anything is read."""
     check_least("variations", variations, 1)
     check_quality(out.quality)
@@ -33,13 +34,13 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
     if out.private and out.record == "sidecar":
         message = "--private keeps any record away from the picture: leave out --record sidecar"
         raise RequestError(message, field="record", value=out.record)
-    for field, name in (("output", out.output), ("compare", out.compare), ("layers", out.layers)):
+    for field, name in {"output": out.output, **out.companions}.items():
         if name is not None:
             with concerning(field):
                 check_placeholders(name, PLACEHOLDERS)
         if pictures > 1:
             _check_several(field, name)
-    if out.sheet and variations == 1:
+    if isinstance(out, Out) and out.sheet and variations == 1:
         message = "--sheet shows variations side by side, and there is one: give --variations N too"
         raise RequestError(message, field="sheet", value=True)
     if out.output != STDIO:
@@ -70,7 +71,7 @@ def check_quality(quality: int | None) -> None:
         raise RequestError(f"{{field}} must be between 1 and 100, not {quality}", field="quality", value=quality)
 
 
-def marking_of(options: Out | Results) -> Marking:
+def marking_of(options: ResultOut | Results) -> Marking:
     """How a file is marked, by the options that say so."""
     from overpaint.record import Marking, WatermarkChoice
 
@@ -81,7 +82,7 @@ def marking_of(options: Out | Results) -> Marking:
     return Marking(mode=options.provenance, private=options.private, watermark=watermark, seal=seal)
 
 
-def check_marks(options: Out | Results) -> None:
+def check_marks(options: ResultOut | Results) -> None:
     """Raise RequestError where a private edit would publish its prompt, or options belong to no watermark."""
     if options.private and options.provenance == "prompt":
         message = "--private keeps the prompt away from the picture: leave out --provenance prompt"
@@ -97,7 +98,7 @@ def check_marks(options: Out | Results) -> None:
     check_signing(options.signing)
 
 
-def target(picture: Picture, intent: str, out: Out, *, alpha: bool = False) -> Target:
+def target(picture: Picture, intent: str, out: ResultOut, *, alpha: bool = False) -> Target:
     """Where a picture's result and its companions go; `alpha`: whether the edit makes a part of it transparent.
 
     Raises:
@@ -156,14 +157,14 @@ def layered_result(out: Out) -> str | None:
     return found[1:]
 
 
-def _source(picture: Picture, out: Out) -> Path:
+def _source(picture: Picture, out: ResultOut) -> Path:
     """The name that results follow."""
     if picture.source.path is None and out.output is None:
         raise RequestError("the picture comes from standard input: say where the result goes with -o", field="output")
     return picture.source.path or Path("picture")
 
 
-def _place(source: Path, values: dict[str, str], out: Out) -> Path | None:
+def _place(source: Path, values: dict[str, str], out: ResultOut) -> Path | None:
     """Where the result goes; None: to standard output."""
     if out.output is None or is_folder(out.output):
         folder = source.parent if out.output is None else Path(out.output)
@@ -171,17 +172,15 @@ def _place(source: Path, values: dict[str, str], out: Out) -> Path | None:
     return None if out.output == STDIO else _named(out.output, values, "output")
 
 
-def _with_companions(path: Path | None, format: str, values: dict[str, str], out: Out) -> Target:
+def _with_companions(path: Path | None, format: str, values: dict[str, str], out: ResultOut) -> Target:
     from overpaint.layers import layered_format
 
-    compare = layers = None
-    if out.compare is not None:
-        compare = _named(out.compare, values, "compare")
-        _format_of(compare, "compare")
-    if out.layers is not None:
-        layers = _named(out.layers, values, "layers")
-        layered_format(layers)
-    return Target(path, format, compare, layers, sidecar=out.record == "sidecar")
+    beside = {field: _named(name, values, field) for field, name in out.companions.items() if name is not None}
+    if "compare" in beside:
+        _format_of(beside["compare"], "compare")
+    if "layers" in beside:
+        layered_format(beside["layers"])
+    return Target(path, format, **beside, sidecar=out.record == "sidecar")
 
 
 def is_folder(name: str | None) -> bool:

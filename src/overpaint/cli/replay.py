@@ -18,7 +18,7 @@ from overpaint.request import blob_of
 
 from .audit import LogOption, What, entry, logs_with, lost_log, session_log
 from .messages import DONE, FAILED, UNCOMPARED
-from .options import OUT, WRITTEN_UNSET, Device, Written
+from .options import OUT, RUN, WRITTEN_UNSET, AllowPickle, Device, Written
 from .progress import bar
 from .session_evidence import replay_of_export, replay_of_session
 from .streams import check_one_reader, load, opened
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from overpaint.record import Record
 
 _GIVEN = Group("Given", sort_key=1, help="Inputs that the record names, but does not contain.")
-_RUN = Group("Run", sort_key=2)
 _LONGEST = 200  # characters of a recorded name that a message gives
 
 
@@ -47,7 +46,9 @@ def replay(
     insert_mask: Annotated[str | None, Parameter(name="--with-mask", group=_GIVEN, metavar="FILE")] = None,
     prompt: Annotated[str | None, Parameter(group=_GIVEN, metavar="TEXT")] = None,
     negative_prompt: Annotated[str | None, Parameter(group=_GIVEN, metavar="TEXT")] = None,
-    device: Annotated[Device, Parameter(group=_RUN, metavar="NAME")] = "auto",
+    model: Annotated[str | None, Parameter(group=_GIVEN, metavar="NAME|FILE")] = None,
+    allow_pickle: AllowPickle = False,
+    device: Annotated[Device, Parameter(group=RUN, metavar="NAME")] = "auto",
     output: Annotated[str | None, Parameter(alias="-o", group=OUT, metavar="OUT")] = None,
     written: Written = WRITTEN_UNSET,
 ) -> int:
@@ -66,12 +67,13 @@ def replay(
         insert_mask: The mask of that picture, where there was one.
         prompt: The prompt of a private record.
         negative_prompt: The negative prompt of a private record.
+        model: The network of an enlargement or of restored faces, if it is no longer found by its name.
         device: Where engines with weights compute.
         output: Also keep what came out now.
     """
     from overpaint.audit import replay as again
     from overpaint.record import Marking, MarksRecord, WatermarkChoice
-    from overpaint.studio import Studio
+    from overpaint.studio import NetworkSource, Studio
 
     check_one_reader((image, *mask, sketch))
     done = _of_session(what, audit, device, written)
@@ -101,6 +103,8 @@ def replay(
             prompts=prompts,
             made=made,
             format=None if known.audit is None else known.audit.output.format,
+            network=model,
+            networks=NetworkSource(allow_pickle=allow_pickle, device=device),
             monitor=shown.monitor(),
         )
     replayed = replace(replayed, reason=unread or replayed.reason)

@@ -18,13 +18,11 @@ from overpaint.errors import RequestError, SessionError, concerning
 from . import outputs
 from .audited import session_audit
 from .options import (
-    AUDITED_UNSET,
     HOW,
     OUT,
     PRINTED_UNSET,
     WHERE,
     WHERE_UNSET,
-    Audited,
     Input,
     KeyFile,
     MaxPixels,
@@ -33,6 +31,7 @@ from .options import (
     argument,
     verb_group,
 )
+from .result_options import AUDITED_UNSET, Audited
 from .served import check_server
 from .session_export import export
 from .session_paint import edit, rerun

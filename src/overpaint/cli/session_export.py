@@ -18,17 +18,13 @@ from overpaint.files import write_file
 from . import outputs, report
 from .edit import companions, save
 from .messages import note_line
-from .options import (
+from .options import OUT, PRINTED_UNSET, Overwrite, Printed, Quality
+from .result_options import (
     AUDITED_UNSET,
-    OUT,
-    PRINTED_UNSET,
     SIGNING_UNSET,
     Audited,
     Out,
-    Overwrite,
-    Printed,
     Provenance,
-    Quality,
     RecordPlace,
     Signing,
     WatermarkName,

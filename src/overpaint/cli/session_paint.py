@@ -17,21 +17,9 @@ from overpaint.request import INTENTS, EditRequest, Intent
 
 from . import fields, outputs
 from .messages import note_line
-from .options import (
-    AUDITED_UNSET,
-    HOW,
-    PRINTED_UNSET,
-    REQUEST,
-    WHERE_UNSET,
-    AnyInsert,
-    Audited,
-    Bounds,
-    Printed,
-    Run,
-    Where,
-    argument,
-)
+from .options import HOW, PRINTED_UNSET, REQUEST, WHERE_UNSET, AnyInsert, Bounds, Printed, Run, Where, argument
 from .progress import bar
+from .result_options import AUDITED_UNSET, Audited
 from .session_shown import SESSION, SessionPath, opened_session, print_session
 from .streams import as_written, check_one_reader, load, paths
 

@@ -17,7 +17,8 @@ from overpaint.errors import RequestError
 from .audited import session_audit
 from .edit import studio_of
 from .messages import note_line
-from .options import AUDITED_UNSET, Audited, Printed, Run, argument
+from .options import Printed, Run, argument
+from .result_options import AUDITED_UNSET, Audited
 from .streams import STDIO
 from .texts import print_json, print_line
 

@@ -11,7 +11,7 @@ from overpaint.errors import RequestError
 if TYPE_CHECKING:
     from overpaint.record.c2pa import ManifestSeal
 
-    from .options import Signing
+    from .result_options import Signing
 
 
 def seal_of(signing: Signing) -> ManifestSeal | None:

@@ -25,10 +25,10 @@ from .options import (
     NewColour,
     NewObject,
     NoInsert,
-    Out,
     Run,
     Where,
 )
+from .result_options import Out
 from .texts import help_text
 
 _BOUNDS, _RUN, _OUT, _ANY_INSERT = Bounds(), Run(), Out(), AnyInsert()

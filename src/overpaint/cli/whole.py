@@ -6,120 +6,71 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from cyclopts import Parameter
-
-from overpaint.doors.outputs import check_format, check_result_size, check_writable_all
+from overpaint.doors.outputs import check_format, check_marking, check_result_size, check_writable_all
 from overpaint.errors import Cancelled, OverpaintError, RequestError
 
 from . import outputs
+from .audited import log_of, secret_of
 from .messages import check_words, failed, in_json, note_line
-from .options import FORMATS, OUT, MaxPixels, Out, Overwrite, Quality, flattened
 from .progress import bar
-from .streams import STDIO, as_written, check_one_reader, opened, paths, write_output
+from .result_options import ResultOut
+from .streams import STDIO, as_written, check_one_reader, opened, paths, write_bytes
 from .texts import print_json, visible
 
 if TYPE_CHECKING:
-    from overpaint.engines import Monitor
-    from overpaint.geometry import Size
-    from overpaint.picture import Picture
+    from overpaint.studio import Enhanced, Enhancer, Saved
 
-
-@flattened(OUT)
-@dataclass(frozen=True, slots=True)
-class WholeOut:
-    """Where results go."""
-
-    output: Annotated[
-        str | None,
-        Parameter(
-            alias="-o",
-            help="The result; - writes it to standard output. A name without extension is a folder. For several: that, "
-            "or a name with {name}. Left out: NAME.VERB.EXT beside the picture.",
-            metavar="OUT",
-        ),
-    ] = None
-    overwrite: Overwrite = False
-    format: Annotated[
-        str | None, Parameter(help=f"{FORMATS}. Left out: by the name of OUT, else as the picture.", metavar="NAME")
-    ] = None
-    quality: Quality = None
-    max_pixels: MaxPixels = None
-    json: Annotated[bool, Parameter(help="One JSON object a picture on standard output, for programs.")] = False
-    quiet: Annotated[bool, Parameter(alias="-q", help="No progress bar and no summary.")] = False
-    debug: Annotated[
-        bool, Parameter(help="Show where in the program an error came from (so does OVERPAINT_DEBUG=1).")
-    ] = False
-
-    @property
-    def place(self) -> Out:
-        """The same as an option of the verbs that paint."""
-        return Out(
-            output=self.output,
-            overwrite=self.overwrite,
-            format=self.format,
-            quality=self.quality,
-            record="none",
-            json=self.json,
-            quiet=self.quiet,
-            debug=self.debug,
-        )
-
-
-WHOLE_UNSET = WholeOut()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WholeResult:
-    """What became of one picture.
-
-    Attributes:
-        picture: The result.
-        done: What was done, for people: "enlarged to 800x600 ...".
-        facts: The same for programs.
-        notes: For people.
-    """
-
-    picture: Picture
-    done: str
-    facts: dict[str, Any]
-    notes: tuple[str, ...] = ()
+EnhanceRecorder: TypeAlias = "Callable[[Enhanced, Saved], object]"
+"""Appends a record to an audit log. Raises OutputError; the picture is kept."""
 
 
 @dataclass(frozen=True, slots=True)
-class WholeWork:
-    """What a verb does.
+class _Whole:
+    """A call of such a verb.
 
     Attributes:
-        verb: Its name.
-        size_of: The size of a picture's result; errors of size come before any work.
-        make: Makes it.
+        by: What changes pictures.
+        out: Where results go.
+        record: Records them in an audit log; None for none.
+        several: Whether there is more than one picture.
     """
 
-    verb: str
-    size_of: Callable[[Picture], Size]
-    make: Callable[[Picture, Monitor], WholeResult]
+    by: Enhancer
+    out: ResultOut
+    record: EnhanceRecorder | None
+    several: bool
 
 
-def work_on(pictures: tuple[str, ...], work: WholeWork, out: WholeOut) -> int:
+def work_on(pictures: tuple[str, ...], verb: str, ready: Callable[[], Enhancer], out: ResultOut) -> int:
     """Make, save and report the result of each picture.
+
+    Args:
+        pictures: The pictures, `STDIO` for standard input.
+        verb: The verb's name.
+        ready: Loads what changes pictures, once the options are found to go together.
+        out: Where results go.
 
     Returns:
         0, or the exit status of the first picture that failed; the others are done all the same.
     """
     if not pictures:
-        raise RequestError(f"{work.verb} needs a picture")
+        raise RequestError(f"{verb} needs a picture")
     check_words(pictures)
-    outputs.check_options(out.place, 1, len(pictures))
+    outputs.check_options(out, 1, len(pictures))
     check_one_reader(pictures)
+    record = _recorder(out)
+    if out.private:
+        out = replace(out, record="none")
+    call = _Whole(ready(), out, record, len(pictures) > 1)
     status = 0
     written: set[Path] = set()
     for source in pictures:
         try:
-            _work_on_one(source, work, out, written, several=len(pictures) > 1)
+            _work_on_one(source, call, written)
         except Cancelled:
             raise
         except (OverpaintError, MemoryError) as caught:
@@ -127,39 +78,65 @@ def work_on(pictures: tuple[str, ...], work: WholeWork, out: WholeOut) -> int:
             error = caught if isinstance(caught, OverpaintError) else OverpaintError(message, code="memory-short")
             if out.json:
                 print_json({"input": as_written(source)} | in_json(error), one_line=True, finite=True)
-            own = failed(error, as_written(source) if len(pictures) > 1 else "", debug=out.debug)
+            own = failed(error, as_written(source) if call.several else "", debug=out.debug)
             status = status or own
     return status
 
 
-def _work_on_one(source: str, work: WholeWork, out: WholeOut, written: set[Path], *, several: bool) -> None:
-    from overpaint.picture import encode
+def _recorder(out: ResultOut) -> EnhanceRecorder | None:
+    """Appends to the audit log that is asked for; None for none. Raises as `log_of`."""
+    log = log_of(out.audited)
+    if log is None:
+        return None
+    from overpaint.audit import edit_record
 
+    secret = secret_of(out.audited, log)
+    return lambda made, saved: log.append(edit_record(made, saved, folder=log.path.parent, secret=secret))
+
+
+def _work_on_one(source: str, call: _Whole, written: set[Path]) -> None:
+    out, settings = call.out, call.by.settings
     began = time.perf_counter()
     with bar(quiet=out.quiet) as shown:
         picture = opened(source)
-        target = outputs.target(picture, work.verb, out.place)
+        target = outputs.target(picture, settings.verb, out)
         check_format(picture, target.format, out.quality)
-        check_result_size(target, work.size_of(picture), picture.colour)
-        if target.path is not None and (several or outputs.is_folder(out.output)):
+        check_marking(outputs.marking_of(out), picture.colour)
+        check_result_size(target, settings.size_of(picture.size), picture.colour)
+        if target.path is not None and (call.several or outputs.is_folder(out.output)):
             with contextlib.suppress(OSError):  # the check says why
                 target.path.parent.mkdir(exist_ok=True)
         check_writable_all(target.files, overwrite=out.overwrite, inputs=paths((source,)), taken=written)
-        shown.say(f"{work.verb}: working")
-        made = work.make(picture, shown.monitor())
+        shown.say(f"{settings.verb}: working")
+        made = call.by.enhance(picture, shown.monitor())
         shown.say("saving")
-        encoded = encode(made.picture, target.format, quality=out.quality)
-        write_output(STDIO if target.path is None else str(target.path), encoded.data, overwrite=out.overwrite)
-    seconds = time.perf_counter() - began
-    name = "standard output" if target.path is None else str(target.path)
-    notes = [*made.notes, *encoded.notes]
+        how: dict[str, Any] = {"quality": out.quality, "record": out.record, "marking": outputs.marking_of(out)}
+        if target.path is None:
+            rendered = made.render(target.format, **how)
+            write_bytes(rendered.data)
+            saved = rendered.saved(Path("-"))
+        else:
+            saved = made.save(target.path, format=target.format, overwrite=out.overwrite, **how)
+        if call.record is not None:
+            call.record(made, saved)
+    _report(source, call, made, saved, time.perf_counter() - began)
+
+
+def _report(source: str, call: _Whole, made: Enhanced, saved: Saved, seconds: float) -> None:
+    """Print what was done: a line for people, an object for programs."""
+    out = call.out
+    to_stream = out.output == STDIO
+    name = "standard output" if to_stream else str(saved.path)
+    notes = list(dict.fromkeys((*made.notes, *saved.notes)))
     if out.json:
         table: dict[str, Any] = {"input": as_written(source), "output": name, "size": list(made.picture.size)}
-        table |= {**made.facts, "format": encoded.format, "seconds": round(seconds, 3), "notes": notes}
+        table |= {**made.made.facts, "format": saved.format, "fidelity": saved.fidelity}
+        table |= {"sidecar": None if saved.sidecar is None else str(saved.sidecar), "marks": saved.marks.to_mapping()}
+        table |= {"sha256": saved.sha256, "bytes": saved.size, "seconds": round(seconds, 3), "notes": notes}
         print_json(table, one_line=True, finite=True)
         return
-    if out.quiet or (target.path is None and not sys.stderr.isatty()):
+    if out.quiet or (to_stream and not sys.stderr.isatty()):
         return
-    print(visible(f"{name}: {made.done} in {seconds:.1f} s"), file=sys.stderr if target.path is None else sys.stdout)
-    for note in dict.fromkeys(notes):
-        print(note_line(f"{as_written(source)}: {note}" if several else note), file=sys.stderr, flush=True)
+    print(visible(f"{name}: {made.made.done} in {seconds:.1f} s"), file=sys.stderr if to_stream else sys.stdout)
+    for note in notes:
+        print(note_line(f"{as_written(source)}: {note}" if call.several else note), file=sys.stderr, flush=True)

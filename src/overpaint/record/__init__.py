@@ -10,7 +10,7 @@ from ._claims import StatedOrigin, declared_type, said_types, stated_origin, typ
 from ._embed import NAMESPACE, SIDECAR_SUFFIX, embed, sidecar_path, strip
 from ._found import generator_of, read_record
 from ._marks import MarksRecord, ProvenanceMode, WatermarkRecord
-from ._record import FoundRecord, Record, RegionRecord, StoredRecord, version
+from ._record import ENHANCERS, FACES, TEACHES, UPSCALER, FoundRecord, Record, RegionRecord, StoredRecord, version
 from .infotext import Infotext, infotext, parse_infotext
 from .provenance import (
     EditStatement,
@@ -27,7 +27,9 @@ from .source_type import SourceType, joined_types, source_type_named, type_of_ed
 from .watermarks import FoundWatermark, Watermark, WatermarkChoice, found_watermark, watermark_names
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
+    "ENHANCERS",
     "EditStatement",
+    "FACES",
     "FoundRecord",
     "FoundWatermark",
     "Infotext",
@@ -44,6 +46,8 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "SourceType",
     "StatedOrigin",
     "StoredRecord",
+    "TEACHES",
+    "UPSCALER",
     "Watermark",
     "WatermarkChoice",
     "WatermarkRecord",

@@ -109,7 +109,8 @@ def _in_comment(metadata: Metadata, record: Record, format: str) -> Metadata:
 
 
 def _in_xmp(metadata: Metadata, record: Record, format: str) -> Metadata:
-    for candidate in (record, _light(record)):
+    candidates = (record, _light(record), *((_alone(_light(record)),) if record.enhanced and record.earlier else ()))
+    for candidate in candidates:
         xmp = with_property(metadata.xmp, NAMESPACE, "record", candidate.to_json(indent=None))
         if format != "jpeg" or len(xmp) <= _XMP_SEGMENT:
             return replace(metadata, xmp=xmp)
@@ -121,6 +122,12 @@ def _light(record: Record) -> Record:
     note = "the mask or sketch did not fit into this file's metadata, and is only named by its digest"
     light = Record.from_mapping(without_codes(record.to_mapping()))
     return light.model_copy(update={"notes": (*record.notes, note)})
+
+
+def _alone(record: Record) -> Record:
+    """The record of an enhancement without that of the picture before."""
+    note = "the record of the picture before did not fit into this file's metadata, and is left out"
+    return record.model_copy(update={"earlier": None, "notes": (*record.notes, note)})
 
 
 def _property(xmp: bytes | None, name: str) -> str | None:

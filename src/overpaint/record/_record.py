@@ -22,6 +22,12 @@ BoxValues = Annotated[Listed[tuple[int, ...]], Field(min_length=4, max_length=4)
 SizeValues = Annotated[Listed[tuple[int, ...]], Field(min_length=2, max_length=2)]
 
 
+TEACHES, UPSCALER, FACES = ENHANCERS = ("self-taught", "upscaler", "faces")
+"""What stands for the engine in the record of a picture that was enhanced as a whole: filters that a picture teaches, a
+network that enlarges, one that restores faces.
+"""
+
+
 @cache
 def version() -> str:
     """The version of Overpaint that is installed."""
@@ -121,7 +127,8 @@ class Record(StoredRecord):
         marks: The marks of the file that has this record; None where none was written.
         earlier: The records of the edits before this one, of a picture that was made by several; None otherwise. What
             is said of the input is then said of the file that the first of them began with, and the regions of all are
-            in pixels of this picture.
+            in pixels of this picture. Of a picture that was enhanced (see `enhanced`), the record that its input had;
+            the others describe the enhancement alone.
     """
 
     title = "record"
@@ -151,6 +158,11 @@ class Record(StoredRecord):
     def edits(self) -> tuple[Record, ...]:
         """The records of all edits in their order: those before this one, and itself."""
         return (*(edit for one in self.earlier or () for edit in one.edits), self)
+
+    @property
+    def enhanced(self) -> bool:
+        """Whether the picture was enhanced as a whole: enlarged, or its faces restored."""
+        return self.resolved.engine in ENHANCERS
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON values. A raster that is inline in the request is written only once."""

@@ -10,7 +10,7 @@ from overpaint.values import Value
 
 from ._types import Fraction, Name
 
-ModelRole = Literal["checkpoint", "vae", "lora", "embedding", "eraser"]
+ModelRole = Literal["checkpoint", "vae", "lora", "embedding", "eraser", "upscaler", "faces", "face-detector"]
 
 
 class Usual(Value):

@@ -22,12 +22,15 @@ from overpaint.picture import Picture, Samples, current_limits
 from overpaint.picture.colour import converter_for
 from overpaint.picture.hidden import edge_extended
 from overpaint.record import (
+    TEACHES,
+    UPSCALER,
     EditStatement,
     Marking,
     SourceType,
     declaring,
     provenance_of,
     strip,
+    type_of_edit,
     version,
     with_statement,
 )
@@ -36,9 +39,6 @@ from .self_taught import Plane, doubled, lanczos, taught_by
 
 LARGEST_SCALE = 16.0
 """How many times as wide a picture may become."""
-
-TAUGHT = "self-taught"
-"""The name of what enlarges without a model."""
 
 
 class Upscaler(Protocol):
@@ -68,7 +68,7 @@ class EnlargedPicture:
     Attributes:
         picture: The result; its source is the original's.
         scale: How many times as wide it is.
-        by: What enlarged it: a network's name, or `TAUGHT`.
+        by: What enlarged it: a network's name, or `TEACHES`.
         notes: For people.
     """
 
@@ -155,7 +155,7 @@ def enlarge(
         plane = lanczos(_share(picture.alpha, picture.maximum)[..., None], (to.width, to.height))
         alpha = _samples(plane, picture)[..., 0]
     notes += left_out(picture)
-    by, engine, models = (TAUGHT, TAUGHT, ()) if upscaler is None else (upscaler.name, "upscaler", (upscaler.name,))
+    by, engine, models = (TEACHES, TEACHES, ()) if upscaler is None else (upscaler.name, UPSCALER, (upscaler.name,))
     result = stating(picture.with_pixels(made, alpha), "enlarge", engine, models)
     return EnlargedPicture(result, to.width / picture.size.width, by, tuple(notes))
 
@@ -218,7 +218,7 @@ def left_out(picture: Picture) -> list[str]:
 def stating(picture: Picture, intent: str, engine: str, models: tuple[str, ...]) -> Picture:
     """The picture, whose metadata say what was done to it, and no more how it was made before that."""
     statement = EditStatement(
-        source_type=SourceType.ALGORITHMICALLY_ENHANCED,
+        source_type=type_of_edit(learned=True, puts_in=False) if models else SourceType.ALGORITHMICALLY_ENHANCED,
         intent=intent,
         engine=engine,
         models=models,

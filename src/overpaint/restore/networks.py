@@ -15,7 +15,7 @@ import numpy as np
 
 from overpaint.engines.spandrel_import import torchvision_stood_in
 from overpaint.errors import MissingExtraError, ModelError
-from overpaint.models import store_folder
+from overpaint.models import Kind, ModelRef, store_folder
 from overpaint.models.places import further_folders
 
 from .self_taught import Plane
@@ -38,13 +38,16 @@ class SpandrelUpscaler:
     """A network of spandrel's that enlarges.
 
     Attributes:
-        name: Its file, without folders and extension.
+        ref: Its file, licence and name.
+        name: Its name.
         scale: How many times as wide it makes a picture.
         architecture: Its layout: "ESRGAN", "SwinIR" ...
+        device: Where it computes.
     """
 
-    def __init__(self, name: str, descriptor: Any) -> None:
-        self.name = name
+    def __init__(self, ref: ModelRef, descriptor: Any) -> None:
+        self.ref, self.name = ref, ref.name
+        self.device = str(descriptor.device)
         self.scale: int = descriptor.scale
         self.architecture: str = descriptor.architecture.name
         self._descriptor = descriptor
@@ -141,7 +144,8 @@ def load_upscaler(
     """
     from overpaint.engines.diffusion.devices import device_of
 
-    path = model_file(name, "upscaler", paths=paths)
+    ref = find_network(name, "upscaler", paths=paths, allow_pickle=allow_pickle)
+    path = ref.path
     with torchvision_stood_in():
         try:
             from spandrel import ImageModelDescriptor, ModelLoader
@@ -161,7 +165,13 @@ def load_upscaler(
         raise ModelError(f"{path.name} is not for pictures of 3 channels or 1", field="model", value=name)
     descriptor.float().eval()
     descriptor.model.requires_grad_(False)
-    return SpandrelUpscaler(path.stem, descriptor)
+    return SpandrelUpscaler(ref, descriptor)
+
+
+def find_network(name: str, what: str, *, paths: bool = True, allow_pickle: bool = False) -> ModelRef:
+    """Stand-in."""
+    path = model_file(name, what, paths=paths)
+    return ModelRef(path.stem, path, Kind("other", "safetensors"), allow_pickle=allow_pickle)
 
 
 def model_tensors(path: Path, *, allow_pickle: bool) -> dict[str, Any]:

@@ -4,6 +4,15 @@ from ._edited import Edited, PaintedRegion
 from ._studio import Studio
 from .choose import Painter
 from .contact import Tile, arrange_tiles, contact_sheet, make_tile
+from .enhance import (
+    Enhanced,
+    Enhancer,
+    EnhanceSettings,
+    EnlargeSettings,
+    NetworkSource,
+    RestoreSettings,
+    enhancer_of,
+)
 from .inputs import EditArguments
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
@@ -17,17 +26,24 @@ __all__ = [
     "EditArguments",
     "EditFailure",
     "Edited",
+    "EnhanceSettings",
+    "Enhanced",
+    "Enhancer",
+    "EnlargeSettings",
     "FinishedPicture",
+    "NetworkSource",
     "PaintedCanvases",
     "PaintedRegion",
     "Painter",
     "PreparedEdit",
     "Rendered",
+    "RestoreSettings",
     "Saved",
     "Studio",
     "Tile",
     "arrange_tiles",
     "contact_sheet",
+    "enhancer_of",
     "make_tile",
     "mask_of",
     "pixel_digest",

@@ -31,12 +31,12 @@ def execution_of(engine: Engine, threads: int | None, *, exact: bool) -> Executi
         dtype=str(getattr(engine, "dtype", "float32")).removeprefix("torch."),
         threads=getattr(engine, "threads", None) or threads or os.cpu_count() or 1,
         exact=exact,
-        versions=dict(_versions()),
+        versions=dict(versions()),
     )
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Versions by package; read once, as each is a file that is parsed."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:

@@ -1,0 +1,406 @@
+"""Pictures made better as a whole, as results with a record: enlarged, or with their faces restored.
+
+Their record is that of an edit whose engine is one of `record.ENHANCERS`: `options` has the settings of this module,
+`models` the networks, and `earlier` the record of the picture that was enhanced, where it has one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version as version_of
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from overpaint.engines import Monitor
+from overpaint.geometry import Box, Size
+from overpaint.models import ModelRef, digest
+from overpaint.picture import Picture
+from overpaint.record import (
+    FACES,
+    TEACHES,
+    UPSCALER,
+    EditStatement,
+    Record,
+    SourceType,
+    read_record,
+    type_of_edit,
+    version,
+)
+from overpaint.request import EditRequest, Execution, ResolvedRequest, UsedModel, picture_blob
+from overpaint.restore import enlarge, enlarged_size, find_network, load_face_network, load_upscaler, restore_faces
+from overpaint.restore.enlarge import left_out
+from overpaint.values import Value, digest_of
+
+from .execution import versions
+from .saving import FinishedPicture, SavableResult
+from .written import pixel_digest
+
+EnhanceVerb: TypeAlias = Literal["enlarge", "restore"]
+"""What is done to a picture as a whole; also the word in the name of its file."""
+
+_LICENCE = "Apache-2.0"
+
+_MOST_ORIGINS = 32
+"""Records of earlier edits that a record takes over."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSource:
+    """Where networks may come from, and where they compute.
+
+    Attributes:
+        paths: Whether a model's name may be a path; False for names from outside.
+        allow_pickle: Whether a pickle may be read (weights only).
+        device: "auto", "cpu", "cuda" or "mps".
+    """
+
+    paths: bool = True
+    allow_pickle: bool = False
+    device: str = "auto"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enhancement:
+    """What was done to a picture.
+
+    Attributes:
+        picture: The result's pixels.
+        done: What was done, for people: "enlarged 2 times to 800x600 (self-taught)".
+        facts: The same for programs.
+        notes: For people.
+    """
+
+    picture: Picture
+    done: str
+    facts: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+class EnhanceSettings(Value):
+    """What is done to a whole picture."""
+
+    verb: ClassVar[EnhanceVerb]
+
+    @abstractmethod
+    def size_of(self, size: Size) -> Size:
+        """The size that a picture of this size gets. RequestError where the settings don't go with it."""
+
+    @abstractmethod
+    def ready(self, source: NetworkSource = NetworkSource()) -> Enhancer:
+        """With the networks loaded.
+
+        Raises:
+            ModelError: One is not here, damaged, of another kind, or may not be used.
+            MissingExtraError: A package is not installed.
+            EngineError: The device does not exist.
+        """
+
+
+class EnlargeSettings(EnhanceSettings):
+    """How a picture is enlarged."""
+
+    verb: ClassVar[EnhanceVerb] = "enlarge"
+
+    scale: float | None = Field(
+        default=None, description="how many times as wide and as high, more than 1, up to 16; left out with a size: 2"
+    )
+    width: int | None = Field(default=None, description="as wide as this in pixels, the proportions kept")
+    height: int | None = Field(default=None, description="as high as this in pixels, the proportions kept")
+    model: Annotated[str, Field(max_length=1000)] | None = Field(
+        default=None, description="a network that enlarges; left out, filters that the picture teaches itself"
+    )
+
+    def size_of(self, size: Size) -> Size:
+        """See `EnhanceSettings`."""
+        return enlarged_size(size, scale=self.scale, width=self.width, height=self.height)
+
+    def ready(self, source: NetworkSource = NetworkSource()) -> Enhancer:
+        """See `EnhanceSettings`."""
+        upscaler = None
+        if self.model is not None:
+            how = {"paths": source.paths, "allow_pickle": source.allow_pickle}
+            upscaler = load_upscaler(self.model, device=source.device, **how)
+
+        def work(picture: Picture, monitor: Monitor) -> Enhancement:
+            sides = {"scale": self.scale, "width": self.width, "height": self.height}
+            made = enlarge(picture, upscaler=upscaler, monitor=monitor, **sides)  # type: ignore[arg-type]
+            done = f"enlarged {made.scale:.3g} times to {made.picture.size} ({made.by})"
+            return Enhancement(made.picture, done, {"scale": made.scale, "by": made.by}, made.notes)
+
+        names: dict[str, Any] = {} if upscaler is None else {"model": upscaler.name}
+        if (self.scale, self.width, self.height) == (None, None, None):
+            names["scale"] = 2.0
+        filled = self.model_copy(update=names)
+        if upscaler is None:
+            return Enhancer(self, filled, TEACHES, (), _execution("cpu"), work)
+        used = _used(upscaler.ref, "upscaler")
+        return Enhancer(self, filled, UPSCALER, (used,), _execution(upscaler.device, "spandrel"), work)
+
+
+class RestoreSettings(EnhanceSettings):
+    """How faces are restored."""
+
+    verb: ClassVar[EnhanceVerb] = "restore"
+
+    model: Annotated[str, Field(max_length=1000)] = Field(description="a network that restores faces")
+    weight: float = Field(default=1.0, ge=0, le=1, description="0 leaves faces as they are, 1 takes the network's")
+    detector: Annotated[str, Field(max_length=1000)] | None = Field(
+        default=None, description="a network that finds faces (YuNet); left out, the cascade finds them"
+    )
+
+    def size_of(self, size: Size) -> Size:
+        """See `EnhanceSettings`."""
+        return size
+
+    def ready(self, source: NetworkSource = NetworkSource()) -> Enhancer:
+        """See `EnhanceSettings`."""
+        how = {"paths": source.paths, "allow_pickle": source.allow_pickle}
+        from overpaint.engines.diffusion.devices import device_of
+
+        ref = find_network(self.model, "faces", **how)
+        finder = None if self.detector is None else find_network(self.detector, "face-detector", **how)
+        network = load_face_network(str(ref.path), allow_pickle=source.allow_pickle, device=source.device)
+
+        def work(picture: Picture, monitor: Monitor) -> Enhancement:
+            place = None if finder is None else finder.path
+            made = restore_faces(picture, network, weight=self.weight, detector=place, monitor=monitor)
+            count = f"{made.faces} face{'' if made.faces == 1 else 's'}"
+            facts = {"faces": made.faces, "by": ref.name, "weight": self.weight}
+            return Enhancement(made.picture, f"restored {count} ({ref.name})", facts, made.notes)
+
+        filled = self.model_copy(update={"model": ref.name, "detector": None if finder is None else finder.name})
+        used = (_used(ref, "faces"), *(() if finder is None else (_used(finder, "face-detector"),)))
+        return Enhancer(self, filled, FACES, used, _execution(str(device_of(source.device)), "spandrel"), work)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enhancer:
+    """Settings with their networks, ready for pictures.
+
+    Attributes:
+        asked: The settings as they were given.
+        settings: The same with what was left open filled in, and the names by which the networks are found.
+        engine: One of `record.ENHANCERS`.
+        models: The networks.
+        execution: On what it runs.
+        work: Does it.
+    """
+
+    asked: EnhanceSettings
+    settings: EnhanceSettings
+    engine: str
+    models: tuple[UsedModel, ...]
+    execution: Execution
+    work: Callable[[Picture, Monitor], Enhancement]
+
+    @property
+    def source_type(self) -> SourceType:
+        """What it makes of a photograph, in IPTC's terms."""
+        return type_of_edit(learned=True, puts_in=False) if self.models else SourceType.ALGORITHMICALLY_ENHANCED
+
+    def enhance(self, picture: Picture, monitor: Monitor | None = None) -> Enhanced:
+        """What becomes of a picture.
+
+        Raises:
+            RequestError: The settings don't go with this picture.
+            PictureError: The result would have too many pixels.
+            ModelError: A network can't be used.
+            Cancelled: The monitor was cancelled.
+        """
+        began = time.perf_counter()
+        made = self.work(picture, monitor or Monitor())
+        seconds: dict[str, float] = {self.settings.verb: round(time.perf_counter() - began, 6)}
+        return Enhanced(self, picture, made, seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class Enhanced(SavableResult):
+    """A picture that was enlarged, or whose faces were restored.
+
+    Attributes:
+        by: What made it.
+        original: The picture as opened.
+        made: What was done to it.
+        timings: Seconds by step.
+    """
+
+    by: Enhancer
+    original: Picture
+    made: Enhancement
+    timings: Mapping[str, float]
+
+    @cached_property
+    def picture(self) -> Picture:
+        """The result, with all that the original is beside its pixels."""
+        return self.original.with_pixels(self.made.picture.samples, self.made.picture.alpha)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """For people. The record of an earlier edit is not left out here: it is taken over."""
+        gone = left_out(self.original)
+        return tuple(one for one in self.made.notes if one not in gone)
+
+    @property
+    def notes_without_prompt(self) -> tuple[str, ...]:
+        """The notes for private mode; they quote no prompt."""
+        return self.notes
+
+    @property
+    def licence(self) -> str:
+        """Of what stands for the engine: Overpaint's own code. Networks have licences of their own."""
+        return _LICENCE
+
+    @property
+    def execution(self) -> Execution:
+        """On what it ran."""
+        return self.by.execution
+
+    @cached_property
+    def request(self) -> EditRequest:
+        """What was asked for, as a request; networks by their names, as a path is nobody else's business."""
+        given = self.by.asked.to_mapping().keys()
+        options = {name: value for name, value in self.by.settings.to_mapping().items() if name in given}
+        return EditRequest.of("custom", engine=self.by.engine, options=options)
+
+    @cached_property
+    def resolved(self) -> ResolvedRequest:
+        """The same with every default filled in, and the picture named by its digest."""
+        return ResolvedRequest(
+            intent="custom",
+            image=picture_blob(self.original),
+            engine=self.by.engine,
+            engine_digest=digest_of([self.by.engine, version()]),
+            paints_from="settings",
+            models=self.by.models,
+            options=self.by.settings.to_mapping(),
+            area="whole",
+            context="whole",
+            edge="none",
+            strict=False,
+            alpha="keep",
+            colour_match=False,
+            seam=False,
+            exact=True,
+            inverts_mask=False,
+            dialect="native",
+        )
+
+    @cached_property
+    def pixels_sha256(self) -> str:
+        """Digest of the result's pixels."""
+        return pixel_digest(self.picture)
+
+    @cached_property
+    def touched(self) -> NDArray[np.bool_]:
+        """(H, W) bool of the result's size: everything that may differ from the original; all of a larger picture."""
+        if self.picture.size != self.original.size:
+            return np.ones(self.picture.size.shape, bool)
+        return np.asarray((self.picture.samples != self.original.samples).any(axis=2))
+
+    @cached_property
+    def record(self) -> Record:
+        """How the result was made, and the record of how the original was, as values that are written into files."""
+        source = self.original.source
+        return Record(
+            request=self.request,
+            resolved=self.resolved,
+            execution=self.execution,
+            size=tuple(self.picture.size),
+            input_sha256=source.sha256,
+            input_size=tuple(self.original.size),
+            input_name=source.path.name if source.path else None,
+            pixels_sha256=self.pixels_sha256,
+            timings=dict(self.timings),
+            notes=self.notes,
+            source_type=self.by.source_type,
+            earlier=_origin(self.original),
+        )
+
+    @property
+    def statement(self) -> EditStatement:
+        """The statement on what was done for the result's file."""
+        return EditStatement(
+            source_type=self.by.source_type,
+            intent=self.by.settings.verb,
+            engine=self.by.engine,
+            models=tuple(one.name for one in self.by.models),
+            boxes=(Box.around(self.touched),) if self.touched.any() else (),
+            overpaint=version(),
+        )
+
+    def repeating(self, earlier: Record) -> Enhanced:
+        """The same: nothing of an earlier record decides about it."""
+        return self
+
+    @property
+    def finished(self) -> FinishedPicture:
+        """The result as it is written into files."""
+        larger = self.picture.size != self.original.size
+        return FinishedPicture(
+            picture=self.picture,
+            base=self.picture if larger else self.original,
+            touched=self.touched,
+            marked=self.touched,
+            reach=0,
+            suffix=self.by.settings.verb,
+            record=lambda: self.record,
+            edits=(self.statement,) if self.touched.any() else (),
+            pixels_sha256=lambda: self.pixels_sha256,
+        )
+
+
+def enhancer_of(record: Record, source: NetworkSource = NetworkSource(), model: str | None = None) -> Enhancer:
+    """What the record of a picture that was enhanced names, ready to do it again.
+
+    Args:
+        record: The record.
+        source: Where networks may come from.
+        model: The name or path of the network, where it is no longer found by the recorded name.
+
+    Raises:
+        RequestError: The record's options can't be read.
+        ModelError, MissingExtraError, EngineError: See `EnhanceSettings.ready`.
+    """
+    kind: type[EnhanceSettings] = RestoreSettings if record.resolved.engine == FACES else EnlargeSettings
+    options: dict[str, Any] = dict(record.resolved.options)
+    settings = kind(**options)
+    if model is not None:
+        settings = settings.model_copy(update={"model": model})
+    return settings.ready(source)
+
+
+def _origin(picture: Picture) -> tuple[Record, ...] | None:
+    """The record of how a picture was made, as `earlier` has it; None for none, and for a chain that grew too long."""
+    found = read_record(picture)
+    if found is None or found.record is None or len(found.record.edits) > _MOST_ORIGINS:
+        return None
+    return (found.record,)
+
+
+def _used(ref: ModelRef, role: Literal["upscaler", "faces", "face-detector"]) -> UsedModel:
+    return UsedModel(
+        role=role,
+        name=ref.name,
+        sha256=digest(ref.path),
+        licence=ref.licence or "unknown",
+        accepted=ref.accepted or None,
+    )
+
+
+def _execution(device: str, *packages: str) -> Execution:
+    further = {name: version_of(name) for name in packages}
+    return Execution(
+        device=device,
+        dtype="float32",
+        threads=os.cpu_count() or 1,
+        exact=True,
+        versions={**versions(), **further},
+    )
