@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ from overpaint.audit import entries, to_csv, verify
 from overpaint.cli import main
 from overpaint.engines.spandrel_import import torchvision_stood_in
 from overpaint.errors import RecordError
-from overpaint.picture import open_picture
-from overpaint.record import SourceType, declared_type, read_record
+from overpaint.picture import encode, open_picture
+from overpaint.record import SourceType, declared_type, embed, read_record
 from overpaint.studio import EnlargeSettings, enhancer_of
 
 PHOTO = np.ascontiguousarray(data.astronaut()[40:100, 100:180])
@@ -132,13 +133,14 @@ def test_the_record_of_the_picture_before_is_kept_as_its_origin(folder: Path):
 def test_an_origin_that_does_not_fit_into_a_jpeg_is_left_out_and_the_record_says_so(folder: Path):
     picture = overpaint.open("a.png")
     mask = overpaint.Mask.box(picture.size, (10, 10, 30, 30))
-    overpaint.edit(picture, mask=mask, engine="telea", intent="custom", prompt="long " * 6_390).save("edited.png")
-    assert main(["enlarge", "edited.png", "-o", "large.jpg", "-q"]) == 0
-    found = read_record("large.jpg")
-    assert found is not None
-    assert found.record is not None
-    assert found.record.earlier is None
-    assert "did not fit" in found.record.notes[-1]
+    edited = overpaint.edit(picture, mask=mask, engine="telea", intent="custom", prompt="long " * 6_000).record
+    made = EnlargeSettings().ready().enhance(picture).record.model_copy(update={"earlier": (edited,) * 3})
+    for format, kept in (("jpeg", None), ("png", made.earlier)):
+        found = read_record(encode(replace(picture, metadata=embed(picture.metadata, made, format)), format).data)
+        assert found is not None
+        assert found.record is not None
+        assert found.record.earlier == kept
+        assert ("did not fit" in "".join(found.record.notes)) == (kept is None)
 
 
 @pytest.mark.parametrize(

@@ -118,11 +118,11 @@ def test_files_that_are_no_upscaler_are_refused_in_words(tmp_path: Path, file: P
         ("cut", "cut"),
         ("other", "knows no network with its tensors"),
         ("cleans", "does not enlarge"),
-        ("none", "there is no upscaler"),
+        ("none", "there is no file"),
     ):
         with pytest.raises(ModelError, match=words):
             load_upscaler(str(tmp_path / f"{name}.safetensors"))
-    with pytest.raises(ModelError, match="there is no upscaler"):
+    with pytest.raises(ModelError, match="no model is called"):
         load_upscaler(str(file), paths=False)
 
 
@@ -146,7 +146,7 @@ def test_python_and_the_command_use_it(file: Path, tmp_path: Path, monkeypatch: 
     assert "(RealESRGAN_x2)" in capsys.readouterr().out
     assert np.array_equal(overpaint.open("a.enlarge.png").samples, made.samples)
     assert main(["enlarge", "a.png", "--model", "nothing", "--overwrite"]) == 2
-    assert "there is no upscaler" in capsys.readouterr().err
+    assert "no model is called 'nothing'" in capsys.readouterr().err
 
 
 def test_what_stands_in_for_torchvision_normalises():

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from .options import HOW, AllowPickle, DeviceName, Inputs, MaxPixels
+from .options import HOW, Inputs
 from .result_options import RESULT_OUT, ResultOut
-from .whole import work_on
+from .whole import WHOLE_RUN, WholeRun, work_on
 
 if TYPE_CHECKING:
     from overpaint.studio import Enhancer
@@ -20,9 +20,7 @@ def enlarge(
     width: Annotated[int | None, Parameter(group=HOW, metavar="PX")] = None,
     height: Annotated[int | None, Parameter(group=HOW, metavar="PX")] = None,
     model: Annotated[str | None, Parameter(group=HOW, metavar="NAME|FILE")] = None,
-    device: DeviceName = "auto",
-    allow_pickle: AllowPickle = False,
-    max_pixels: MaxPixels = None,
+    run: WholeRun = WHOLE_RUN,
     out: ResultOut = RESULT_OUT,
 ) -> int:
     """Make a picture larger: by filters that the photo itself teaches, or by a network of yours.
@@ -39,9 +37,9 @@ def enlarge(
     """
 
     def ready() -> Enhancer:
-        from overpaint.studio import EnlargeSettings, NetworkSource
+        from overpaint.studio import EnlargeSettings
 
         settings = EnlargeSettings(scale=scale, width=width, height=height, model=model)
-        return settings.ready(NetworkSource(allow_pickle=allow_pickle, device=device))
+        return settings.ready(run.source)
 
     return work_on(pictures, "enlarge", ready, out)

@@ -46,7 +46,7 @@ def replay(
     insert_mask: Annotated[str | None, Parameter(name="--with-mask", group=_GIVEN, metavar="FILE")] = None,
     prompt: Annotated[str | None, Parameter(group=_GIVEN, metavar="TEXT")] = None,
     negative_prompt: Annotated[str | None, Parameter(group=_GIVEN, metavar="TEXT")] = None,
-    model: Annotated[str | None, Parameter(group=_GIVEN, metavar="NAME|FILE")] = None,
+    model: Annotated[str | None, Parameter(group=_GIVEN, metavar="NAME|FILE", show_default="by name")] = None,
     allow_pickle: AllowPickle = False,
     device: Annotated[Device, Parameter(group=RUN, metavar="NAME")] = "auto",
     output: Annotated[str | None, Parameter(alias="-o", group=OUT, metavar="OUT")] = None,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from .options import HOW, AllowPickle, DeviceName, Inputs, MaxPixels
+from .options import HOW, Inputs
 from .result_options import RESULT_OUT, ResultOut
-from .whole import work_on
+from .whole import WHOLE_RUN, WholeRun, work_on
 
 if TYPE_CHECKING:
     from overpaint.studio import Enhancer
@@ -19,9 +19,7 @@ def restore(
     model: Annotated[str, Parameter(group=HOW, metavar="NAME|FILE")],
     weight: Annotated[float, Parameter(group=HOW, metavar="0-1", show_default="1")] = 1.0,
     detector: Annotated[str | None, Parameter(group=HOW, metavar="NAME|FILE", show_default="by the cascade")] = None,
-    device: DeviceName = "auto",
-    allow_pickle: AllowPickle = False,
-    max_pixels: MaxPixels = None,
+    run: WholeRun = WHOLE_RUN,
     out: ResultOut = RESULT_OUT,
 ) -> int:
     """Restore the faces of a picture by a network; all that is no face stays as it is.
@@ -36,9 +34,9 @@ def restore(
     """
 
     def ready() -> Enhancer:
-        from overpaint.studio import NetworkSource, RestoreSettings
+        from overpaint.studio import RestoreSettings
 
         settings = RestoreSettings(model=model, weight=weight, detector=detector)
-        return settings.ready(NetworkSource(allow_pickle=allow_pickle, device=device))
+        return settings.ready(run.source)
 
     return work_on(pictures, "restore", ready, out)

@@ -16,13 +16,34 @@ from overpaint.errors import Cancelled, OverpaintError, RequestError
 from . import outputs
 from .audited import log_of, secret_of
 from .messages import check_words, failed, in_json, note_line
+from .options import RUN, AllowPickle, DeviceName, MaxPixels, flattened
 from .progress import bar
 from .result_options import ResultOut
 from .streams import STDIO, as_written, check_one_reader, opened, paths, write_bytes
 from .texts import print_json, visible
 
 if TYPE_CHECKING:
-    from overpaint.studio import Enhanced, Enhancer, Saved
+    from overpaint.studio import Enhanced, Enhancer, NetworkSource, Saved
+
+
+@flattened(RUN)
+@dataclass(frozen=True, slots=True)
+class WholeRun:
+    """Where networks compute, and which may be read."""
+
+    device: DeviceName = "auto"
+    allow_pickle: AllowPickle = False
+    max_pixels: MaxPixels = None
+
+    @property
+    def source(self) -> NetworkSource:
+        """Where networks come from and compute."""
+        from overpaint.studio import NetworkSource
+
+        return NetworkSource(allow_pickle=self.allow_pickle, device=self.device)
+
+
+WHOLE_RUN = WholeRun()
 
 EnhanceRecorder: TypeAlias = "Callable[[Enhanced, Saved], object]"
 """Appends a record to an audit log. Raises OutputError; the picture is kept."""

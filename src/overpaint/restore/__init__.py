@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .enlarge import LARGEST_SCALE, EnlargedPicture, Upscaler, enlarge, enlarged_size
 from .faces import FaceNetwork, RestoredFaces, load_face_network, restore_faces
-from .networks import find_network, load_upscaler
+from .networks import found_network, load_upscaler
 
 __all__ = [
     "LARGEST_SCALE",
@@ -14,7 +14,7 @@ __all__ = [
     "Upscaler",
     "enlarge",
     "enlarged_size",
-    "find_network",
+    "found_network",
     "load_face_network",
     "load_upscaler",
     "restore_faces",

@@ -8,6 +8,7 @@ further than MARGIN - BLEND / 2 pixels, the result is that of the whole picture 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,8 +16,9 @@ import numpy as np
 
 from overpaint.engines.spandrel_import import torchvision_stood_in
 from overpaint.errors import MissingExtraError, ModelError
-from overpaint.models import Kind, ModelRef, store_folder
+from overpaint.models import ModelRef, find_network, store_folder
 from overpaint.models.places import further_folders
+from overpaint.models.values import What
 
 from .self_taught import Plane
 
@@ -144,7 +146,7 @@ def load_upscaler(
     """
     from overpaint.engines.diffusion.devices import device_of
 
-    ref = find_network(name, "upscaler", paths=paths, allow_pickle=allow_pickle)
+    ref = found_network(name, "upscaler", paths=paths, allow_pickle=allow_pickle)
     path = ref.path
     with torchvision_stood_in():
         try:
@@ -168,10 +170,10 @@ def load_upscaler(
     return SpandrelUpscaler(ref, descriptor)
 
 
-def find_network(name: str, what: str, *, paths: bool = True, allow_pickle: bool = False) -> ModelRef:
-    """Stand-in."""
-    path = model_file(name, what, paths=paths)
-    return ModelRef(path.stem, path, Kind("other", "safetensors"), allow_pickle=allow_pickle)
+def found_network(name: str, what: What, *, paths: bool = True, allow_pickle: bool = False) -> ModelRef:
+    """As `overpaint.models.find_network`; one from a path is called as its file, without extension."""
+    ref = find_network(name, what, paths=paths, allow_pickle=allow_pickle)
+    return replace(ref, name=ref.path.stem) if Path(name).name == ref.path.name else ref
 
 
 def model_tensors(path: Path, *, allow_pickle: bool) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from overpaint.record import (
     version,
 )
 from overpaint.request import EditRequest, Execution, ResolvedRequest, UsedModel, picture_blob
-from overpaint.restore import enlarge, enlarged_size, find_network, load_face_network, load_upscaler, restore_faces
+from overpaint.restore import enlarge, enlarged_size, found_network, load_face_network, load_upscaler, restore_faces
 from overpaint.restore.enlarge import left_out
 from overpaint.values import Value, digest_of
 
@@ -165,8 +165,8 @@ class RestoreSettings(EnhanceSettings):
         how = {"paths": source.paths, "allow_pickle": source.allow_pickle}
         from overpaint.engines.diffusion.devices import device_of
 
-        ref = find_network(self.model, "faces", **how)
-        finder = None if self.detector is None else find_network(self.detector, "face-detector", **how)
+        ref = found_network(self.model, "faces", **how)
+        finder = None if self.detector is None else found_network(self.detector, "face-detector", **how)
         network = load_face_network(str(ref.path), allow_pickle=source.allow_pickle, device=source.device)
 
         def work(picture: Picture, monitor: Monitor) -> Enhancement:
