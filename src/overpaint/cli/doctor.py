@@ -27,8 +27,9 @@ EXTRAS = {
     "otlp": "figures of batches go to an OpenTelemetry collector",
     "gguf": "checkpoints in GGUF files can be read",
     "audit": "audit logs can be signed",
-    "onnx": "erasers in ONNX files can be used",
+    "onnx": "erasers and selectors in ONNX files can be used",
     "restore": "networks that enlarge pictures or restore faces, and the eraser MAT, can be used",
+    "select": "networks of transformers select: SAM 2.1 and its kin",
     "text": "lettering is found and read",
     "patchmatch": "the engine patchmatch can be used; its search is patented",
 }

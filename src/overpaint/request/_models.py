@@ -10,7 +10,9 @@ from overpaint.values import Value
 
 from ._types import Fraction, Name
 
-ModelRole = Literal["checkpoint", "vae", "lora", "embedding", "eraser", "upscaler", "faces", "face-detector"]
+ModelRole = Literal[
+    "checkpoint", "vae", "lora", "embedding", "eraser", "upscaler", "faces", "face-detector", "selector"
+]
 
 
 class Usual(Value):

@@ -13,10 +13,10 @@ from overpaint.errors import EngineError, MaskError, RequestError, did_you_mean
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.picture import Picture
-from overpaint.request import SelectHints
+from overpaint.request import SelectHints, UsedModel
 from overpaint.validation import reason_of
 
-from .base import HintKind, HintPoint, Selection, SelectorCard, SelectorHints
+from .base import HintKind, HintPoint, NetworkSelector, Selection, SelectorCard, SelectorHints
 from .registry import selector
 
 MOST_HINTS = 1000
@@ -68,7 +68,7 @@ def selected(picture: Picture, name: str, hints: SelectorHints | None = None, pi
 
     Args:
         picture, name, hints: As for `select`, errors as well.
-        pick: The number of a selection, from 0; None: all.
+        pick: The number of a selection, from 0; None: all but alternatives.
 
     Raises:
         RequestError: There are fewer selections.
@@ -90,8 +90,20 @@ def picked(found: Sequence[Selection], name: str, pick: int | None = None) -> Ma
         return found[pick].mask
     mask = found[0].mask
     for one in found[1:]:
-        mask = mask.union(one.mask)
+        if not one.alternative:
+            mask = mask.union(one.mask)
     return mask
+
+
+def used_networks(name: str, hints: SelectorHints) -> tuple[UsedModel, ...]:
+    """The networks that a selector runs for these hints; () for one without any.
+
+    Raises:
+        RequestError: There is no such selector.
+        ModelError: A network is not here, or may not be used.
+    """
+    found = selector(name)
+    return found.models(hints) if isinstance(found, NetworkSelector) else ()
 
 
 def check_hints(card: SelectorCard, hints: SelectorHints, size: Size) -> None:

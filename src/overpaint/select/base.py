@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import Picture
+from overpaint.request import UsedModel
 
 HintKind = Literal["points", "boxes", "text", "mask"]
 
@@ -119,11 +120,14 @@ class Selection:
         mask: Where it is, of the picture's size, 1 = selected.
         score: How sure the selector is, 0 to 1; of use to order the selections of one selector.
         label: What it is: "face", or a text that was read; "" where there is nothing to say.
+        alternative: Whether it is another meaning of the same hints as the selection before it: a part of the thing at
+            a point, say. It can be picked, and is no part of the union of all.
     """
 
     mask: Mask
     score: float = 1.0
     label: str = ""
+    alternative: bool = False
 
 
 @runtime_checkable
@@ -139,3 +143,11 @@ class Selector(Protocol):
 
         The hints have been checked against the card and the picture (see `overpaint.select.select`).
         """
+
+
+@runtime_checkable
+class NetworkSelector(Selector, Protocol):
+    """A selector that runs networks."""
+
+    def models(self, hints: SelectorHints) -> tuple[UsedModel, ...]:
+        """The networks that it runs for these hints, for records. Raises ModelError where one is not here."""

@@ -27,6 +27,8 @@ _OWN: Mapping[str, str] = MappingProxyType(
         "faces": "faces:Faces",
         "grabcut": "grabcut:GrabCut",
         "lines": "scratches:Wires",
+        "sam": "sam:Sam",
+        "sam3": "sam:SamByWords",
         "scratches": "scratches:Scratches",
         "spots": "spots:Spots",
         "subject": "subject:Subject",

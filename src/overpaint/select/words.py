@@ -7,8 +7,8 @@ from overpaint.errors import ModelError, OverpaintError
 from .base import Selector, SelectorHints
 from .registry import selector, selector_names
 
-CLICKED = "grabcut"
-"""The selector for points, boxes and rough masks."""
+CLICKED, CLICKED_BEST = "grabcut", "sam"
+"""Selectors for points, boxes and rough masks: the one that is always there, and the one where its network is here."""
 
 BEST = ("sam3", "grounding", "clipseg")
 """Selectors that understand words, the best first; those of other packages come after them."""
@@ -21,7 +21,7 @@ def selector_for(hints: SelectorHints) -> str:
         ModelError: They have words, and nothing that understands words is here ("words-need-model").
     """
     if not hints.text:
-        return CLICKED
+        return CLICKED_BEST if _usable(CLICKED_BEST) else CLICKED
     names = [*BEST, *(name for name in selector_names() if name not in BEST)]
     for name in names:
         if name in selector_names() and _understands(name):
@@ -37,11 +37,14 @@ def selector_for(hints: SelectorHints) -> str:
 
 def _understands(name: str) -> bool:
     """Whether a selector begins from words alone, and can be used now."""
+    return _usable(name) and "text" in selector(name).card.needs
+
+
+def _usable(name: str) -> bool:
     try:
-        found = selector(name)
+        return is_here(selector(name))
     except (OverpaintError, ImportError):  # its package is not installed
         return False
-    return "text" in found.card.needs and is_here(found)
 
 
 def is_here(one: Selector) -> bool:
