@@ -16,7 +16,7 @@ Tensors = Mapping[str, Any]
 Sizes = dict[str, Any]
 
 _PLAIN = (
-    (r"^module\.|^model\.(?=image_encoder|sam_|no_mem)", ""),
+    (r"^(?:module\.|model\.)+", ""),
     (r"image_encoder\.trunk\.", "vision_encoder.backbone."),
     (r"image_encoder\.neck\.convs\.(\d+)\.conv\.", r"vision_encoder.neck.convs.\1."),
     (r"image_encoder\.", "vision_encoder."),
