@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from safetensors.torch import save_file
 import erasers
 from overpaint import Mask, Studio, models
 from overpaint.cli import main
+from overpaint.engines import Monitor
 from overpaint.engines.erase.latent import ScriptedLatentDiffusion, embedded
 from overpaint.engines.erase.migan import migan_of
 from overpaint.engines.erase.onnx import scaled
 from overpaint.engines.erase.structure import positions
-from overpaint.errors import MissingExtraError, ModelError
+from overpaint.errors import Cancelled, MaskError, MissingExtraError, ModelError
 from overpaint.geometry import Box, Size
 from overpaint.models import find_eraser
 from overpaint.models.onnx_graph import read_graph
@@ -97,6 +99,53 @@ def test_the_files_that_iopaint_has_downloaded_are_found_and_run(name: str, tmp_
     if name == "manga":
         core = found.picture.samples[MASK.core].astype(int)
         assert np.ptp(core, axis=1).max() <= 1, "it is grey"
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        (Size(2, 1), Box(0, 0, 1, 1)),
+        (Size(3, 3), Box(1, 1, 2, 2)),
+        (Size(1, 4000), Box(0, 10, 1, 40)),
+        (Size(4000, 1), Box(3990, 0, 4000, 1)),
+        (Size(63, 700), Box(0, 0, 63, 90)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["lama", "migan", "zits"])
+def test_any_size_is_erased(name: str, size: Size, box: Box, tmp_path: Path):
+    path = erasers.save_programs(tmp_path, name)
+    found = edited(path, picture_of(size, "rgb", 8), Mask.box(size, box))
+    assert found.picture.size == size
+
+
+def test_a_picture_of_which_nothing_stays_is_refused(tmp_path: Path):
+    size, path = Size(1, 1), erasers.save_programs(tmp_path, "lama")
+    with pytest.raises(MaskError) as caught:
+        edited(path, picture_of(size, "rgb", 8), Mask.full(size))
+    assert caught.value.code == "mask-covers-all"
+
+
+def test_what_was_cancelled_between_two_steps_leaves_the_next_one_as_it_is(tmp_path: Path):
+    path = erasers.save_programs(tmp_path, "ldm")
+    steps: list[int] = []
+
+    class Stopping(Monitor):
+        def progress(self, step: int, steps_: int) -> None:
+            steps.append(step)
+            if step == 2:
+                self.cancel()
+            super().progress(step, steps_)
+
+    with Studio(allow_pickle=True) as studio:
+        given = {"mask": MASK, "model": str(path), "intent": "remove", "seed": 3, "detail": "none"}
+        before = studio.edit(PICTURE, **given).picture.samples
+        with pytest.raises(Cancelled):
+            studio.edit(PICTURE, monitor=Stopping(), **given)
+        assert max(steps) < 20
+        with ThreadPoolExecutor(2) as pool:
+            both = list(pool.map(lambda _: studio.edit(PICTURE, **given).picture.samples, range(2)))
+    assert all(np.array_equal(one, before) for one in both), "two at once, as one alone"
 
 
 def test_programs_are_refused_unless_allowed_and_say_what_else_there_is(tmp_path: Path):

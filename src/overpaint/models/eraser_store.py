@@ -77,7 +77,7 @@ def find_eraser(name: str, *, base: str | None = None, paths: bool = True, allow
     licence = known_licence(found, path, origin) or (row.licence if row is not None else "")
     day = check_terms(found, licence, row)
     if kind.form == "torchscript" and not allow_pickle:
-        raise torchscript_not_allowed(path, kind)
+        raise torchscript_not_allowed(path, kind, str(path) if origin == "path" else found)
     if kind.form == "pickle" and not allow_pickle:
         raise pickle_not_allowed(path)
     ref = ModelRef(found, path, kind, allow_pickle=allow_pickle, licence=licence, parts=parts, accepted=day)
@@ -126,8 +126,8 @@ def _suits_removal(kind: Kind | None) -> bool:
     return kind is not None and kind.what == "checkpoint" and kind.family == "sdxl" and kind.inpainting
 
 
-def torchscript_not_allowed(path: Path, kind: Kind) -> ModelError:
-    """The error for a TorchScript program that the user did not allow."""
+def torchscript_not_allowed(path: Path, kind: Kind, value: str) -> ModelError:
+    """The error for a TorchScript program that the user did not allow; `value` is what names it."""
     message = f"{path.name} is a TorchScript program: it holds code, which runs when it is used"
     allowed = "if you trust its source, set allow_pickle"
     if kind.network not in CONVERTED:
@@ -135,14 +135,14 @@ def torchscript_not_allowed(path: Path, kind: Kind) -> ModelError:
             message,
             code="torchscript-only",
             field="allow_pickle",
-            value=str(path),
+            value=value,
             hint=f"{NETWORK_TITLES[kind.network]} exists as a program only: {allowed}",
         )
     return ModelError(
         message,
         code="torchscript-refused",
         field="allow_pickle",
-        value=str(path),
+        value=value,
         hint=f"convert it once to safetensors, which runs none of its code; or, {allowed}",
     )
 

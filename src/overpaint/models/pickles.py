@@ -115,7 +115,7 @@ def pickle_not_allowed(path: Path | str, message: str = "") -> ModelError:
         message or f"{Path(path).name} is a pickle, which can hold code",
         code="pickle-refused",
         field="allow_pickle",
-        value=str(path),
+        value=Path(path).name,  # not where it is, which a server's client need not know
         hint="if you trust its source, set allow_pickle: only its weights are read, and no code is run",
     )
 

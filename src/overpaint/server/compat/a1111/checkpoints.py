@@ -21,11 +21,13 @@ class Checkpoint:
         name: Its name here.
         engine: The engine, for one that needs no model; None for a model, which `name` names.
         sha256: The digest of a model, where it is known.
+        prompted: Whether it paints from a prompt; else it continues the surroundings, as an eraser does.
     """
 
     name: str
     engine: str | None = None
     sha256: str | None = None
+    prompted: bool = True
 
     @property
     def shown(self) -> str:
@@ -92,4 +94,4 @@ def read_models() -> Models:
 
 
 def _checkpoint(painter: NamedModel, sha256: str | None) -> Checkpoint:
-    return Checkpoint(painter.name, painter.settings.get("engine"), painter.sha256 or sha256)
+    return Checkpoint(painter.name, painter.settings.get("engine"), painter.sha256 or sha256, painter.prompted)

@@ -14,11 +14,12 @@ from overpaint.engines import card as card_of
 from overpaint.errors import Cancelled
 from overpaint.geometry import Size
 from overpaint.pocket import NAME as POCKET
+from overpaint.request import EditRequest
 from overpaint.server.compat.calls import Call, CallResult, picture_bytes
 from overpaint.server.native.callers import services_of
 from overpaint.server.reading import bounded
 from overpaint.server.tasks import EditTask, Marks
-from overpaint.studio.choose import MODEL_ENGINE, SURROUNDINGS_ENGINE
+from overpaint.studio.choose import SURROUNDINGS_ENGINE
 
 from .bodies import PaintBody, PictureBody, TextBody
 from .callers import ActiveCall, CallerState, models_of, state_of
@@ -152,12 +153,13 @@ class _Painting:
             self.notes.append(
                 f"without a prompt and a chosen checkpoint {SURROUNDINGS_ENGINE} continues the surroundings"
             )
-        vae = self._vae(settings, models) if checkpoint.engine is None else None
+        vae = self._vae(settings, models) if checkpoint.engine is None and checkpoint.prompted else None
 
         def card() -> Any:
             if checkpoint.engine is not None:
                 return card_of(checkpoint.engine)
-            return studio.engine(MODEL_ENGINE, checkpoint.name, None if vae is None else {"vae": vae}).card
+            options = None if vae is None else {"vae": vae}
+            return studio.card_for(EditRequest.of("remove", model=checkpoint.name, options=options))
 
         chosen = Chosen(checkpoint, await run_in_threadpool(card), found is not None, vae, self._clip_skip(settings))
         if isinstance(self.body, TextBody):
@@ -185,7 +187,7 @@ class _Painting:
 
 def _require_text_to_image(chosen: Chosen) -> None:
     """Raise TextToImageError where what was chosen paints only parts of a picture."""
-    if chosen.checkpoint.engine is not None or chosen.card.intents is not None:
+    if not chosen.prompted or chosen.card.intents is not None:
         raise TextToImageError(
             f"{chosen.checkpoint.shown} repaints parts of a picture and makes none from text alone",
             field="sd_model_checkpoint",

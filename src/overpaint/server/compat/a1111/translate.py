@@ -118,6 +118,11 @@ class Chosen:
     vae: str | None = None
     clip_skip: int | None = None
 
+    @property
+    def prompted(self) -> bool:
+        """Whether it is a model that paints from a prompt; others continue the surroundings."""
+        return self.checkpoint.engine is None and self.card.paints_from == "prompt"
+
 
 @dataclass(slots=True)
 class _Writing:
@@ -164,7 +169,7 @@ def request_of(
 
 
 def _write_sampling(body: PaintBody, chosen: Chosen, seed: int, writing: _Writing) -> None:
-    of_model = chosen.checkpoint.engine is None
+    of_model, name = chosen.prompted, chosen.checkpoint.name
     found = sampled(body.sampler, body.scheduler)
     writing.notes += found.notes if of_model else ()
     writing.settings = {
@@ -178,10 +183,10 @@ def _write_sampling(body: PaintBody, chosen: Chosen, seed: int, writing: _Writin
         "strength": body.denoising_strength if of_model else body.sent("denoising_strength"),
     }
     if not of_model:
-        writing.settings["engine"] = chosen.checkpoint.engine
+        writing.settings |= {"engine": chosen.checkpoint.engine} if chosen.checkpoint.engine else {"model": name}
         return
     writing.settings |= {
-        "model": chosen.checkpoint.name,
+        "model": name,
         "options": None if chosen.vae is None else {"vae": chosen.vae},
         "clip_skip": chosen.clip_skip,
     }
@@ -208,7 +213,7 @@ def _write_size(chosen: Chosen, body: PaintBody, writing: _Writing) -> None:
 
 
 def _write_mask(body: PictureBody, chosen: Chosen, size: Size, writing: _Writing) -> None:
-    of_model = chosen.checkpoint.engine is None
+    of_model = chosen.prompted
     writing.settings |= {
         "intent": "custom" if of_model else "remove",
         "masked_content": FILLS[body.inpainting_fill] if of_model else None,
@@ -247,7 +252,7 @@ def _write_whole(body: PaintBody, chosen: Chosen, size: Size, writing: _Writing)
 
 def _write_extension(chosen: Chosen, script: Outpainting, writing: _Writing) -> None:
     """An extension has the engine of its intent, unless the client chose a model."""
-    by_model = chosen.by_caller and chosen.checkpoint.engine is None
+    by_model = chosen.by_caller and chosen.prompted
     settings = writing.settings
     settings |= {"intent": "expand", "margins": tuple(script.margins), "strength": 1.0 if by_model else None}
     if by_model:
