@@ -10,6 +10,7 @@ from ._async_job import AsyncJob
 from ._async_session import AsyncSession
 from ._client import Client, studio_at
 from ._connection import WaitLimits
+from ._enhanced import ServedEnhancement
 from ._remote_job import RemoteJob
 from ._remote_session import RemoteSession
 from ._remote_studio import RemoteEngine, RemoteStudio
@@ -43,6 +44,7 @@ __all__ = [
     "ResultFile",
     "SamplerNames",
     "ServedEdit",
+    "ServedEnhancement",
     "ServedFile",
     "ServerAddress",
     "ServerHealth",

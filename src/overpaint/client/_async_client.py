@@ -14,6 +14,7 @@ from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import Picture
 from overpaint.request import EditRequest, MaskSpec
+from overpaint.studio import EnlargeSettings, RestoreSettings
 from overpaint.studio.inputs import EditArguments, MaskLike
 from overpaint.studio.inserts import Pictured
 
@@ -22,6 +23,7 @@ from ._async_job import AsyncJob
 from ._async_session import AsyncSession
 from ._calls import AskedJob, Calls, checked_id, opened, opened_mask
 from ._connection import Connection, FileBody, WaitLimits
+from ._enhanced import ServedEnhancement
 from ._served import ServedEdit
 from ._session_values import SessionListing, SessionSnapshot, session_file
 from ._values import SamplerNames, ServerHealth, ServerLoad, UploadedMask, UploadedPicture, UploadedSelection
@@ -282,6 +284,58 @@ class AsyncClient:
     ) -> ServedEdit:
         """Extend the picture beyond its borders. See `overpaint.expand`."""
         return await self.edit(picture, **extension((left, top, right, bottom), settings))
+
+    async def enlarge(
+        self,
+        picture: Pictured,
+        *,
+        scale: float | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        model: str | None = None,
+        monitor: Monitor | None = None,
+    ) -> ServedEnhancement:
+        """Enlarge a picture on the server. Where this call is stopped, so is the job.
+
+        Args:
+            picture, scale, width, height: As of `overpaint.enlarge`.
+            model: The name of a network on the server, one of `enhancers`; None: filters that the picture teaches.
+            monitor: Progress and cancellation.
+
+        Raises:
+            RequestError: The picture would not get larger, or more than 16 times as large.
+            ModelError: The server has no such network, or may not use it.
+        """
+        settings = EnlargeSettings(scale=scale, width=width, height=height, model=model)
+        return await self._calls.enhance(picture, settings, monitor)
+
+    async def restore(
+        self,
+        picture: Pictured,
+        *,
+        model: str,
+        weight: float = 1.0,
+        detector: str | None = None,
+        monitor: Monitor | None = None,
+    ) -> ServedEnhancement:
+        """Restore the faces of a picture on the server. Where this call is stopped, so is the job.
+
+        Args:
+            picture: The picture.
+            model, detector: The names of networks on the server, of `enhancers`; without a detector the cascade finds.
+            weight: 0 leaves faces as they are, 1 takes what the network makes of them.
+            monitor: Progress and cancellation.
+
+        Raises:
+            ModelError: The server has no such network, or may not use it.
+        """
+        settings = RestoreSettings(model=model, weight=weight, detector=detector)
+        return await self._calls.enhance(picture, settings, monitor)
+
+    async def enhancers(self) -> list[dict[str, Any]]:
+        """The networks of the server that enlarge ("upscaler"), restore faces ("faces") or find them, by name."""
+        found: list[dict[str, Any]] = await self._connection.ask("GET", "/enhancers")
+        return found
 
     async def variations(
         self,

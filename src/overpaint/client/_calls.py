@@ -27,11 +27,13 @@ from overpaint.errors import (
 from overpaint.mask import Mask
 from overpaint.picture import Picture, open_picture
 from overpaint.request import EditRequest
+from overpaint.studio import EnhanceSettings
 from overpaint.studio.inputs import EditArguments, InputRasters, gather
 from overpaint.studio.inserts import Pictured, picture_of
 
 from ._asked import AskedEdit, asked_edit, lossless, picture_body, transport_format
 from ._connection import Connection, FileBody, stopped_at_end
+from ._enhanced import ServedEnhancement, served_enhancement
 from ._replies import FollowedEvent
 from ._served import ServedEdit, served_edit
 from ._values import JobSnapshot, UploadedMask, UploadedPicture, UploadedSelection
@@ -171,6 +173,26 @@ class Calls:
             await self.keep_again(asked)
             snapshot = await self.asked_for("/edits", task, name)
         return AskedJob(snapshot, asked)
+
+    async def enhance(
+        self, picture: Pictured, settings: EnhanceSettings, monitor: Monitor | None = None
+    ) -> ServedEnhancement:
+        """What becomes of a whole picture. Where this call is stopped, so is the job."""
+        opened = await asyncio.to_thread(picture_of, picture)
+        settings.size_of(opened.size)
+        body, original = await asyncio.to_thread(picture_body, picture, opened)
+        try:
+            kept = await self.upload(body)
+        except (InputError, MissingExtraError):
+            if not original:
+                raise
+            kept = await self.upload(FileBody(await asyncio.to_thread(lossless, opened)))
+        task = {**settings.to_mapping(), "picture": kept.id, "format": transport_format(opened), "record": "embed"}
+        path = "/enlargements" if settings.verb == "enlarge" else "/restorations"
+        asked = AskedJob(await self.asked_for(path, task, secrets.token_hex(16)))
+        (served,) = (await self.painted(asked, monitor)).snapshot.results
+        data = await self.file(served.picture)
+        return await asyncio.to_thread(served_enhancement, data, served, opened, settings)
 
     async def keep_all(self, asked: AskedEdit) -> None:
         """Have the server keep all files of an edit."""
@@ -319,6 +341,9 @@ class Calls:
             raise ConflictError(f"the job is {snapshot.state}, and has no results yet", value=snapshot.id)
         if snapshot.session is not None:
             message = "the job is of a session: what it painted is a step there, as status.takes say"
+            raise RequestError(message, field="job", value=snapshot.id)
+        if "enhance" in snapshot.task:
+            message = "the job is of a whole picture: its result is the picture that results name"
             raise RequestError(message, field="job", value=snapshot.id)
         served = snapshot.results[number]
         if job.asked is None:

@@ -21,6 +21,7 @@ from overpaint.studio.many import many
 from ._async_client import AsyncClient
 from ._canvases import CanvasCalls
 from ._connection import WaitLimits
+from ._enhanced import ServedEnhancement
 from ._loop import LoopThread
 from ._remote_job import RemoteJob
 from ._remote_session import RemoteSession
@@ -225,6 +226,37 @@ class Client:
     ) -> ServedEdit:
         """Extend the picture beyond its borders. See `overpaint.expand`."""
         return self.edit(picture, **extension((left, top, right, bottom), settings))
+
+    def enlarge(
+        self,
+        picture: Pictured,
+        *,
+        scale: float | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        model: str | None = None,
+        monitor: Monitor | None = None,
+    ) -> ServedEnhancement:
+        """Enlarge a picture on the server. See `AsyncClient.enlarge`."""
+        made = self._client.enlarge(picture, scale=scale, width=width, height=height, model=model, monitor=monitor)
+        return self._loop.run(made)
+
+    def restore(
+        self,
+        picture: Pictured,
+        *,
+        model: str,
+        weight: float = 1.0,
+        detector: str | None = None,
+        monitor: Monitor | None = None,
+    ) -> ServedEnhancement:
+        """Restore the faces of a picture on the server. See `AsyncClient.restore`."""
+        made = self._client.restore(picture, model=model, weight=weight, detector=detector, monitor=monitor)
+        return self._loop.run(made)
+
+    def enhancers(self) -> list[dict[str, Any]]:
+        """The networks of the server that enlarge, restore faces or find them. See `AsyncClient.enhancers`."""
+        return self._loop.run(self._client.enhancers())
 
     def variations(
         self,

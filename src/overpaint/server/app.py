@@ -27,6 +27,7 @@ from .canvas_work import CanvasWorker
 from .canvases import CanvasStore
 from .cluster_work import ClusterWorker
 from .described import PREFIX, DescribedApi, allowed_methods, operation_id
+from .enhance_work import EnhanceWorker
 from .errors import TooManyJobsError
 from .figures import ServerFigures
 from .guard import Guard
@@ -180,6 +181,7 @@ class Server:
             edits,
             SessionWorker(studio, pictures, sessions, self.settings, budget),
             CanvasWorker(studio, canvases, self.settings, budget),
+            EnhanceWorker(studio, pictures, self.settings, budget),
         )
 
     async def _page(self, request: Request, token: str | None = None) -> Response:

@@ -18,7 +18,7 @@ from overpaint.values import digest_of
 
 from .decoding import small_picture
 from .events import JobEvents
-from .tasks import EditTask, ServerTask, SessionTask, task_of
+from .tasks import ResultSettings, ServerTask, SessionTask, task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,7 +158,7 @@ def ended_words(job: EditJob, state: JobState, error: OverpaintError | None) -> 
 
 def is_private(job: EditJob) -> bool:
     """Whether nothing of it stays on the disk once it has ended."""
-    return isinstance(job.task, EditTask) and job.task.private
+    return isinstance(job.task, ResultSettings) and job.task.private
 
 
 def spec_of(job: EditJob) -> str:

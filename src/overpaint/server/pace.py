@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 
 from .job import EditJob
-from .tasks import CanvasTask, ServerTask
+from .tasks import CanvasTask, EnlargeTask, RestoreTask, ServerTask
 
 _LAST = 9
 """Jobs of a kind whose times are remembered."""
@@ -68,5 +68,7 @@ def _kind_of(task: ServerTask) -> tuple[object, ...]:
     """What the time of a task mostly follows from, as far as that is known without its picture."""
     if isinstance(task, CanvasTask):
         return "canvas", task.settings.engine, task.settings.model
+    if isinstance(task, EnlargeTask | RestoreTask):
+        return "enhance", task.enhance, task.model
     request = task.request
     return "edit", request.intent, request.engine, request.model, request.steps, task.count

@@ -1,4 +1,4 @@
-"""What a client asks for: an edit of a stored picture."""
+"""What a client asks for: an edit of a stored picture, or one that is made better as a whole."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, model_validator
 from overpaint.doors.places import SELECTING, Places
 from overpaint.errors import RequestError
 from overpaint.request import MOST_SEED, Control, EditRequest
+from overpaint.studio import EnlargeSettings, RestoreSettings
 from overpaint.validation import Problem, SettingError
 from overpaint.values import Listed, Value
 
@@ -131,16 +132,13 @@ class SessionTask(TaskRequest):
     again: int | Literal["stale"] | None = None
 
 
-class OutputSettings(Value):
+class ResultSettings(Value):
     """How a result is written."""
 
     format: Literal["png", "jpeg", "webp", "tiff", "avif"] | None = Field(
         default=None, description="the results' format; left out, the picture's own"
     )
     quality: int | None = Field(default=None, ge=1, le=100, description="1 to 100, of formats that lose")
-    layers: Literal["psd", "psb", "ora"] | None = Field(
-        default=None, description="also a layered file: the original, and above it what was painted"
-    )
     record: Literal["embed", "none"] = Field(default="embed", description="whether results hold how they were made")
     provenance: Literal["embed", "prompt", "none"] = Field(
         default="embed", description="what results say of their origin: the source type, that and the prompt, nothing"
@@ -180,6 +178,14 @@ class OutputSettings(Value):
             self.marking.watermark.check()  # type: ignore[union-attr]
 
 
+class OutputSettings(ResultSettings):
+    """How the result of edits is written."""
+
+    layers: Literal["psd", "psb", "ora"] | None = Field(
+        default=None, description="also a layered file: the original, and above it what was painted"
+    )
+
+
 class EditTask(TaskRequest, OutputSettings):
     """An edit: the picture, where to repaint, and the request."""
 
@@ -189,6 +195,33 @@ class EditTask(TaskRequest, OutputSettings):
     def pictures(self) -> frozenset[str]:
         """The ids of all stored pictures that it needs."""
         return _pictures_of(self) | {self.picture}
+
+
+class EnlargeTask(EnlargeSettings, ResultSettings):
+    """A picture that is to be enlarged."""
+
+    picture: PictureId
+    enhance: Literal["enlarge"] = "enlarge"
+
+    @property
+    def settings(self) -> EnlargeSettings:
+        """What is done to it."""
+        return EnlargeSettings(**{name: getattr(self, name) for name in EnlargeSettings.model_fields})
+
+
+class RestoreTask(RestoreSettings, ResultSettings):
+    """A picture whose faces are to be restored."""
+
+    picture: PictureId
+    enhance: Literal["restore"] = "restore"
+
+    @property
+    def settings(self) -> RestoreSettings:
+        """What is done to it."""
+        return RestoreSettings(**{name: getattr(self, name) for name in RestoreSettings.model_fields})
+
+
+EnhanceTask = EnlargeTask | RestoreTask
 
 
 class CanvasSettings(Value):
@@ -213,10 +246,12 @@ class CanvasTask(Value):
     settings: CanvasSettings
 
 
-ServerTask = EditTask | SessionTask | CanvasTask
+ServerTask = EditTask | SessionTask | CanvasTask | EnlargeTask | RestoreTask
 
 
 def task_of(table: dict[str, Any]) -> ServerTask:
     """A task from its plain values. RequestError where they are none."""
+    if "enhance" in table:
+        return (EnlargeTask if table["enhance"] == "enlarge" else RestoreTask)(**table)
     kind = SessionTask if "session" in table else CanvasTask if "canvas" in table else EditTask
     return kind(**table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
 from overpaint.doors.inputs import EditInputs
@@ -16,12 +16,12 @@ from overpaint.engines.weight_store import available_memory, share_of
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.layers import layers_notes
 from overpaint.record import infotext
-from overpaint.studio import Edited, Studio
+from overpaint.studio import Edited, Enhanced, Studio
 
 from .decoding import PictureFacts
 from .pictures import PictureStore
 from .settings import ServerSettings
-from .tasks import EditTask
+from .tasks import EditTask, ResultSettings
 
 _UNKNOWN = 8 << 30
 """Bytes for all jobs that run, where nobody says how much memory there is."""
@@ -172,9 +172,22 @@ class EditWork:
 
 def made_of(edited: Edited, task: EditTask) -> MadeResult:
     """A result as files, and what is said of it."""
-    record, marking = ("none" if task.private else task.record), task.marking
-    rendered = edited.render(task.format, quality=task.quality, record=record, marking=marking)
-    picture = edited.picture
+    made = file_of(edited, task)
+    ((_, facts),) = made.files
+    told = {**made.told, "seed": edited.bare_resolved.seed, "doubt": edited.doubt}
+    if task.layers is None:
+        return MadeResult(made.files, told)
+    layered = edited.layered(record=_record_of(task), marking=task.marking)
+    data = layered.encode(task.layers)
+    layers = replace(facts, id=hashlib.sha256(data).hexdigest(), format=task.layers, bytes=len(data))
+    notes = list(dict.fromkeys((*told["notes"], *layers_notes(layered, task.layers))))
+    return MadeResult((*made.files, (data, layers)), {**told, "layers": layers.id, "notes": notes})
+
+
+def file_of(made: Edited | Enhanced, task: ResultSettings) -> MadeResult:
+    """A result as a file, and what is said of it."""
+    rendered = made.render(task.format, quality=task.quality, record=_record_of(task), marking=task.marking)
+    picture = made.picture
     facts = PictureFacts(
         id=hashlib.sha256(rendered.data).hexdigest(),
         format=rendered.format,
@@ -184,32 +197,29 @@ def made_of(edited: Edited, task: EditTask) -> MadeResult:
         bytes=len(rendered.data),
         transparent=picture.alpha is not None and bool((picture.alpha < picture.maximum).any()),
     )
-    files: tuple[tuple[bytes, PictureFacts], ...] = ((rendered.data, facts),)
-    layers, notes = None, rendered.notes
-    if task.layers is not None:
-        layered = edited.layered(record=record, marking=marking)
-        data = layered.encode(task.layers)
-        layers = replace(facts, id=hashlib.sha256(data).hexdigest(), format=task.layers, bytes=len(data))
-        files = (*files, (data, layers))
-        notes = (*notes, *layers_notes(layered, task.layers))
+    notes = made.notes_without_prompt if task.private else made.notes
     told = {
         "picture": facts.id,
         "width": facts.width,
         "height": facts.height,
         "format": facts.format,
         "bytes": facts.bytes,
-        "seed": edited.bare_resolved.seed,
+        "seed": None,
         "fidelity": rendered.fidelity,
         "reach": rendered.reach,
         "changed": rendered.changed,
-        "layers": None if layers is None else layers.id,
+        "layers": None,
         "marks": rendered.marks.to_mapping(),
-        "infotext": "" if task.private else infotext(edited.record),
-        "notes": list(dict.fromkeys((*(edited.notes_without_prompt if task.private else edited.notes), *notes))),
-        "doubt": edited.doubt,
-        "timings": dict(edited.timings),
+        "infotext": "" if task.private else infotext(made.record),
+        "notes": list(dict.fromkeys((*notes, *rendered.notes))),
+        "doubt": "",
+        "timings": dict(made.timings),
     }
-    return MadeResult(files, told)
+    return MadeResult(((rendered.data, facts),), told)
+
+
+def _record_of(task: ResultSettings) -> Literal["embed", "none"]:
+    return "none" if task.private else task.record
 
 
 class StudioWorker:

@@ -12,6 +12,7 @@ from .enhance import (
     NetworkSource,
     RestoreSettings,
     enhancer_of,
+    finished_enhancement,
 )
 from .inputs import EditArguments
 from .many import Edit, EditFailure
@@ -44,6 +45,7 @@ __all__ = [
     "arrange_tiles",
     "contact_sheet",
     "enhancer_of",
+    "finished_enhancement",
     "make_tile",
     "mask_of",
     "pixel_digest",

@@ -15,6 +15,7 @@ from overpaint.request import EditRequest, IntentRule, ResolvedRequest, draw_see
 from ._edited import Edited
 from .choose import Painter, checked_options, choose, for_variations
 from .engine_pool import EnginePool
+from .enhance import Enhanced, EnhanceSettings, NetworkShelf, NetworkSource
 from .inputs import EditArguments, MaskLike, gather
 from .inserts import Pictured, picture_of
 from .many import Edit, EditFailure, many
@@ -66,6 +67,7 @@ class Studio:
         if threads is not None and threads < 1:
             raise RequestError(f"{{field}} must be at least 1, not {threads}", field="threads", value=threads)
         self.device = device
+        self.networks = NetworkSource(paths=model_paths, allow_pickle=allow_pickle, device=device, shelf=NetworkShelf())
         self.model = model or os.environ.get("OVERPAINT_MODEL") or (pocket.NAME if pocket.folder() else None)
         self.threads = threads
         self._pool = EnginePool(
@@ -86,6 +88,8 @@ class Studio:
     def close(self) -> None:
         """Close every engine. The studio can be used again afterwards; engines then load anew."""
         self._pool.close()
+        if self.networks.shelf is not None:
+            self.networks.shelf.clear()
 
     def engine(self, name: str, model: str | None = None, options: Mapping[str, Any] | None = None) -> Engine:
         """The engine of this name, made when it is first needed; with a model, the one that runs it.
@@ -105,6 +109,22 @@ class Studio:
     def add_engine(self, engine: Engine) -> None:
         """Use this engine under its card's name, without an entry point. The studio closes it."""
         self._pool.add(engine)
+
+    def enhance(self, picture: Pictured, settings: EnhanceSettings, monitor: Monitor | None = None) -> Enhanced:
+        """Enlarge a picture, or restore its faces. Networks stay in memory for the next one.
+
+        Args:
+            picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
+            settings: `EnlargeSettings` or `RestoreSettings`.
+            monitor: Progress and cancellation.
+
+        Raises:
+            PictureError: It can't be read, or the result would have too many pixels.
+            RequestError: The settings don't go with it.
+            ModelError, MissingExtraError, EngineError: A network can't be used.
+            Cancelled: The monitor was cancelled.
+        """
+        return settings.ready(self.networks).enhance(picture_of(picture), monitor)
 
     def edit(
         self,

@@ -7,16 +7,16 @@ Their record is that of an edit whose engine is one of `record.ENHANCERS`: `opti
 from __future__ import annotations
 
 import os
+import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version as version_of
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from overpaint.engines import Monitor
@@ -35,13 +35,24 @@ from overpaint.record import (
     version,
 )
 from overpaint.request import EditRequest, Execution, ResolvedRequest, UsedModel, picture_blob
-from overpaint.restore import enlarge, enlarged_size, found_network, load_face_network, load_upscaler, restore_faces
+from overpaint.restore import (
+    FaceNetwork,
+    enlarge,
+    enlarged_size,
+    found_network,
+    load_face_network,
+    load_upscaler,
+    restore_faces,
+)
 from overpaint.restore.enlarge import left_out
+from overpaint.restore.networks import SpandrelUpscaler
 from overpaint.values import Value, digest_of
 
 from .execution import versions
 from .saving import FinishedPicture, SavableResult
 from .written import pixel_digest
+
+T = TypeVar("T")
 
 EnhanceVerb: TypeAlias = Literal["enlarge", "restore"]
 """What is done to a picture as a whole; also the word in the name of its file."""
@@ -52,6 +63,29 @@ _MOST_ORIGINS = 32
 """Records of earlier edits that a record takes over."""
 
 
+class NetworkShelf:
+    """The networks that were used last, in memory. Thread-safe."""
+
+    def __init__(self, most: int = 2) -> None:
+        """`most`: how many are kept."""
+        self._most, self._lock = most, threading.Lock()
+        self._kept: dict[tuple[str, ...], Any] = {}
+
+    def get(self, key: tuple[str, ...], load: Callable[[], T]) -> T:
+        """The network of a key, loaded where it is not here. Raises as `load`."""
+        with self._lock:
+            found: T = self._kept.pop(key) if key in self._kept else load()
+            self._kept[key] = found
+            while len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
+            return found
+
+    def clear(self) -> None:
+        """Keep none."""
+        with self._lock:
+            self._kept.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSource:
     """Where networks may come from, and where they compute.
@@ -60,11 +94,17 @@ class NetworkSource:
         paths: Whether a model's name may be a path; False for names from outside.
         allow_pickle: Whether a pickle may be read (weights only).
         device: "auto", "cpu", "cuda" or "mps".
+        shelf: Keeps them in memory; None: they live as long as what uses them.
     """
 
     paths: bool = True
     allow_pickle: bool = False
     device: str = "auto"
+    shelf: NetworkShelf | None = None
+
+    def loaded(self, key: tuple[str, ...], load: Callable[[], T]) -> T:
+        """A network, from the shelf where there is one. Raises as `load`."""
+        return load() if self.shelf is None else self.shelf.get(key, load)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,10 +164,10 @@ class EnlargeSettings(EnhanceSettings):
 
     def ready(self, source: NetworkSource = NetworkSource()) -> Enhancer:
         """See `EnhanceSettings`."""
-        upscaler = None
+        upscaler: SpandrelUpscaler | None = None
+        models: tuple[UsedModel, ...] = ()
         if self.model is not None:
-            how = {"paths": source.paths, "allow_pickle": source.allow_pickle}
-            upscaler = load_upscaler(self.model, device=source.device, **how)
+            upscaler, models = source.loaded(("upscaler", self.model), partial(_loaded_upscaler, self.model, source))
 
         def work(picture: Picture, monitor: Monitor) -> Enhancement:
             sides = {"scale": self.scale, "width": self.width, "height": self.height}
@@ -141,8 +181,7 @@ class EnlargeSettings(EnhanceSettings):
         filled = self.model_copy(update=names)
         if upscaler is None:
             return Enhancer(self, filled, TEACHES, (), _execution("cpu"), work)
-        used = _used(upscaler.ref, "upscaler")
-        return Enhancer(self, filled, UPSCALER, (used,), _execution(upscaler.device, "spandrel"), work)
+        return Enhancer(self, filled, UPSCALER, models, _execution(upscaler.device, "spandrel"), work)
 
 
 class RestoreSettings(EnhanceSettings):
@@ -162,23 +201,23 @@ class RestoreSettings(EnhanceSettings):
 
     def ready(self, source: NetworkSource = NetworkSource()) -> Enhancer:
         """See `EnhanceSettings`."""
-        how = {"paths": source.paths, "allow_pickle": source.allow_pickle}
         from overpaint.engines.diffusion.devices import device_of
 
-        ref = found_network(self.model, "faces", **how)
-        finder = None if self.detector is None else found_network(self.detector, "face-detector", **how)
-        network = load_face_network(str(ref.path), allow_pickle=source.allow_pickle, device=source.device)
+        network, (used,) = source.loaded(("faces", self.model), partial(_loaded_faces, self.model, source))
+        finder = None
+        if self.detector is not None:
+            finder = found_network(self.detector, "face-detector", paths=source.paths)
 
         def work(picture: Picture, monitor: Monitor) -> Enhancement:
             place = None if finder is None else finder.path
             made = restore_faces(picture, network, weight=self.weight, detector=place, monitor=monitor)
             count = f"{made.faces} face{'' if made.faces == 1 else 's'}"
-            facts = {"faces": made.faces, "by": ref.name, "weight": self.weight}
-            return Enhancement(made.picture, f"restored {count} ({ref.name})", facts, made.notes)
+            facts = {"faces": made.faces, "by": used.name, "weight": self.weight}
+            return Enhancement(made.picture, f"restored {count} ({used.name})", facts, made.notes)
 
-        filled = self.model_copy(update={"model": ref.name, "detector": None if finder is None else finder.name})
-        used = (_used(ref, "faces"), *(() if finder is None else (_used(finder, "face-detector"),)))
-        return Enhancer(self, filled, FACES, used, _execution(str(device_of(source.device)), "spandrel"), work)
+        filled = self.model_copy(update={"model": used.name, "detector": None if finder is None else finder.name})
+        models = (used, *(() if finder is None else (_used(finder, "face-detector"),)))
+        return Enhancer(self, filled, FACES, models, _execution(str(device_of(source.device)), "spandrel"), work)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -299,13 +338,6 @@ class Enhanced(SavableResult):
         return pixel_digest(self.picture)
 
     @cached_property
-    def touched(self) -> NDArray[np.bool_]:
-        """(H, W) bool of the result's size: everything that may differ from the original; all of a larger picture."""
-        if self.picture.size != self.original.size:
-            return np.ones(self.picture.size.shape, bool)
-        return np.asarray((self.picture.samples != self.original.samples).any(axis=2))
-
-    @cached_property
     def record(self) -> Record:
         """How the result was made, and the record of how the original was, as values that are written into files."""
         source = self.original.source
@@ -324,18 +356,6 @@ class Enhanced(SavableResult):
             earlier=_origin(self.original),
         )
 
-    @property
-    def statement(self) -> EditStatement:
-        """The statement on what was done for the result's file."""
-        return EditStatement(
-            source_type=self.by.source_type,
-            intent=self.by.settings.verb,
-            engine=self.by.engine,
-            models=tuple(one.name for one in self.by.models),
-            boxes=(Box.around(self.touched),) if self.touched.any() else (),
-            overpaint=version(),
-        )
-
     def repeating(self, earlier: Record) -> Enhanced:
         """The same: nothing of an earlier record decides about it."""
         return self
@@ -343,18 +363,45 @@ class Enhanced(SavableResult):
     @property
     def finished(self) -> FinishedPicture:
         """The result as it is written into files."""
-        larger = self.picture.size != self.original.size
-        return FinishedPicture(
-            picture=self.picture,
-            base=self.picture if larger else self.original,
-            touched=self.touched,
-            marked=self.touched,
-            reach=0,
-            suffix=self.by.settings.verb,
-            record=lambda: self.record,
-            edits=(self.statement,) if self.touched.any() else (),
-            pixels_sha256=lambda: self.pixels_sha256,
+        return finished_enhancement(self.original, self.picture, lambda: self.record, self.by.settings.verb)
+
+
+def finished_enhancement(
+    original: Picture, picture: Picture, record: Callable[[], Record], verb: EnhanceVerb
+) -> FinishedPicture:
+    """An enhanced picture as it is written into files.
+
+    Args:
+        original: The picture as opened.
+        picture: The result, with all that the original is beside its pixels.
+        record: How it was made.
+        verb: What was done.
+    """
+    larger = picture.size != original.size
+    touched = np.ones(picture.size.shape, bool) if larger else (picture.samples != original.samples).any(axis=2)
+
+    def statement() -> EditStatement:
+        made = record()
+        return EditStatement(
+            source_type=SourceType(made.source_type),
+            intent=verb,
+            engine=made.resolved.engine,
+            models=tuple(one.name for one in made.resolved.models),
+            boxes=(Box.around(touched),),
+            overpaint=made.overpaint,
         )
+
+    return FinishedPicture(
+        picture=picture,
+        base=picture if larger else original,
+        touched=touched,
+        marked=touched,
+        reach=0,
+        suffix=verb,
+        record=record,
+        edits=(statement(),) if touched.any() else (),
+        pixels_sha256=lambda: record().pixels_sha256 or pixel_digest(picture),
+    )
 
 
 def enhancer_of(record: Record, source: NetworkSource = NetworkSource(), model: str | None = None) -> Enhancer:
@@ -383,6 +430,17 @@ def _origin(picture: Picture) -> tuple[Record, ...] | None:
     if found is None or found.record is None or len(found.record.edits) > _MOST_ORIGINS:
         return None
     return (found.record,)
+
+
+def _loaded_upscaler(name: str, source: NetworkSource) -> tuple[SpandrelUpscaler, tuple[UsedModel, ...]]:
+    network = load_upscaler(name, paths=source.paths, allow_pickle=source.allow_pickle, device=source.device)
+    return network, (_used(network.ref, "upscaler"),)
+
+
+def _loaded_faces(name: str, source: NetworkSource) -> tuple[FaceNetwork, tuple[UsedModel, ...]]:
+    ref = found_network(name, "faces", paths=source.paths, allow_pickle=source.allow_pickle)
+    network = load_face_network(str(ref.path), allow_pickle=source.allow_pickle, device=source.device)
+    return network, (_used(ref, "faces"),)
 
 
 def _used(ref: ModelRef, role: Literal["upscaler", "faces", "face-detector"]) -> UsedModel:

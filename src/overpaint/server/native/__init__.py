@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from . import (
     canvases,
     catalogue,
+    enhancements,
     jobs,
     masks,
     pictures,
@@ -25,6 +26,7 @@ for part in (
     pictures,
     masks,
     jobs,
+    enhancements,
     session_files,
     sessions,
     session_edits,

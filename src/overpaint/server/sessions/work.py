@@ -18,7 +18,15 @@ from overpaint.picture.limits import MEMORY_PER_PIXEL
 from overpaint.request import EditRequest
 from overpaint.server.pictures import PictureStore
 from overpaint.server.settings import ServerSettings
-from overpaint.server.tasks import CanvasTask, EditTask, ServerTask, SessionTask
+from overpaint.server.tasks import (
+    CanvasTask,
+    EditTask,
+    EnhanceTask,
+    EnlargeTask,
+    RestoreTask,
+    ServerTask,
+    SessionTask,
+)
 from overpaint.server.work import JobWorker, Results, TaskWorker
 from overpaint.session import PaintedTake, Session, StepPlan
 from overpaint.studio import Studio
@@ -169,9 +177,9 @@ class SessionWorker:
 class TaskWorkers:
     """Gives each task to the worker of its kind."""
 
-    def __init__(self, edits: TaskWorker, sessions: JobWorker, canvases: TaskWorker) -> None:
-        """The workers of edits, of sessions, and of canvases for studios elsewhere."""
-        self._edits, self._sessions, self._canvases = edits, sessions, canvases
+    def __init__(self, edits: TaskWorker, sessions: JobWorker, canvases: TaskWorker, enhancements: TaskWorker) -> None:
+        """The workers of edits, of sessions, of canvases for studios elsewhere, and of whole pictures."""
+        self._edits, self._sessions, self._canvases, self._enhancements = edits, sessions, canvases, enhancements
 
     def check(self, task: ServerTask) -> tuple[str, ...]:
         """See `TaskWorker`."""
@@ -198,7 +206,9 @@ class TaskWorkers:
         """See `JobWorker`. Other results than those of sessions count once they are in the ledger."""
         return self._sessions.written(owner, task, job) if isinstance(task, SessionTask) else ([], False)
 
-    def _painter(self, task: EditTask | CanvasTask) -> TaskWorker:
+    def _painter(self, task: EditTask | CanvasTask | EnhanceTask) -> TaskWorker:
+        if isinstance(task, EnlargeTask | RestoreTask):
+            return self._enhancements
         return self._edits if isinstance(task, EditTask) else self._canvases
 
 

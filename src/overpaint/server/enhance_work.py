@@ -1,0 +1,89 @@
+"""Pictures made better as a whole: enlarged, or with their faces restored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
+from overpaint.doors.reading import readers
+from overpaint.engines import Monitor
+from overpaint.errors import EngineError, OverpaintError
+from overpaint.models import find_network
+from overpaint.picture import Picture, PictureLimits, current_limits, limited
+from overpaint.picture.limits import MEMORY_PER_PIXEL
+from overpaint.studio import Studio
+
+from .decoding import decoded
+from .pictures import PictureStore
+from .settings import ServerSettings
+from .tasks import EnhanceTask, EnlargeTask
+from .work import Results, file_of
+
+
+class EnhanceWorker:
+    """Does tasks of whole pictures with a studio's networks. Thread-safe."""
+
+    def __init__(self, studio: Studio, pictures: PictureStore, settings: ServerSettings, budget: MemoryBudget) -> None:
+        """The caller closes the studio; all jobs share the budget of memory."""
+        self._studio = studio
+        self._pictures = pictures
+        self._settings = settings
+        self._budget = budget
+
+    def check(self, task: EnhanceTask) -> tuple[str, ...]:
+        """See `TaskWorker`. A network that is not here, or may not be used, is refused at once."""
+        task.check()
+        how = {"paths": self._studio.networks.paths, "allow_pickle": self._studio.networks.allow_pickle}
+        if isinstance(task, EnlargeTask):
+            if task.model is not None:
+                find_network(task.model, "upscaler", **how)
+            return ()
+        find_network(task.model, "faces", **how)
+        if task.detector is not None:
+            find_network(task.detector, "face-detector", **how)
+        return ()
+
+    def do(
+        self,
+        owner: str,
+        task: EnhanceTask,
+        monitor: Monitor,
+        on_result: Callable[[dict[str, Any]], None],
+        *,
+        temporary: bool = False,
+    ) -> Results:
+        """See `TaskWorker`."""
+        pixels = self._settings.most_pixels or current_limits().pixels
+        try:
+            with MemoryShare(self._budget) as share, limited(PictureLimits(pixels=pixels)):
+                picture = self._read(owner, task, monitor, share)
+                size = task.size_of(picture.size)
+                current_limits().check_pixels(size.width, size.height)
+                share.grow(size.area * MEMORY_PER_PIXEL, monitor.check)
+                made = file_of(self._studio.enhance(picture, task.settings, monitor), task)
+        except OverpaintError:
+            raise
+        except Exception as error:
+            if is_shortage(error):
+                raise EngineError("there was not enough memory", code="memory-short") from None
+            raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
+        for data, facts in made.files:
+            self._pictures.keep(owner, data, facts, temporary=temporary)
+        on_result(made.told)
+        return [made.told]
+
+    def _read(self, owner: str, task: EnhanceTask, monitor: Monitor, share: MemoryShare) -> Picture:
+        """The picture, decoded in a process of its own, once there is memory for it."""
+        data = self._pictures.data(owner, task.picture)
+        picture = readers.call(
+            decoded,
+            data,
+            self._settings.most_pixels,
+            seconds=self._settings.reading,
+            memory=self._budget.total,
+            grant=lambda wanted: share.grow(wanted, monitor.check),
+            check=monitor.check,
+        )
+        return replace(picture, source=replace(picture.source, data=data))
