@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 5dd734396ff064ffa3f4b60aedb167e441af96131d0c423a0d7c61011c9c8281
+// Made by npm run api from the description with the SHA-256 46572a1d319e0fdd7ab2983b996eaccfecd084aa675b4879e6c7328a79d7ec85
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -231,6 +231,46 @@ export interface paths {
         get: operations["engines"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overpaint/v1/enhancers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Enhancers
+         * @description The networks that enlarge, restore faces or find them. Without one, a picture teaches its own enlargement.
+         */
+        get: operations["enhancers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overpaint/v1/enlargements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enlarge
+         * @description Ask for a picture at a larger size. The job is followed, cancelled and forgotten as one of an edit: edits/ID.
+         */
+        post: operations["enlargements-enlarge"];
         delete?: never;
         options?: never;
         head?: never;
@@ -479,6 +519,26 @@ export interface paths {
         get: operations["pictures-thumbnail"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overpaint/v1/restorations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore
+         * @description Ask for a picture with its faces restored. The job is followed as one of an edit: edits/ID.
+         */
+        post: operations["restorations-restore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1771,6 +1831,113 @@ export interface components {
             op?: "add" | "subtract" | "intersect";
         };
         /**
+         * EnhancerInfo
+         * @description A network that makes whole pictures better, and can be used as it is.
+         */
+        EnhancerInfo: {
+            /** Licence */
+            licence: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Network
+             * @description its layout: "esrgan", "gfpgan" ...; empty where it is not known
+             */
+            network: string;
+            /** Title */
+            title: string;
+            /**
+             * What
+             * @description its task
+             * @enum {string}
+             */
+            what: "upscaler" | "faces" | "face-detector";
+        };
+        /**
+         * EnlargeTask
+         * @description A picture that is to be enlarged.
+         */
+        EnlargeTask: {
+            /**
+             * Enhance
+             * @default enlarge
+             * @constant
+             */
+            enhance?: "enlarge";
+            /**
+             * Format
+             * @description the results' format; left out, the picture's own
+             */
+            format?: ("png" | "jpeg" | "webp" | "tiff" | "avif") | null;
+            /**
+             * Height
+             * @description as high as this in pixels, the proportions kept
+             */
+            height?: number | null;
+            /**
+             * Model
+             * @description a network that enlarges; left out, filters that the picture teaches itself
+             */
+            model?: string | null;
+            /**
+             * Picture
+             * @description the id of a stored picture
+             */
+            picture: string;
+            /**
+             * Private
+             * @description no record and no prompt in results; a job that has ended is forgotten when the server ends
+             * @default false
+             */
+            private?: boolean;
+            /**
+             * Provenance
+             * @description what results say of their origin: the source type, that and the prompt, nothing
+             * @default embed
+             * @enum {string}
+             */
+            provenance?: "embed" | "prompt" | "none";
+            /**
+             * Quality
+             * @description 1 to 100, of formats that lose
+             */
+            quality?: number | null;
+            /**
+             * Record
+             * @description whether results hold how they were made
+             * @default embed
+             * @enum {string}
+             */
+            record?: "embed" | "none";
+            /**
+             * Scale
+             * @description how many times as wide and as high, more than 1, up to 16; left out with a size: 2
+             */
+            scale?: number | null;
+            /**
+             * Watermark
+             * @description the name of an imperceptible mark that results get
+             */
+            watermark?: string | null;
+            /**
+             * Watermark Area
+             * @description where it may change pixels
+             * @default patch
+             * @enum {string}
+             */
+            watermark_area?: "patch" | "whole";
+            /**
+             * Watermark Payload
+             * @description what it holds
+             */
+            watermark_payload?: string | null;
+            /**
+             * Width
+             * @description as wide as this in pixels, the proportions kept
+             */
+            width?: number | null;
+        };
+        /**
          * ErrorParts
          * @description What was wrong.
          */
@@ -2343,7 +2510,7 @@ export interface components {
         };
         /**
          * OutputSettings
-         * @description How a result is written.
+         * @description How the result of edits is written.
          */
         OutputSettings: {
             /**
@@ -2518,6 +2685,86 @@ export interface components {
             op?: "add" | "subtract" | "intersect";
             /** @description an 8-bit raster with one channel */
             raster: components["schemas"]["Blob"];
+        };
+        /**
+         * RestoreTask
+         * @description A picture whose faces are to be restored.
+         */
+        RestoreTask: {
+            /**
+             * Detector
+             * @description a network that finds faces (YuNet); left out, the cascade finds them
+             */
+            detector?: string | null;
+            /**
+             * Enhance
+             * @default restore
+             * @constant
+             */
+            enhance?: "restore";
+            /**
+             * Format
+             * @description the results' format; left out, the picture's own
+             */
+            format?: ("png" | "jpeg" | "webp" | "tiff" | "avif") | null;
+            /**
+             * Model
+             * @description a network that restores faces
+             */
+            model: string;
+            /**
+             * Picture
+             * @description the id of a stored picture
+             */
+            picture: string;
+            /**
+             * Private
+             * @description no record and no prompt in results; a job that has ended is forgotten when the server ends
+             * @default false
+             */
+            private?: boolean;
+            /**
+             * Provenance
+             * @description what results say of their origin: the source type, that and the prompt, nothing
+             * @default embed
+             * @enum {string}
+             */
+            provenance?: "embed" | "prompt" | "none";
+            /**
+             * Quality
+             * @description 1 to 100, of formats that lose
+             */
+            quality?: number | null;
+            /**
+             * Record
+             * @description whether results hold how they were made
+             * @default embed
+             * @enum {string}
+             */
+            record?: "embed" | "none";
+            /**
+             * Watermark
+             * @description the name of an imperceptible mark that results get
+             */
+            watermark?: string | null;
+            /**
+             * Watermark Area
+             * @description where it may change pixels
+             * @default patch
+             * @enum {string}
+             */
+            watermark_area?: "patch" | "whole";
+            /**
+             * Watermark Payload
+             * @description what it holds
+             */
+            watermark_payload?: string | null;
+            /**
+             * Weight
+             * @description 0 leaves faces as they are, 1 takes the network's
+             * @default 1
+             */
+            weight?: number;
         };
         /**
          * SamplerInfo
@@ -3721,6 +3968,91 @@ export interface operations {
             };
         };
     };
+    enhancers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnhancerInfo"][];
+                };
+            };
+            /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Failed: 503 for now (memory, ledger; see Retry-After), 507 no room (the disk, or what the client may store), 500 for a fault of the server */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    "enlargements-enlarge": {
+        parameters: {
+            query?: {
+                /** @description attach: an unfinished job of the same task is returned */
+                repeat?: "attach" | "new";
+            };
+            header?: {
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnlargeTask"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStatus"];
+                };
+            };
+            /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Failed: 503 for now (memory, ledger; see Retry-After), 507 no room (the disk, or what the client may store), 500 for a fault of the server */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -4274,6 +4606,53 @@ export interface operations {
                 };
                 content: {
                     "image/*": string;
+                };
+            };
+            /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Failed: 503 for now (memory, ledger; see Retry-After), 507 no room (the disk, or what the client may store), 500 for a fault of the server */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    "restorations-restore": {
+        parameters: {
+            query?: {
+                /** @description attach: an unfinished job of the same task is returned */
+                repeat?: "attach" | "new";
+            };
+            header?: {
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreTask"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStatus"];
                 };
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
