@@ -37,7 +37,6 @@ def scene() -> np.ndarray:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OVERPAINT_MODELS", str(tmp_path / "store"))
     worded.installed(tmp_path, monkeypatch)
     Image.fromarray(scene()).save("photo.png")
     yield tmp_path

@@ -6,8 +6,9 @@ the hints before and the masks after.
 
 from __future__ import annotations
 
-from ._run import check_hints, check_places, hints_of, options_of, picked, select, selected
+from ._run import check_hints, check_places, hints_of, options_of, picked, select, selected, used_networks
 from .base import HintKind, HintPoint, Selection, Selector, SelectorCard, SelectorHints, SelectorOptions
+from .class_names import class_names
 from .registry import selector, selector_card, selector_names
 from .words import is_here, selector_for
 
@@ -21,6 +22,7 @@ __all__ = [
     "SelectorOptions",
     "check_hints",
     "check_places",
+    "class_names",
     "hints_of",
     "is_here",
     "options_of",
@@ -31,4 +33,5 @@ __all__ = [
     "selector_card",
     "selector_for",
     "selector_names",
+    "used_networks",
 ]

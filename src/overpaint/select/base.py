@@ -92,6 +92,7 @@ class SelectorCard:
         licence: Of code and weights, an SPDX expression where there is one.
         digest: Of weights and version; selections of equal digests are comparable.
         references: Papers that it follows.
+        words: The words that its text may have; empty: any.
     """
 
     name: str
@@ -104,6 +105,7 @@ class SelectorCard:
     licence: str = "Apache-2.0"
     digest: str = ""
     references: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.needs <= self.takes:

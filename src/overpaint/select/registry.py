@@ -16,16 +16,20 @@ from typing import cast
 from overpaint.errors import EngineError, RequestError, did_you_mean
 
 from .base import Selector, SelectorCard
+from .class_names import class_named, class_names
 
 GROUP = "overpaint.selectors"
 
 _OWN: Mapping[str, str] = MappingProxyType(
     {
         "background": "subject:Background",
+        "classes": "classes:Classes",
+        "clipseg": "clipseg:ClipSeg",
         "colour": "colour:ColourWand",
         "edges": "edges:Edges",
         "faces": "faces:Faces",
         "grabcut": "grabcut:GrabCut",
+        "grounding": "grounding:Grounding",
         "lines": "scratches:Wires",
         "sam": "sam:Sam",
         "sam3": "sam:SamByWords",
@@ -43,8 +47,13 @@ def _others() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
+def package_selectors() -> tuple[str, ...]:
+    """The names of selectors that other packages bring, sorted; nothing is loaded."""
+    return tuple(sorted(_others()))
+
+
 def selector_names() -> tuple[str, ...]:
-    """Every selector's name, sorted; nothing is loaded."""
+    """Every selector's name, sorted; nothing is loaded. Each of `class_names` can be used as one too."""
     return tuple(sorted({*_OWN, *_others()}))
 
 
@@ -60,9 +69,15 @@ def selector(name: str) -> Selector:
         module, _, kind = _OWN[name].partition(":")
         return cast(Selector, getattr(import_module(f"{__package__}.{module}"), kind)())
     if name not in _others():
-        known = selector_names()
+        if (one := class_named(name)) is not None:
+            from .classes import OneClass
+
+            return OneClass(one)
+        names = selector_names()
+        meant = did_you_mean(name, (*names, *class_names()))
         raise RequestError(
-            f"no selector is called {name[:80]!r} (there are {', '.join(known)}){did_you_mean(name, known)}",
+            f"no selector is called {name[:80]!r} (there are {', '.join(names)}, and classes of things: sky, person "
+            f"...){meant}",
             code="selector-unknown",
             field="select",
             value=name[:80],

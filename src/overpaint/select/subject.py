@@ -1,13 +1,14 @@
-"""The subject of a picture, and its background, without a network that knows things.
+"""The subject of a picture, and its background: by a network where one is here, else by colours.
 
-What is joined to the border by ground of its own colours is background; what differs from that is the subject: Zhu,
-Liang, Wei and Sun, "Saliency optimization from robust background detection", CVPR 2014, whose equations are numbered
-below. GrabCut then finds its edges.
+By colours, what is joined to the border by ground of its own colours is background, and what differs from that is the
+subject: Zhu, Liang, Wei and Sun, "Saliency optimization from robust background detection", CVPR 2014, whose equations
+are numbered below. GrabCut then finds its edges.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -17,12 +18,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from overpaint.mask import Mask
+from overpaint.models import ModelRef
 from overpaint.picture import Picture
+from overpaint.request import UsedModel
 
+from . import birefnet
 from .base import Selection, SelectorCard, SelectorHints, SelectorOptions
 from .cache import shared
 from .colour import lab_of
 from .grabcut import at_own_size, cut
+from .prepare import title_of, used_network
 from .seen import SeenPicture
 
 Floats = NDArray[np.float64]
@@ -50,35 +55,48 @@ SURE = 0.75
 RIM = 10
 """Pixels by which what is certain is less than what is so salient."""
 
+HAZE = 0.04
+"""Coverage by a network below this is none, and above 1 less this all."""
+
 NOTHING = 0.02
 """A subject of a smaller share of the picture is none."""
 
 
 class SubjectOptions(SelectorOptions):
-    """Where the line is drawn."""
+    """What finds it, and where the line is drawn."""
 
+    by: Literal["auto", "network", "colours"] = Field(
+        default="auto", description="what finds it; auto: a network (BiRefNet) where one is here, else its colours"
+    )
+    model: str = Field(default="", max_length=1024, description="the network's name; left out, the first that is here")
     threshold: float = Field(default=0.5, gt=0, lt=1, description="lower takes more of the picture for the subject")
+    soft: bool = Field(default=False, description="with a network: hair and fur as soft edges")
 
 
 class Subject:
-    """What stands out from what the picture's border shows."""
+    """What a picture is of: by a network where one is here, else what stands out from the picture's border."""
 
     card = SelectorCard(
         name="subject",
-        title="the subject: what differs from the ground at the picture's border",
+        title="the subject: by a network (BiRefNet), else what differs from the ground at the picture's border",
         options=SubjectOptions,
         tip="lower the threshold, or draw a box around it and use grabcut",
-        digest="subject-1",
+        digest="subject-2",
         references=(
+            "Zheng et al., Bilateral reference for high-resolution dichotomous image segmentation, CAAI AIR 2024",
             "Zhu, Liang, Wei and Sun, Saliency optimization from robust background detection, CVPR 2014",
             "Rother, Kolmogorov and Blake, GrabCut, ACM Transactions on Graphics 23(3), 2004",
         ),
     )
 
+    def models(self, hints: SelectorHints) -> tuple[UsedModel, ...]:
+        """As `NetworkSelector`."""
+        ref = _network(hints)
+        return () if ref is None else (used_network(ref),)
+
     def select(self, picture: Picture, hints: SelectorHints) -> list[Selection]:
         """One mask."""
-        marked, score = _subject(picture, hints)
-        return [Selection(Mask(marked.astype(np.float32)), score, "subject")] if marked.any() else []
+        return _selected(picture, hints, "subject", inside=True)
 
 
 class Background:
@@ -89,20 +107,54 @@ class Background:
         title="the background: all but the subject",
         options=SubjectOptions,
         tip="raise the threshold, or draw a box around the subject and use grabcut, inverted",
-        digest="background-1",
+        digest="background-2",
         references=Subject.card.references,
     )
 
+    def models(self, hints: SelectorHints) -> tuple[UsedModel, ...]:
+        """As `NetworkSelector`."""
+        return Subject().models(hints)
+
     def select(self, picture: Picture, hints: SelectorHints) -> list[Selection]:
         """One mask; nothing where there is no subject."""
-        marked, score = _subject(picture, hints)
-        return [Selection(Mask((~marked).astype(np.float32)), score, "background")] if marked.any() else []
+        return _selected(picture, hints, "background", inside=False)
 
 
-def _subject(picture: Picture, hints: SelectorHints) -> tuple[Flags, float]:
-    """(H, W) bool and how sure it is."""
-    threshold = SubjectOptions.model_validate(dict(hints.options)).threshold
+def _network(hints: SelectorHints) -> ModelRef | None:
+    """The network that these hints mean; None: colours."""
+    options = SubjectOptions.model_validate(dict(hints.options))
+    if options.by == "colours":
+        return None
+    if options.by == "auto" and not options.model and not birefnet.is_here():
+        return None
+    return birefnet.subject_network(options.model)
+
+
+def _selected(picture: Picture, hints: SelectorHints, label: str, *, inside: bool) -> list[Selection]:
+    """The subject, or all but it."""
+    options, ref = SubjectOptions.model_validate(dict(hints.options)), _network(hints)
     seen = SeenPicture.of(picture)
+    if ref is None:
+        marked, score = _by_colours(seen, options.threshold)
+        mask = Mask((marked if inside else ~marked).astype(np.float32))
+    else:
+        covered = birefnet.coverage(seen, ref)
+        marked = covered >= np.float32(options.threshold)
+        score = float(covered[marked].mean()) if marked.any() else 0.0
+        mask = Mask((marked if inside else ~marked).astype(np.float32))
+        if options.soft:
+            mask = Mask(_without_haze(covered if inside else 1 - covered))
+        mask = mask.with_notes((f"found by {title_of(ref)}",))
+    return [Selection(mask, score, label)] if marked.any() else []
+
+
+def _without_haze(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Coverage in which what is nearly none or all is none or all."""
+    return np.asarray(np.clip((values - HAZE) / (1 - 2 * HAZE), 0, 1), np.float32)
+
+
+def _by_colours(seen: SeenPicture, threshold: float) -> tuple[Flags, float]:
+    """(H, W) bool and how sure it is."""
     key = (seen.digest, "subject", threshold)
     found: tuple[Flags, float] = shared.get(key, lambda: _found(seen, threshold), lambda made: int(made[0].nbytes))
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from overpaint.errors import ModelError, OverpaintError
 
 from .base import Selector, SelectorHints
-from .registry import selector, selector_names
+from .registry import package_selectors, selector
 
 CLICKED, CLICKED_BEST = "grabcut", "sam"
 """Selectors for points, boxes and rough masks: the one that is always there, and the one where its network is here."""
@@ -22,17 +22,21 @@ def selector_for(hints: SelectorHints) -> str:
     """
     if not hints.text:
         return CLICKED_BEST if _usable(CLICKED_BEST) else CLICKED
-    names = [*BEST, *(name for name in selector_names() if name not in BEST)]
-    for name in names:
-        if name in selector_names() and _understands(name):
-            return name
-    raise ModelError(
-        "to find something by words a network is needed, and none is here",
-        code="words-need-model",
-        field="text",
-        value="clipseg",
-        hint="lettering is found by the selector 'text', and other things by points or a box",
-    )
+    found = best_of_words()
+    if found is None:
+        raise ModelError(
+            "to find something by words a network is needed, and none is here",
+            code="words-need-model",
+            field="text",
+            value="clipseg",
+            hint="lettering is found by the selector 'text', and other things by points or a box",
+        )
+    return found
+
+
+def best_of_words() -> str | None:
+    """The name of the selector that understands words best, of those that can be used now; None where there is none."""
+    return next((name for name in (*BEST, *package_selectors()) if _understands(name)), None)
 
 
 def _understands(name: str) -> bool:

@@ -1,0 +1,327 @@
+"""Selectors that run networks: ours and transformers' own calls agree on small random networks of published layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import overpaint
+import word_networks
+from overpaint.errors import MaskError, ModelError, RequestError
+from overpaint.geometry import Box, Size
+from overpaint.picture import Picture, from_array
+from overpaint.select import SelectorHints, select, selector_for, used_networks
+from overpaint.select.cache import shared
+from overpaint.select.grounding import each_once, phrase
+from overpaint.select.networks import release
+from overpaint.select.prepare import InputForm
+from overpaint.select.seen import SeenPicture
+
+pytest.importorskip("transformers", reason="the extra select is not installed")
+
+
+def pixels(height: int = 60, width: int = 90, seed: int = 0) -> np.ndarray:
+    """A red disc on a blue ground, with noise."""
+    down, across = np.mgrid[:height, :width]
+    found = np.random.default_rng(seed).integers(0, 40, (height, width, 3)).astype(np.uint8)
+    found[..., 2] += 120
+    found[(across - 30) ** 2 + (down - 30) ** 2 < 18**2] = (220, 30, 30)
+    return found
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home with one network of each kind in its store."""
+    home = tmp_path_factory.mktemp("home")
+    word_networks.clipseg_folder(home / "models" / "small-clipseg")
+    word_networks.grounding_folder(home / "models" / "small-grounding")
+    word_networks.segformer_folder(home / "models" / "small-segformer")
+    word_networks.cutout_file(home / "models" / "small-cutout.onnx")
+    yield home
+    release()
+    shared.clear()
+
+
+@pytest.fixture
+def store(networks: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The store with one network of each kind."""
+    monkeypatch.setenv("OVERPAINT_HOME", str(networks))
+    return networks / "models"
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store with nothing in it."""
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    return tmp_path / "models"
+
+
+def processed(name: str, module: str, folder: Path, image: np.ndarray) -> torch.Tensor:
+    """What transformers' own preprocessing gives, in the form that needs no torchvision."""
+    import importlib
+
+    kind = getattr(importlib.import_module(f"transformers.models.{module}"), name)
+    return kind.from_pretrained(folder)(images=Image.fromarray(image), return_tensors="pt")["pixel_values"]
+
+
+def ours(form: InputForm, image: np.ndarray) -> torch.Tensor:
+    return form.tensor(SeenPicture.of(from_array(image)))
+
+
+@pytest.mark.parametrize("size", [(60, 90), (90, 60), (130, 70), (40, 200)])
+def test_pictures_are_prepared_as_transformers_prepares_them(store, size):
+    image = pixels(*size)
+    own = InputForm(size=None, shortest=64, longest=96)
+    theirs = processed(
+        "GroundingDinoImageProcessorPil",
+        "grounding_dino.image_processing_pil_grounding_dino",
+        store / "small-grounding",
+        image,
+    )
+    assert ours(own, image).shape == theirs.shape
+    assert (ours(own, image) - theirs).abs().max() < 2.1 / 255 / 0.22
+    square = InputForm(size=None).read(store / "small-clipseg")
+    theirs = processed("ViTImageProcessorPil", "vit.image_processing_pil_vit", store / "small-clipseg", image)
+    assert ours(square, image).shape == theirs.shape
+    assert (ours(square, image) - theirs).abs().max() < 2.1 / 255 / 0.25
+
+
+def test_clipseg_gives_the_mask_of_transformers_own_call(store):
+    from transformers import CLIPSegForImageSegmentation, CLIPTokenizer
+
+    image = pixels()
+    network = word_networks.loaded(CLIPSegForImageSegmentation, store / "small-clipseg")
+    read = CLIPTokenizer.from_pretrained(store / "small-clipseg")(["the red box"], return_tensors="pt")
+    seen = ours(InputForm(size=None).read(store / "small-clipseg"), image)
+    with torch.inference_mode():
+        logits = network(pixel_values=seen, **read).logits.reshape(1, 1, 64, 64)
+        likely = torch.nn.functional.interpolate(logits.sigmoid(), (60, 90), mode="bilinear")[0, 0].numpy()
+    line = float(np.quantile(likely, 0.7))
+    assert np.ptp(likely) > 1e-4
+    (found,) = select(
+        from_array(image), "clipseg", SelectorHints(text="the red box", options={"threshold": line, "refine": False})
+    )
+    assert (np.asarray(found.mask.core) != (likely >= line)).mean() < 0.002
+    assert found.label == "the red box"
+    assert found.mask.notes == ("found by CLIPSeg (small-clipseg)",)
+    assert found.score == pytest.approx(likely[likely >= line].mean(), abs=1e-3)
+
+
+def test_clipseg_looks_at_a_picture_once_for_several_texts(store, monkeypatch):
+    from overpaint.select.clipseg import ClipSegNetwork
+
+    picture, looks = from_array(pixels(seed=5)), []
+    layers = ClipSegNetwork._layers
+    monkeypatch.setattr(ClipSegNetwork, "_layers", lambda self, seen: looks.append(1) or layers(self, seen))
+    for text in ("red", "blue", "red"):
+        select(picture, "clipseg", SelectorHints(text=text, options={"threshold": 0.01}))
+    assert len(looks) == 1
+
+
+def test_words_that_are_not_there_select_nothing_and_say_what_to_try(store):
+    hints = SelectorHints(text="red", options={"threshold": 0.999})
+    with pytest.raises(MaskError, match="lower the threshold") as caught:
+        select(from_array(pixels()), "clipseg", hints)
+    assert caught.value.code == "nothing-selected"
+
+
+def test_grounding_gives_the_boxes_of_transformers_own_call(store):
+    from transformers import BertTokenizer, GroundingDinoForObjectDetection
+
+    from overpaint.select.grounding import GroundingNetwork
+    from overpaint.select.networks import named_network
+
+    image = pixels()
+    model = word_networks.loaded(GroundingDinoForObjectDetection, store / "small-grounding")
+    read = BertTokenizer.from_pretrained(store / "small-grounding")(["the red car."], return_tensors="pt")
+    with torch.inference_mode():
+        given = model(pixel_values=ours(InputForm(None, 64, 96), image), **read)
+    scores = given.logits[0].sigmoid().amax(dim=-1)
+    order = scores.argsort(descending=True, stable=True)
+    wanted = each_once([(given.pred_boxes[0, at].tolist(), float(scores[at])) for at in order], Size(90, 60))
+    network = GroundingNetwork.load(named_network("small-grounding"))
+    found = network.boxes(SeenPicture.of(from_array(image)), "The  red car", 0.0)
+    assert [one.box for one in found] == [one.box for one in wanted]
+    assert [one.score for one in found] == pytest.approx([one.score for one in wanted], abs=1e-5)
+
+
+def test_boxes_of_words_become_a_mask_each(store, monkeypatch):
+    from overpaint.select.grounding import FoundBox, GroundingNetwork
+
+    boxes = (FoundBox(Box(8, 8, 52, 52), 0.9), FoundBox(Box(60, 5, 80, 20), 0.5))
+    monkeypatch.setattr(GroundingNetwork, "boxes", lambda *_: boxes)
+    image = from_array(pixels())
+    found = select(image, "grounding", SelectorHints(text="red things", options={"masks": "grabcut"}))
+    assert (found[0].score, found[0].label) == (0.9, "red things")
+    assert found[0].mask.bounds == Box(13, 13, 48, 48)
+    assert found[0].mask.notes == ("found by Grounding DINO (small-grounding), masks by GrabCut",)
+    inside = SelectorHints(text="red things!", boxes=(Box(50, 0, 90, 60),), options={"masks": "grabcut"})
+    assert [one.score for one in select(image, "grounding", inside)] == [0.5]
+
+
+def test_a_phrase_is_written_as_the_network_learned_them():
+    assert phrase("  The Red  Car. ") == "the red car."
+
+
+def test_a_thing_that_is_found_twice_counts_once():
+    size = Size(100, 50)
+    found = each_once(
+        [
+            ((0.5, 0.5, 0.4, 0.4), 0.9),
+            ((0.51, 0.5, 0.4, 0.4), 0.8),
+            ((0.1, 0.1, 0.1, 0.1), 0.7),
+            ((2, 2, 0.1, 0.1), 0.6),
+        ],
+        size,
+    )
+    assert [one.score for one in found] == [0.9, 0.7]
+    assert found[0].box == Box(30, 15, 70, 35)
+
+
+def test_classes_are_those_of_transformers_own_call(store):
+    from transformers import SegformerForSemanticSegmentation
+
+    image = pixels()
+    network = word_networks.loaded(SegformerForSemanticSegmentation, store / "small-segformer")
+    form = InputForm(size=None).read(store / "small-segformer")
+    with torch.inference_mode():
+        logits = network(pixel_values=ours(form, image)).logits
+        wanted = torch.nn.functional.interpolate(logits, (60, 90), mode="bilinear")[0].argmax(dim=0).numpy()
+    names = overpaint.select.class_names()
+    numbers = [number for number in np.unique(wanted) if (wanted == number).sum() > 30][:4]
+    assert len(numbers) > 1
+    text = ", ".join(names[number] for number in numbers)
+    found = select(from_array(image), "classes", SelectorHints(text=text, options={"refine": False}))
+    assert [one.label for one in found] == [names[number] for number in numbers]
+    for one, number in zip(found, numbers, strict=True):
+        assert (np.asarray(one.mask.core) != (wanted == number)).mean() < 0.002
+        (alone,) = select(from_array(image), names[number].upper(), SelectorHints(options={"refine": False}))
+        assert np.array_equal(alone.mask.values, one.mask.values)
+        assert "SegFormer (small-segformer)" in alone.mask.notes[0]
+
+
+def test_an_unknown_class_is_told_with_the_one_that_is_meant(store):
+    with pytest.raises(RequestError, match="did you mean 'swimming pool'") as caught:
+        select(from_array(pixels()), "classes", SelectorHints(text="swiming pool"))
+    assert caught.value.code == "class-unknown"
+    with pytest.raises(RequestError, match="did you mean 'person'"):
+        select(from_array(pixels()), "persn")
+
+
+def test_a_network_with_other_classes_has_its_own_names(store, tmp_path, monkeypatch):
+    labels = ["road, street", "car", "sky"]
+    word_networks.segformer_folder(tmp_path / "city", labels)
+    monkeypatch.setenv("OVERPAINT_MODEL_PATH", str(tmp_path))
+    with pytest.raises(RequestError, match="classes are road, street, car, sky"):
+        select(from_array(pixels()), "classes", SelectorHints(text="tree", options={"model": "city"}))
+
+
+def test_a_network_cuts_out_the_subject_where_one_is_here(store):
+    image = pixels()
+    wanted = (image == (220, 30, 30)).all(axis=2)
+    (found,) = select(from_array(image), "subject")
+    assert (np.asarray(found.mask.core) & wanted).sum() / (np.asarray(found.mask.core) | wanted).sum() > 0.85
+    assert found.mask.notes == ("found by BiRefNet (small-cutout)",)
+    assert (found.label, found.mask.hard) == ("subject", True)
+    (others,) = select(from_array(image), "background")
+    assert np.array_equal(others.mask.values, 1 - found.mask.values)
+    (soft,) = select(from_array(image), "subject", SelectorHints(options={"soft": True}))
+    assert ((soft.mask.values > 0) & (soft.mask.values < 1)).sum() > 0
+    (plain,) = select(from_array(image), "subject", SelectorHints(options={"by": "colours"}))
+    assert plain.mask.notes == ()
+    assert used_networks("subject", SelectorHints(options={"by": "colours"})) == ()
+
+
+@pytest.mark.parametrize(("logits", "half", "side"), [(False, False, 32), (True, True, 48), (True, False, None)])
+def test_exports_of_a_cut_out_differ_in_form_and_give_the_same(empty, monkeypatch, logits, half, side):
+    monkeypatch.setattr("overpaint.select.birefnet.SIDE", 64)
+    word_networks.cutout_file(empty / "cut.onnx", logits=logits, half=half, side=side)
+    image = pixels()
+    (found,) = select(from_array(image), "subject", SelectorHints(options={"by": "network"}))
+    wanted = (image == (220, 30, 30)).all(axis=2)
+    assert (np.asarray(found.mask.core) & wanted).sum() / (np.asarray(found.mask.core) | wanted).sum() > 0.85
+
+
+def test_every_selection_names_its_networks_by_digest(store):
+    from overpaint.models import digest
+
+    for name, text, model in (
+        ("clipseg", "red", "small-clipseg"),
+        ("classes", "sky", "small-segformer"),
+        ("sky", "", "small-segformer"),
+        ("subject", "", "small-cutout.onnx"),
+    ):
+        (used,) = used_networks(name, SelectorHints(text=text))
+        assert (used.role, used.sha256) == ("selector", digest(store / model))
+    used = used_networks("grounding", SelectorHints(text="red", options={"masks": "grabcut"}))
+    assert [one.name for one in used] == ["small-grounding"]
+
+
+def test_the_best_that_is_here_understands_words(networks, empty):
+    hints = SelectorHints(text="the red car")
+    with pytest.raises(ModelError) as caught:
+        selector_for(hints)
+    assert caught.value.code == "words-need-model"
+    (empty / "seg").symlink_to(networks / "models" / "small-clipseg")
+    assert selector_for(hints) == "clipseg"
+    (empty / "dino").symlink_to(networks / "models" / "small-grounding")
+    assert selector_for(hints) == "grounding"
+
+
+def test_a_class_is_found_by_words_where_no_network_for_classes_is_here(networks, empty):
+    image = from_array(pixels())
+    with pytest.raises(ModelError) as caught:
+        select(image, "sky")
+    assert (caught.value.code, caught.value.value) == ("model-not-downloaded", "segformer-b0-ade")
+    (empty / "seg").symlink_to(networks / "models" / "small-clipseg")
+    (found,) = select(image, "sky", SelectorHints(boxes=(Box(0, 0, 90, 60),)))
+    assert (found.label, found.mask.notes) == ("sky", ("found by CLIPSeg (seg)",))
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "merges.txt", "preprocessor_config.json", "config.json"])
+def test_a_folder_that_is_cut_short_gives_one_clear_error(networks, empty, file):
+    import shutil
+
+    shutil.copytree(networks / "models" / "small-clipseg", empty / "cut")
+    whole = (empty / "cut" / file).read_bytes()
+    (empty / "cut" / file).unlink()
+    if file != "merges.txt":
+        (empty / "cut" / file).write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(ModelError) as caught:
+        select(from_array(pixels()), "clipseg", SelectorHints(text="red", options={"model": "cut"}))
+    assert "cut" in str(caught.value)
+
+
+def test_a_network_of_another_kind_is_refused(store):
+    with pytest.raises(ModelError, match="needs CLIPSeg, and small-segformer is a") as caught:
+        select(from_array(pixels()), "clipseg", SelectorHints(text="red", options={"model": "small-segformer"}))
+    assert caught.value.code == "model-other-task"
+
+
+def test_names_of_networks_are_no_paths(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path))
+    path = str(store / "small-clipseg")
+    with pytest.raises(ModelError):
+        select(from_array(pixels()), "clipseg", SelectorHints(text="red", options={"model": path}))
+
+
+def test_refining_moves_a_mask_to_the_picture_s_own_edges(store):
+    """A class that is red by the network's cells has the red disc's own outline."""
+    from overpaint.select.prepare import edged
+
+    image = pixels(240, 360)
+    picture: Picture = from_array(image)
+    red = (image == (220, 30, 30)).all(axis=2)
+    rough = np.kron(red.reshape(30, 8, 45, 8).mean(axis=(1, 3)) > 0.5, np.ones((8, 8))).astype(bool)
+    found = edged(SeenPicture.of(picture), rough, 8)
+
+    def overlap(one: np.ndarray) -> float:
+        return float((one & red).sum() / (one | red).sum())
+
+    assert overlap(found) > 0.97 > overlap(rough)
