@@ -325,3 +325,22 @@ def test_refining_moves_a_mask_to_the_picture_s_own_edges(store):
         return float((one & red).sum() / (one | red).sum())
 
     assert overlap(found) > 0.97 > overlap(rough)
+
+
+def test_a_network_of_the_sam_family_makes_the_masks_of_boxes_where_one_is_here(networks, empty, monkeypatch):
+    import sam_networks
+    from overpaint.select.grounding import FoundBox, GroundingNetwork
+
+    sam_networks.saved("sam2", empty / "small-sam")
+    (empty / "dino").symlink_to(networks / "models" / "small-grounding")
+    boxes = (FoundBox(Box(8, 8, 52, 52), 0.9), FoundBox(Box(40, 5, 80, 50), 0.5))
+    monkeypatch.setattr(GroundingNetwork, "boxes", lambda *_: boxes)
+    image = from_array(pixels())
+    hints = SelectorHints(text="two red things")
+    found = select(image, "grounding", hints)
+    assert {one.mask.notes for one in found} == {("found by Grounding DINO (dino), masks by SAM 2 (small-sam)",)}
+    alone = [select(image, "sam", SelectorHints(boxes=(one.box,)))[0] for one in boxes]
+    assert [one.score for one in found] == [0.9, 0.5]
+    for one, wanted in zip(found, alone, strict=True):
+        assert np.array_equal(one.mask.values, wanted.mask.values)
+    assert [one.name for one in used_networks("grounding", hints)] == ["dino", "small-sam"]
