@@ -119,6 +119,34 @@ def test_any_size_is_erased(name: str, size: Size, box: Box, tmp_path: Path):
     assert found.picture.size == size
 
 
+@pytest.mark.parametrize("box", [Box(200, 0, 300, 200), Box(200, 0, 300, 300), Box(0, 100, 150, 300)], ids=str)
+@pytest.mark.parametrize("name", ["lama", "migan", "ldm"])
+def test_old_pixels_are_never_seen_even_where_a_square_lies_beyond_the_border(name: str, box: Box, tmp_path: Path):
+    size = Size(512, 300)
+    one, path = picture_of(size, "rgb", 8), erasers.save_programs(tmp_path, name)
+    other = one.samples.copy()
+    other[box.slices] = 255 - other[box.slices]
+    mask = Mask.box(size, box)
+    found = [
+        edited(path, picture, mask, area="whole", grow=0, feather=0, seed=1).picture.samples[box.slices]
+        for picture in (one, replace(one, samples=other))
+    ]
+    assert np.array_equal(*found)
+
+
+def test_what_is_avoided_is_not_seen_either(tmp_path: Path):
+    path = erasers.lama_file(tmp_path / "lama.safetensors")
+    avoid = np.zeros(SIZE.shape, np.float32)
+    avoid[10:18, 30:60] = avoid[46:52, 40:50] = 1  # beside the hole
+    other = PICTURE.samples.copy()
+    other[avoid > 0] = 255 - other[avoid > 0]
+    changed = replace(PICTURE, samples=other)
+    one, two = (edited(path, one, avoid=Mask(avoid)).picture.samples[MASK.core] for one in (PICTURE, changed))
+    assert np.array_equal(one, two)
+    one, two = (edited(path, one).picture.samples[MASK.core] for one in (PICTURE, changed))
+    assert not np.array_equal(one, two), "without avoid it is"
+
+
 def test_a_picture_of_which_nothing_stays_is_refused(tmp_path: Path):
     size, path = Size(1, 1), erasers.save_programs(tmp_path, "lama")
     with pytest.raises(MaskError) as caught:

@@ -22,7 +22,7 @@ from overpaint.request import Sampling, UsedModel
 
 from .cards import card_of, needs_of
 from .load import base_bytes, base_dtype, load_network
-from .network import EraserNetwork, erased
+from .network import EraserNetwork, erased, shown
 
 
 class EraserEngine(ThreadedEngine):
@@ -89,8 +89,9 @@ class EraserEngine(ThreadedEngine):
             self._weights.use(self)
             monitor.progress(0, 1)
             with torch.inference_mode():
-                picture = _tensor(canvas.pixels.transpose(2, 0, 1)).to(self.device)
-                hole = _tensor(canvas.hole.astype(np.float32)[None]).to(self.device)
+                pixels, marked = shown(canvas)
+                picture = _tensor(pixels.transpose(2, 0, 1)).to(self.device)
+                hole = _tensor(marked[None]).to(self.device)
                 found = erased(network, picture, hole, self._needs, seed=canvas.seed, on_step=monitor.progress)
             pixels, effect = _pixels(found), None
             if found.shape[1] > 3:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from overpaint.engines.base import Canvas
 
 from .cards import NetworkNeeds
 
@@ -38,10 +42,35 @@ class EraserNetwork(Protocol):
         """
 
 
-def mirrored(length: int, wanted: int) -> Tensor:
-    """Places of a line of pixels that goes on as in mirrors at both ends: 0 1 2 2 1 0 0 1 ..."""
-    places = torch.arange(wanted) % (2 * length)
+def mirrored(length: int, wanted: int, before: int = 0) -> Tensor:
+    """Places of a line of pixels that goes on as in mirrors at both ends: 0 1 2 2 1 0 0 1 ...
+
+    Args:
+        length: Of the line.
+        wanted: How many places.
+        before: How many of them lie before the line's own beginning.
+    """
+    places = (torch.arange(wanted) - before) % (2 * length)
     return torch.where(places < length, places, 2 * length - 1 - places)
+
+
+def shown(canvas: Canvas) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What a network is given of a canvas: the picture (H, W, 3), and the hole (H, W), 1 in it, else 0.
+
+    Beyond the picture's border both go on as in a mirror: the border's own pixels, repeated, would show the network
+    what was in a hole that touches it. What must not be copied, and what is transparent, is hole as well.
+    """
+    hole = canvas.hole
+    if canvas.usable is None:
+        return canvas.pixels, hole.astype(np.float32)
+    real = hole | canvas.usable
+    lines = []
+    for side in (0, 1):
+        inside = np.flatnonzero(real.any(axis=1 - side))
+        first, last = int(inside[0]), int(inside[-1]) + 1
+        lines.append(first + mirrored(last - first, real.shape[side], first).numpy())
+    places = np.ix_(*lines)
+    return canvas.pixels[places], (hole | ~canvas.usable)[places].astype(np.float32)
 
 
 def padded_sides(height: int, width: int, needs: NetworkNeeds) -> tuple[int, int]:
