@@ -19,6 +19,7 @@ from overpaint import Mask, Studio
 from overpaint.engines.erase.network import shown
 from overpaint.geometry import Size
 from overpaint.mask.overlay import overlay_colours, tinted
+from overpaint.request import EditRequest
 
 Pixels = NDArray[np.uint8]
 
@@ -39,7 +40,7 @@ def photo_and_mask() -> tuple[Pixels, Mask]:
     cv2.ellipse(drawn, (366, 284), (46, 48), 0, 0, 360, 255, cv2.FILLED)
     for outline in SPOON:
         cv2.fillPoly(drawn, [np.array(outline, np.int32)], 255)
-    return pixels, Mask(drawn.astype(np.float32) / 255)
+    return pixels, Mask(np.asarray(drawn > 0, np.float32))
 
 
 def sheet() -> Pixels:
@@ -47,16 +48,18 @@ def sheet() -> Pixels:
     pixels, mask = photo_and_mask()
     parts = [_part(tinted(pixels, mask, overlay_colours(pixels, mask)[0], 0.65), "the mask")]
     with tempfile.TemporaryDirectory() as folder, Studio(device="cpu", allow_pickle=True) as studio:
-        given = {"mask": mask, "intent": "remove", "seed": 1}
+        request = EditRequest.of("remove", seed=1)
         for name, title in (("lama", "LaMa"), ("migan", "MI-GAN")):
             model = str(save_programs(Path(folder) / name, name))
-            (one,) = studio.prepare(pixels, model=model, **given).canvases
+            (one,) = studio.prepare(pixels, request, mask=mask, model=model).canvases
             picture, hole = shown(one.canvas)
             seen = picture * (1 - hole[..., None])
             size = Size(*seen.shape[1::-1])
             parts.append(_part(np.rint(seen * 255).astype(np.uint8), f"what {title} gets: {size}"))
-        parts.append(_part(studio.edit(pixels, engine="exemplar", **given).picture.samples, "--engine exemplar"))
-        found = studio.edit(pixels, model=str(Path(folder) / "lama" / "big-lama.pt"), detail="none", **given)
+        parts.append(
+            _part(studio.edit(pixels, request, mask=mask, engine="exemplar").picture.samples, "--engine exemplar")
+        )
+        found = studio.edit(pixels, request, mask=mask, model=str(Path(folder) / "lama" / "big-lama.pt"), detail="none")
     parts.append(_part(found.picture.samples, "LaMa's layout, random numbers"))
     touched = np.where(found.touched[..., None], np.uint8(255), (pixels * 0.4).astype(np.uint8))
     parts.append(_part(touched, "what it may have changed: white"))

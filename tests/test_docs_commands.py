@@ -39,6 +39,7 @@ PAGES = (
     "provenance",
     "layers",
     "selecting",
+    "erasers",
 )
 _BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -51,6 +52,7 @@ ELSEWHERE = {
     r"--server": "needs a server",
     r"s3://": "needs an object store",
     r"--model (some|sd15)-inpainting": "needs published weights",
+    r"--model (migan|anime-lama|osor)": "needs published weights",
     r"--model ~/Downloads": "needs published weights",
     r"models remove": "needs a model that was downloaded",
     r"--watermark NAME|provenance detect": "needs a package with a watermark",
