@@ -344,3 +344,19 @@ def test_a_network_of_the_sam_family_makes_the_masks_of_boxes_where_one_is_here(
     for one, wanted in zip(found, alone, strict=True):
         assert np.array_equal(one.mask.values, wanted.mask.values)
     assert [one.name for one in used_networks("grounding", hints)] == ["dino", "small-sam"]
+
+
+def test_a_server_selects_by_networks_in_a_process_of_its_own(store, tmp_path):
+    """The picture is anyone's, so that it is decoded and looked at there, within limits of time and memory."""
+    from overpaint.client import Client
+    from servers import running
+
+    image = pixels()
+    with running(tmp_path / "data") as server, Client(server.url) as client:
+        picture = client.upload(image)
+        (found,) = client.selections(picture, text="the red box", masks="grabcut", least=0.01)[:1]
+        assert found.notes[0].startswith("found by Grounding DINO (small-grounding)")
+        (subject,) = client.selections(picture, "subject")
+        assert subject.notes == ("found by BiRefNet (small-cutout)",)
+        with pytest.raises(ModelError, match="no model is called"):
+            client.selections(picture, "clipseg", text="red", model=str(store / "small-clipseg"))

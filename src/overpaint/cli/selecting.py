@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from overpaint.doors.places import Channel, Places, selections
-from overpaint.doors.selector_tables import selector_tables
+from overpaint.doors.selector_tables import selector_table, selector_tables
 from overpaint.errors import RequestError
 
 from .hinting import NotPoints, Points, SelectBoxes, SelectNames, SelectOptions, SelectTexts
@@ -100,6 +100,7 @@ def selectors(
 
     [dim]$[/] overpaint mask selectors
     [dim]$[/] overpaint mask selectors colour
+    [dim]$[/] overpaint mask selectors classes
 
     Args:
         name: Show only this one, with its options.
@@ -108,12 +109,12 @@ def selectors(
         from overpaint.select import selector_card
 
         selector_card(name)  # an unknown one is refused
-    tables = [one for one in selector_tables() if name in (None, one["name"])]
+    tables = selector_tables() if name is None else [selector_table(name)]
     if json:
         print_json(tables)
     elif name is None:
         rows = [("selector", "takes", "finds")]
-        rows += [(one["name"], _takes(one), one.get("title") or f"can't be used: {one['fault']}") for one in tables]
+        rows += [(one["name"], _takes(one), _found(one)) for one in tables]
         print_rows(rows, header=True)
     else:
         print_rows(_details(tables[0]))
@@ -124,6 +125,13 @@ def _takes(table: dict[str, Any]) -> str:
     return ", ".join(table.get("takes", ())) or "-"
 
 
+def _found(table: dict[str, Any]) -> str:
+    """What a selector finds, or why it can't be used now."""
+    if not table["usable"]:
+        return f"can't be used: {table['fault']}"
+    return str(table["title"]) if table["here"] else f"{table['title']}; its network is not here"
+
+
 def _details(table: dict[str, Any]) -> list[tuple[str, ...]]:
     rows = [("selector", table["name"]), ("finds", table["title"]), ("takes", _takes(table))]
     if table["needs"]:
@@ -132,4 +140,8 @@ def _details(table: dict[str, Any]) -> list[tuple[str, ...]]:
         parts = (option["help"], option["range"], f"left out: {option['default']}")
         rows.append((f"--select-option {option['name']}=", "; ".join(part for part in parts if part)))
     rows += [("where nothing is found", table["tip"]), ("licence", table["licence"])]
+    if not table["here"]:
+        rows.append(("can't be used", "its network is not here: see 'overpaint models list --all'"))
+    if table["words"]:
+        rows.append(("words", ", ".join(table["words"])))
     return [*rows, *(("reference", reference) for reference in table["references"])]

@@ -15,10 +15,11 @@ def selector_tables() -> list[dict[str, Any]]:
     """Every installed selector; those too that can't be used, or whose network is not `here`."""
     from overpaint.select import selector_names
 
-    return [_table(name) for name in selector_names()]
+    return [selector_table(name) for name in selector_names()]
 
 
-def _table(name: str) -> dict[str, Any]:
+def selector_table(name: str) -> dict[str, Any]:
+    """One selector; a class of things, such as "sky", is one too."""
     from overpaint.select import is_here, selector
 
     try:
@@ -34,4 +35,5 @@ def _table(name: str) -> dict[str, Any]:
         "needs": sorted(card.needs),
         "options": options_of(card.options),
         "references": list(card.references),
+        "words": list(card.words),
     }

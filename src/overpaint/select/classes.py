@@ -24,7 +24,7 @@ from overpaint.request import UsedModel
 from .base import Selection, Selector, SelectorCard, SelectorHints, SelectorOptions
 from .cache import shared
 from .class_names import class_names, plain_name
-from .networks import held, loaded_folder, network_digest, transformers_class
+from .networks import held, loaded_folder, named_network, network_digest, transformers_class
 from .prepare import InputForm, at_size, edged, is_usable, mask_by, network_for, used_network, within
 from .seen import SeenPicture
 
@@ -32,6 +32,9 @@ NETWORKS = ("segformer",)
 
 FORM = InputForm(size=Size(512, 512))
 """How the published networks take pictures, unless their folders say otherwise."""
+
+OF_WORDS = {"clipseg": "clipseg", "grounding-dino": "grounding", "sam3": "sam3"}
+"""The selector that runs a network which understands words, by the network."""
 
 SIDE = 640
 """Pixels of the longer side at which classes are told apart, at the most; edges are then moved to the picture's own."""
@@ -177,9 +180,16 @@ class OneClass:
         from .words import best_of_words
 
         classes, named = Classes(), replace(hints, text=self._name)
-        if not (classes.here or hints.options.get("model")) and (other := best_of_words()) is not None:
-            return selector(other), replace(named, options={})
-        return classes, named
+        if model := str(hints.options.get("model") or ""):
+            other = OF_WORDS.get(named_network(model).kind.network)
+        else:
+            other = None if classes.here else best_of_words()
+        if other is None:
+            return classes, named
+        known = selector(other).card.options.model_fields
+        return selector(other), replace(
+            named, options={key: hints.options[key] for key in hints.options if key in known}
+        )
 
 
 def _ref(hints: SelectorHints) -> ModelRef:
