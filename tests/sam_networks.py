@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 SIDE = 64
-DECODER = {"hidden_size": 32, "mlp_dim": 48, "iou_head_hidden_dim": 24, "num_attention_heads": 4}
+DECODER = {"hidden_size": 32, "mlp_dim": 48, "iou_head_hidden_dim": 24}
 PROMPTS = {"hidden_size": 32, "image_size": SIDE, "patch_size": 16}
 VIT = {
     "hidden_size": 32,

@@ -16,7 +16,7 @@ from .geometry import Box
 from .mask import Mask
 from .picture import Picture, encode, format_for_path, open_picture
 from .request import EditRequest
-from .select import HintPoint, Selection, SelectorHints, select, selector_for
+from .select import HintPoint, Selection, SelectorHints, network_access, select, selector_for
 from .studio import Edit, Edited, EditFailure, Studio
 from .studio.inputs import EditArguments, MaskLike
 from .studio.inserts import Pictured, picture_of
@@ -152,6 +152,7 @@ def selections(
     text: str = "",
     boxes: Sequence[Box | tuple[int, int, int, int]] = (),
     mask: Mask | None = None,
+    allow_pickle: bool = False,
     **options: Any,
 ) -> list[Selection]:
     """What a selector finds in a picture, the surest first: masks with a score and a label.
@@ -170,6 +171,7 @@ def selections(
         text: What is meant, in words: "the red car".
         boxes: (left, top, right, bottom) each, around what is meant.
         mask: A rough mask that is refined.
+        allow_pickle: Whether a selector's network may be a pickle (.pth); no code in it is run.
         **options: The selector's own: tolerance, contiguous, sensitivity ...
 
     Raises:
@@ -180,7 +182,8 @@ def selections(
     marked = [*(HintPoint(*at) for at in points), *(HintPoint(*at, inside=False) for at in not_points)]
     around = tuple(one if isinstance(one, Box) else Box(*one) for one in boxes)
     hints = SelectorHints(points=tuple(marked), boxes=around, text=text, mask=mask, options=options)
-    return select(picture_of(picture), selector or selector_for(hints), hints)
+    with network_access(paths=True, allow_pickle=allow_pickle):
+        return select(picture_of(picture), selector or selector_for(hints), hints)
 
 
 def enlarge(

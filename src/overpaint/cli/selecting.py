@@ -13,7 +13,7 @@ from overpaint.errors import RequestError
 
 from .hinting import NotPoints, Points, SelectBoxes, SelectNames, SelectOptions, SelectTexts
 from .maskfiles import check_output, describe
-from .options import HOW, OUT, WHERE, WRITTEN_UNSET, AsJson, Debug, Input, Written, argument, flattened
+from .options import HOW, OUT, WHERE, WRITTEN_UNSET, AllowPickle, AsJson, Debug, Input, Written, argument, flattened
 from .streams import STDIO, check_one_reader, opened, write_output
 from .texts import print_json, print_line, print_rows
 
@@ -52,6 +52,7 @@ def select(
     output: Annotated[
         str, argument(("--output", "-o"), "The mask, as .png or .tif; - writes a PNG to standard output.", OUT, "OUT")
     ],
+    allow_pickle: AllowPickle = False,
     written: Written = WRITTEN_UNSET,
 ) -> int:
     """Find something in a picture by points, boxes, colours, or what it is.
@@ -64,7 +65,7 @@ def select(
         pick: One of several, by its number from 0; left out, all of them.
     """
     from overpaint.picture import encode, format_of_path
-    from overpaint.select import hints_of, picked
+    from overpaint.select import hints_of, network_access, picked
     from overpaint.select import select as selections_in
 
     if pick is not None and pick < 0:
@@ -77,7 +78,8 @@ def select(
     if len(names) != 1:
         hint = "set point, set select_text or set select"
         raise RequestError("{field} names one selector here", field="select", hint=hint)
-    found = [one for part in parts for one in selections_in(shown, part.selector, hints_of(part))]
+    with network_access(paths=True, allow_pickle=allow_pickle):
+        found = [one for part in parts for one in selections_in(shown, part.selector, hints_of(part))]
     mask = picked(found, names[0], pick)
     format = "png" if output == STDIO else format_of_path(output)
     write_output(output, encode(mask.to_picture(), format).data, overwrite=written.overwrite)

@@ -110,10 +110,12 @@ class MaskInput:
         """The mask, for a picture of that size, whose alpha counts where "alpha" is named."""
         if self.mask is not None:
             return self.mask
+        from overpaint.select import network_access
         from overpaint.studio.masks import mask_of
 
         assert self.spec is not None
-        return mask_of(self.spec, size, inputs=self.rasters, picture=picture).with_notes(self.notes)
+        with network_access(paths=True):
+            return mask_of(self.spec, size, inputs=self.rasters, picture=picture).with_notes(self.notes)
 
 
 def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask], *, box: str = "box") -> MaskInput | None:

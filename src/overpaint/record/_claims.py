@@ -105,7 +105,8 @@ def type_of_painter(record: Record) -> SourceType:
     edit is at least one by a human: no source type of a record takes that back.
     """
     made = record.resolved
-    learned = bool(made.models) or made.sampler is not None or made.paints_from == "prompt"
+    weights = any(one.role != "selector" for one in made.models)
+    learned = weights or made.sampler is not None or made.paints_from == "prompt"
     named = source_type_named(record.source_type)
     said = [SourceType.HUMAN_EDITS, *([named] if named else []), *([_LEAST] if learned else [])]
     return joined_types(said) or _LEAST

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ._run import check_hints, check_places, hints_of, options_of, picked, select, selected, used_networks
 from .base import HintKind, HintPoint, Selection, Selector, SelectorCard, SelectorHints, SelectorOptions
 from .class_names import class_names
+from .networks import network_access
 from .registry import selector, selector_card, selector_names
 from .words import is_here, selector_for
 
@@ -25,6 +26,7 @@ __all__ = [
     "class_names",
     "hints_of",
     "is_here",
+    "network_access",
     "options_of",
     "picked",
     "select",

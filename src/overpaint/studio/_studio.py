@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Literal, Self, Unpack
 
 from overpaint import pocket
 from overpaint.engines import Engine, EngineCard, Monitor
 from overpaint.errors import PictureError, RequestError
 from overpaint.frame import Region
-from overpaint.request import EditRequest, IntentRule, ResolvedRequest, draw_seed
+from overpaint.request import EditRequest, IntentRule, ResolvedRequest, UsedModel, draw_seed
+from overpaint.select import network_access
 
 from ._edited import Edited
 from .choose import Painter, checked_options, choose, for_variations
@@ -19,6 +21,7 @@ from .enhance import Enhanced, EnhanceSettings, NetworkShelf, NetworkSource
 from .inputs import EditArguments, MaskLike, gather
 from .inserts import Pictured, picture_of
 from .many import Edit, EditFailure, many
+from .masks import settled
 from .resolve import resolve
 from .scene import check_place, make_scene
 from .steps import (
@@ -70,6 +73,7 @@ class Studio:
         self.networks = NetworkSource(paths=model_paths, allow_pickle=allow_pickle, device=device, shelf=NetworkShelf())
         self.model = model or os.environ.get("OVERPAINT_MODEL") or (pocket.NAME if pocket.folder() else None)
         self.threads = threads
+        self._networks = partial(network_access, paths=model_paths, allow_pickle=allow_pickle)
         self._pool = EnginePool(
             device=device,
             threads=threads,
@@ -170,7 +174,9 @@ class Studio:
         """
         rule = request.rule
         painter = self.painter(request, rule)
-        return _resolved(request, rule, painter, seed if request.seed in (None, -1) else draw_seed(request.seed))
+        given = seed if request.seed in (None, -1) else draw_seed(request.seed)
+        with self._networks():
+            return _resolved(*settled(request), rule, painter, given)
 
     def check(self, request: EditRequest, *, masked: bool, count: int = 1) -> tuple[str, ...]:
         """Refuse what can't be painted, whatever the picture, before it is opened.
@@ -189,7 +195,8 @@ class Studio:
         """
         rule = request.rule
         painter = self.painter(request, rule)
-        _resolved(request, rule, painter, 0)
+        with self._networks():
+            _resolved(*settled(request), rule, painter, 0)
         check_place(request, rule, masked=masked or request.mask is not None or request.sketch is not None)
         if count > 1:
             for_variations(request, painter, self.painter)
@@ -244,8 +251,10 @@ class Studio:
         painter = self.painter(request, rule)
         if count > 1:
             request, painter = for_variations(request, painter, self.painter)
-        resolved = _resolved(request, rule, painter, draw_seed(request.seed))
-        scene = make_scene(request, rasters, rule, painter.card)
+        with self._networks():
+            request, used = settled(request)
+            resolved = _resolved(request, used, rule, painter, draw_seed(request.seed))
+            scene = make_scene(request, rasters, rule, painter.card)
         canvases = make_canvases(scene, resolved, painter)
         check_known(scene, canvases, painter.card)
         clock.lap("prepare")
@@ -263,8 +272,10 @@ class Studio:
         request, rasters = gather(opened, request, given)
         rule = request.rule
         painter = self.painter(request, rule)
-        resolved = _resolved(request, rule, painter, draw_seed(request.seed))
-        return planned_regions(make_scene(request, rasters, rule, painter.card), resolved, painter.card)
+        with self._networks():
+            request, used = settled(request)
+            resolved = _resolved(request, used, rule, painter, draw_seed(request.seed))
+            return planned_regions(make_scene(request, rasters, rule, painter.card), resolved, painter.card)
 
     def paint(self, prepared: PreparedEdit, monitor: Monitor | None = None) -> PaintedCanvases:
         """The second step: the engine paints. Several threads may call this at once; the engine gets all canvases.
@@ -334,8 +345,10 @@ class Studio:
         return many(self.edit, edits, request, ahead, given)
 
 
-def _resolved(request: EditRequest, rule: IntentRule, painter: Painter, seed: int) -> ResolvedRequest:
-    """The request with every default filled in, and with the weights that its engine uses."""
+def _resolved(
+    request: EditRequest, selecting: tuple[UsedModel, ...], rule: IntentRule, painter: Painter, seed: int
+) -> ResolvedRequest:
+    """The request with every default filled in, and with the weights that its engine and its selectors use."""
     resolved = resolve(request, painter.card, seed=seed, rule=rule, model=painter.model)
     used = painter.engine.models(resolved.sampling, painter.options)
-    return resolved.model_copy(update={"models": used})
+    return resolved.model_copy(update={"models": (*used, *selecting)})

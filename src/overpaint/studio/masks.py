@@ -14,6 +14,7 @@ from overpaint.picture import Picture
 from overpaint.request import (
     AlphaPart,
     BoxPart,
+    EditRequest,
     EllipsePart,
     FullPart,
     MaskSpec,
@@ -22,10 +23,11 @@ from overpaint.request import (
     RasterPart,
     SelectPart,
     StrokesPart,
+    UsedModel,
     blob_array,
     blob_of,
 )
-from overpaint.select import hints_of, selected
+from overpaint.select import hints_of, options_of, selected, selector_card, used_networks
 
 from .drawing import check_drawing
 
@@ -57,6 +59,46 @@ def mask_of(
     if mask.bounds.empty:
         raise MaskError(f"the mask is empty: {_why_empty(spec, size)}")
     return mask
+
+
+def settled(request: EditRequest) -> tuple[EditRequest, tuple[UsedModel, ...]]:
+    """The request with every network of its selectors named, and these networks.
+
+    So that a replay selects with the same one, whatever other networks are there then.
+
+    Raises:
+        RequestError: There is no such selector, or an option does not suit it.
+        ModelError: A network is not here, or may not be used.
+    """
+    used: list[UsedModel] = []
+    named: dict[str, MaskSpec] = {}
+    for field in ("mask", "avoid"):
+        spec: MaskSpec | None = getattr(request, field)
+        if spec is None or not any(isinstance(part, SelectPart) for part in spec.parts):
+            continue
+        parts: list[Part] = []
+        for part in spec.parts:
+            if isinstance(part, SelectPart):
+                hints = hints_of(part)
+                options_of(selector_card(part.selector), hints.options)
+                found = used_networks(part.selector, hints)
+                used += found
+                parts.append(_with_networks(part, found))
+            else:
+                parts.append(part)
+        named[field] = spec.model_copy(update={"parts": tuple(parts)})
+    return (request.merged(**named) if named else request), tuple(dict.fromkeys(used))
+
+
+NETWORK_OPTIONS = ("model", "masks")
+"""Options of selectors that name a network, in the order in which a selector names those that it uses."""
+
+
+def _with_networks(part: SelectPart, used: tuple[UsedModel, ...]) -> SelectPart:
+    known, given = selector_card(part.selector).options.model_fields, dict(part.options or {})
+    open_ = [name for name in NETWORK_OPTIONS if name in known]
+    named = {name: one.name for name, one in zip(open_, used, strict=False) if not given.get(name)}
+    return part.model_copy(update={"options": {**given, **named}}) if named else part
 
 
 def spec_of(mask: Mask) -> tuple[MaskSpec, dict[str, NDArray[Any]]]:

@@ -228,11 +228,12 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
 def _source_type(prepared: PreparedEdit) -> SourceType:
     """What the edit makes of a photograph.
 
-    An engine is a learned one where it samples, paints from a prompt, runs elsewhere or uses weights. A picture that
-    only lends its colour is not put in.
+    An engine is a learned one where it samples, paints from a prompt, runs elsewhere or uses weights; those that only
+    select paint nothing. A picture that only lends its colour is not put in.
     """
     request, card = prepared.request, prepared.painter.card
-    learned = card.samples or card.paints_from == "prompt" or card.elsewhere or bool(prepared.resolved.models)
+    weights = any(one.role != "selector" for one in prepared.resolved.models)
+    learned = card.samples or card.paints_from == "prompt" or card.elsewhere or weights
     puts_in = request.insert is not None and card.uses("insert") and request.intent != "recolor"
     return type_of_edit(learned=learned, puts_in=puts_in, generative=prepared.rasters.insert_generative)
 

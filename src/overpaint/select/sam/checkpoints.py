@@ -180,6 +180,9 @@ def decoder_sizes(tensors: Tensors, first: str) -> Sizes:
     }
 
 
+SAM2_SIDE = 1024
+"""Pixels of the sides of what SAM 2 takes."""
+
 HEAD_WIDTHS = {96: 96, 112: 56, 144: 72}
 """Channels of a head of SAM 2's encoder by its width: those of the published ones."""
 
@@ -228,12 +231,13 @@ def hiera_sizes(tensors: Tensors, name: str) -> Sizes:
         vision = {
             "backbone_config": backbone,
             "backbone_channel_list": widths[::-1],
+            "backbone_feature_sizes": [[SAM2_SIDE // step] * 2 for step in (4, 8, 16)],
             "fpn_hidden_size": int(tensors["vision_encoder.neck.convs.0.weight"].shape[0]),
             "model_type": "sam2_vision_model",
         }
         return {
             "vision_config": vision,
-            "prompt_encoder_config": prompt_sizes(tensors, 1024, 16),
+            "prompt_encoder_config": prompt_sizes(tensors, SAM2_SIDE, 16),
             "mask_decoder_config": decoder_sizes(tensors, "proj_in"),
         }
     except (KeyError, ValueError, IndexError) as error:

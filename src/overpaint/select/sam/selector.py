@@ -7,7 +7,7 @@ its decoder. A mask is made at a quarter of the network's input, and its edge is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 import numpy as np
@@ -185,7 +185,7 @@ class SamWork:
         key = (self.seen.digest, self.digest)
         embedding = shared.get(key, lambda: self.network.embedding(self._input()), bytes_of)
         found = self._selections(self.network.answer(embedding, prompt, self.seen.size))
-        return [Selection(one.mask, one.score, one.label, alternative=number > 0) for number, one in enumerate(found)]
+        return [replace(one, alternative=number > 0) for number, one in enumerate(found)]
 
     def of_text(self, text: str) -> list[Selection]:
         """All that a text means, the surest first."""
@@ -205,7 +205,8 @@ class SamWork:
             if self.refine:
                 marked = self._edged(marked, max(self.seen.size) / max(logits.shape))
             if marked.any():
-                found.append(Selection(Mask(marked.astype(np.float32)), score, label))
+                mask = Mask(marked.astype(np.float32)).with_notes((f"found by the network {self.name}",))
+                found.append(Selection(mask, score, label))
         return found
 
     def _edged(self, marked: Flags, cell: float) -> Flags:
