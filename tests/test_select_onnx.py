@@ -137,11 +137,11 @@ def test_a_click_is_not_shifted(folder):
 
 def test_the_corners_of_a_box_and_an_earlier_mask_are_given(folder):
     (boxed,) = select(picture(), "sam", hints(folder, boxes=(Box(30, 40, 90, 80),)))
-    assert overlap(boxed.mask.core, disc(30, 40, RADII[1])) > 0.93
+    assert overlap(boxed.mask.core, disc(30, 40, RADII[1])) > 0.88
     earlier = np.zeros((90, 120), np.float32)
     earlier[60:, 80:] = 1
     found = selected(picture(), "sam", hints(folder, (20, 20), mask=Mask(earlier))).core
-    assert overlap(found, earlier > 0) > 0.93
+    assert overlap(found, earlier > 0) > 0.88
 
 
 def test_the_encoder_sees_a_picture_once(folder, monkeypatch):

@@ -165,7 +165,8 @@ def selections(
         picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
         selector: "grabcut" (the thing at points or in boxes), "colour", "edges", "subject", "background", "faces",
             "scratches", "lines", "spots" ...; `overpaint.select.selector_names()` has all. Left out, it follows from
-            the hints: with words the one that understands them best of those that are here, else "grabcut".
+            the hints: with words the one that understands them best of those that are here, else "sam" where a network
+            for it is here, else "grabcut".
         points: (x, y) each, in pixels, on what is meant.
         not_points: Likewise, on what is not.
         text: What is meant, in words: "the red car".

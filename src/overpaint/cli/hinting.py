@@ -11,7 +11,7 @@ _AGAIN = "May be given again."
 SelectNames = Annotated[
     tuple[str, ...],
     Parameter(
-        help="Find it: faces, subject, background, text, scratches, lines, spots, grabcut, colour, edges "
+        help="Find it: faces, subject, background, text, scratches, lines, spots, sam, grabcut, colour, edges "
         f"('overpaint mask selectors' says more). {_AGAIN}",
         metavar="NAME",
     ),
@@ -27,8 +27,8 @@ SelectTexts = Annotated[
 Points = Annotated[
     tuple[str, ...],
     Parameter(
-        help="A point on the thing, in pixels or per cent; without --select the thing is found by colours and edges. "
-        f"{_AGAIN}",
+        help="A point on the thing, in pixels or per cent; without --select it is found by a network where one is here "
+        f"(sam), else by colours and edges. {_AGAIN}",
         metavar="X,Y",
         allow_leading_hyphen=True,
     ),

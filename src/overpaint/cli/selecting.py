@@ -13,7 +13,7 @@ from overpaint.errors import RequestError
 
 from .hinting import NotPoints, Points, SelectBoxes, SelectNames, SelectOptions, SelectTexts
 from .maskfiles import check_output, describe
-from .options import HOW, OUT, WHERE, WRITTEN_UNSET, AllowPickle, AsJson, Debug, Input, Written, argument, flattened
+from .options import HOW, OUT, WHERE, WRITTEN_UNSET, AsJson, Debug, Input, Written, argument, flattened, switch
 from .streams import STDIO, check_one_reader, opened, write_output
 from .texts import print_json, print_line, print_rows
 
@@ -52,7 +52,9 @@ def select(
     output: Annotated[
         str, argument(("--output", "-o"), "The mask, as .png or .tif; - writes a PNG to standard output.", OUT, "OUT")
     ],
-    allow_pickle: AllowPickle = False,
+    allow_pickle: Annotated[
+        bool, switch("--allow-pickle", "A network may be a pickle (.pth): its weights alone are read.", HOW)
+    ] = False,
     written: Written = WRITTEN_UNSET,
 ) -> int:
     """Find something in a picture by points, boxes, colours, or what it is.

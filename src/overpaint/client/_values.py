@@ -93,10 +93,12 @@ class UploadedSelection(UploadedMask):
     Attributes:
         score: How sure the selector is, 0 to 1.
         label: What it is; "" where there is nothing to say.
+        alternative: Whether it is another meaning of the same hints as the one before it, and not joined with others.
     """
 
     score: float
     label: str = ""
+    alternative: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

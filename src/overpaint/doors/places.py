@@ -47,8 +47,8 @@ class Places:
         mask_picture: The file name of the picture, for annotations of several pictures.
         mask_resize: Whether a mask of another size, whose sides are in proportion, is resized.
         invert: Repaint everything but these.
-        select: Names of selectors, which find things in the picture; with points alone "grabcut" is meant, with words
-            alone the one that understands them best of those that are here.
+        select: Names of selectors, which find things in the picture; with points alone "sam" is meant where its
+            network is here, else "grabcut"; with words alone the one that understands them best of those that are here.
         select_text: What is meant, in words: "the red car".
         point, not_point: "x,y" each, in pixels or per cent: a place on what is meant, and on what is not.
         select_box: "left,top,right,bottom" each, likewise: a box around a thing that is meant.

@@ -119,7 +119,7 @@ class SelectPart(SelectHints, _Part):
     """What a selector finds in the picture: the union of its selections, or one of them."""
 
     kind: Literal["select"] = "select"
-    selector: Annotated[Name, Field(description="the name of what finds it: grabcut, colour, faces ...")]
+    selector: Annotated[Name, Field(description="the name of what finds it: sam, grabcut, colour, faces ...")]
     pick: Annotated[
         int | None, Field(ge=0, le=1 << 16, description="one selection alone, by its number from 0; left out, all")
     ] = None

@@ -20,6 +20,7 @@ from .tasks import PictureId
 
 if TYPE_CHECKING:
     from overpaint.picture import Picture
+    from overpaint.select import Selection
 
 MOST_SELECTIONS = 64
 """Selections that one call gives; those beyond are the least sure."""
@@ -42,11 +43,18 @@ class FoundMask:
         mask: Where it is.
         score: How sure the selector is, 0 to 1.
         label: What it is; "" where there is nothing to say.
+        alternative: Whether it is another meaning of the same hints as the one before.
     """
 
     mask: MadeMask
     score: float
     label: str
+    alternative: bool = False
+
+    @classmethod
+    def of(cls, found: Selection) -> FoundMask:
+        """What a selector found."""
+        return cls(made_of(found.mask, found.mask.notes), found.score, found.label, found.alternative)
 
 
 def found_masks(task: SelectionTask, data: bytes, rough: bytes | None, pixels: int | None) -> tuple[FoundMask, ...]:
@@ -70,7 +78,7 @@ def found_masks(task: SelectionTask, data: bytes, rough: bytes | None, pixels: i
         picture = _opened(data)
         mask = None if rough is None else Mask.from_file(rough, picture.size, channel="luminance")
     found = select(picture, task.selector or selector_for(hints_of(task)), hints_of(task, mask))[:MOST_SELECTIONS]
-    return tuple(FoundMask(made_of(one.mask, one.mask.notes), one.score, one.label) for one in found)
+    return tuple(map(FoundMask.of, found))
 
 
 def _opened(data: bytes) -> Picture:

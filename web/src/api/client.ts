@@ -210,6 +210,7 @@ export interface SelectorInfo {
   usable: boolean;
   /** Whether its network, if it has one, is on the server. */
   here?: boolean;
+  several?: boolean;
   takes: HintKind[];
   /** Of these one must be given; empty: it works without any. */
   needs: HintKind[];

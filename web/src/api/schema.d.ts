@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 46572a1d319e0fdd7ab2983b996eaccfecd084aa675b4879e6c7328a79d7ec85
+// Made by npm run api from the description with the SHA-256 4f65eecb732f311f47b8bb8c694799814b19b0dffdf49210f91bccbdda5140e5
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -2842,7 +2842,7 @@ export interface components {
             ][];
             /**
              * Selector
-             * @description the name of what finds it: grabcut, colour, faces ...
+             * @description the name of what finds it: sam, grabcut, colour, faces ...
              */
             selector: string;
             /**
@@ -2856,6 +2856,12 @@ export interface components {
          * @description A stored mask of something that a selector found.
          */
         SelectionFacts: {
+            /**
+             * Alternative
+             * @description whether it is another meaning of the same hints as the one before: not to be joined
+             * @default false
+             */
+            alternative?: boolean;
             /**
              * Bounds
              * @description left, top, right, bottom of what is marked

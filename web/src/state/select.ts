@@ -19,10 +19,10 @@ export const selectorOptions = signal<Readonly<Record<string, Readonly<Record<st
 const ORDERED = ["edges"];
 
 /** Selectors that act on a kind of hint: first those that begin from it, and of these the ones for whole things, which take
- * more kinds. */
+ * more kinds, and tell things apart. */
 export function takers(kind: HintKind): SelectorInfo[] {
   const all = selectors.value.filter((one) => one.takes.includes(kind) && !(kind === "points" && ORDERED.includes(one.name)));
-  const rank = (one: SelectorInfo): number => (one.needs.includes(kind) ? 10 : 0) + one.takes.length;
+  const rank = (one: SelectorInfo): number => (one.needs.includes(kind) ? 10 : 0) + one.takes.length + (one.several ? 0.5 : 0);
   return all.sort((a, b) => rank(b) - rank(a));
 }
 
@@ -57,7 +57,8 @@ export async function select(made: PaintCanvas, selector: string, hints: Hints, 
   selecting.value++;
   try {
     await attempt(async () => {
-      const found = await api.select(now.id, { selector, ...hints, ...(options && Object.keys(options).length ? { options: options as never } : {}) });
+      const given = options && Object.keys(options).length ? { options: options as never } : {};
+      const found = (await api.select(now.id, { selector, ...hints, ...given })).filter((one) => !one.alternative);
       const whole = found.length === 1 && found[0] ? found[0].id : await api.joined(found.map((one) => one.id));
       await lay(made, mask, whole, combine);
       say(texts.value.select.done);
@@ -77,7 +78,7 @@ export async function refineBySelector(made: PaintCanvas, selector: string): Pro
   try {
     await attempt(async () => {
       const rough = await api.upload(new Blob([await made.exportMask(mask)]));
-      const found = await api.select(now.id, { selector, mask: rough.id });
+      const found = (await api.select(now.id, { selector, mask: rough.id })).filter((one) => !one.alternative);
       await lay(made, mask, found.length === 1 && found[0] ? found[0].id : await api.joined(found.map((one) => one.id)), "replace");
     });
   } finally {

@@ -183,7 +183,7 @@ export const de: Texts = {
     refine: "Verfeinern: {name}",
     busy: "Wird ausgewählt …",
     done: "Ausgewählt",
-    names: { colour: "Farbe", grabcut: "Umriss", edges: "Kanten", subject: "Motiv", background: "Hintergrund", faces: "Gesichter", scratches: "Kratzer", lines: "Linien", spots: "Flecken" },
+    names: { colour: "Farbe", grabcut: "Umriss", sam: "Ding (SAM)", sam3: "Wörter (SAM 3)", edges: "Kanten", subject: "Motiv", background: "Hintergrund", faces: "Gesichter", scratches: "Kratzer", lines: "Linien", spots: "Flecken" },
   },
   masks: {
     active: "Markierte Flächen",

@@ -181,7 +181,7 @@ export const en = {
     refine: "Refine: {name}",
     busy: "Selecting …",
     done: "Selected",
-    names: { colour: "Colour", grabcut: "Outline", edges: "Edges", subject: "Subject", background: "Background", faces: "Faces", scratches: "Scratches", lines: "Lines", spots: "Spots" },
+    names: { colour: "Colour", grabcut: "Outline", sam: "Object (SAM)", sam3: "Words (SAM 3)", edges: "Edges", subject: "Subject", background: "Background", faces: "Faces", scratches: "Scratches", lines: "Lines", spots: "Spots" },
   },
   masks: {
     active: "Marked areas",

@@ -40,6 +40,9 @@ class SelectionFacts(MaskFacts):
 
     score: float = Field(description="how sure the selector is, 0 to 1")
     label: str = Field(description="what it is, where there is something to say")
+    alternative: bool = Field(
+        default=False, description="whether it is another meaning of the same hints as the one before: not to be joined"
+    )
 
 
 @router.post("/masks", status_code=201)
@@ -97,7 +100,10 @@ async def selections(request: Request, owner: Editor, id: Id, task: SelectionTas
 def selections_kept(store: PictureStore, owner: str, found: Iterable[FoundMask], size: Size) -> list[SelectionFacts]:
     """What was selected in a picture of this size, kept as masks among the caller's pictures."""
     kept = [(kept_mask(store, owner, one.mask, size), one) for one in found]
-    return [SelectionFacts(**_said(facts, one.mask), score=one.score, label=one.label) for facts, one in kept]
+    return [
+        SelectionFacts(**_said(facts, one.mask), score=one.score, label=one.label, alternative=one.alternative)
+        for facts, one in kept
+    ]
 
 
 @router.get("/pictures/{id}/overlay", response_class=Response, responses=IMAGE)

@@ -8,7 +8,6 @@ from fastapi import Request
 from overpaint.mask import Mask
 from overpaint.server.decoding import levels_of
 from overpaint.server.described import native_router
-from overpaint.server.masking import made_of
 from overpaint.server.reading import bounded
 from overpaint.server.selecting import MOST_SELECTIONS, FoundMask, SelectionTask
 
@@ -36,7 +35,6 @@ async def select_in_session(request: Request, owner: Editor, id: Id, task: Selec
             rough = Mask(levels.astype(np.float32) / np.float32(255))
         hints = hints_of(task, rough)
         selections = select(picture, task.selector or selector_for(hints), hints)[:MOST_SELECTIONS]
-        masks = [FoundMask(made_of(one.mask, one.mask.notes), one.score, one.label) for one in selections]
-        return selections_kept(store, owner, masks, picture.size)
+        return selections_kept(store, owner, map(FoundMask.of, selections), picture.size)
 
     return await in_thread(found)

@@ -1,6 +1,6 @@
 """IOPaint's plug-ins, as far as there is something here that does their work without weights.
 
-InteractiveSeg gives the mask of what is clicked on, by colours and edges; RealESRGAN enlarges by filters that the
+InteractiveSeg gives the mask of what is clicked on, by what is here; RealESRGAN enlarges by filters that the
 picture teaches. The others need networks that are not here, and say so.
 """
 
@@ -64,7 +64,7 @@ SELECTOR = Plugin(
     "InteractiveSeg",
     "grabcut",
     "mask",
-    "selected by colours and edges: there is no network for it here",
+    "selected by a network of the SAM family where one is here, else by colours and edges",
 )
 ENLARGER = Plugin("RealESRGAN", "self-taught", "image", "enlarged by filters that the picture itself teaches")
 PLUGINS: Mapping[str, Plugin] = MappingProxyType({one.name: one for one in (SELECTOR, ENLARGER)})

@@ -28,11 +28,12 @@ def clicked_mask(data: bytes, clicks: tuple[HintPoint, ...], pixels: int | None)
     import numpy as np
 
     from overpaint.picture import PictureLimits, current_limits, limited, open_picture
-    from overpaint.select import SelectorHints, selected
+    from overpaint.select import SelectorHints, selected, selector_for
 
     working_on("the picture", "image")
     with limited(PictureLimits(pixels=pixels or current_limits().pixels)):
         picture = open_picture(data)
     with concerning("clicks"):
-        found = selected(picture, "grabcut", SelectorHints(points=clicks)).core.astype(np.uint8)
+        hints = SelectorHints(points=clicks)
+        found = selected(picture, selector_for(hints), hints).core.astype(np.uint8)
     return inked(cv2.dilate(found, np.ones((2 * GROWN + 1, 2 * GROWN + 1), np.uint8)))
