@@ -25,7 +25,7 @@ from overpaint.server.events import EventKind, NumberedEvent
 from overpaint.server.job import EditJob, Submission
 from overpaint.server.json_values import check_values
 from overpaint.server.native.callers import services_of
-from overpaint.server.tasks import EditTask
+from overpaint.server.tasks import EditTask, EnhanceTask
 
 _LOOK = 0.5
 """Seconds between two looks whether the client is still there."""
@@ -111,7 +111,7 @@ class Call:
         self._added.append(facts.id)
         return facts
 
-    async def begin(self, task: EditTask, *, attach: bool = False) -> EditJob:
+    async def begin(self, task: EditTask | EnhanceTask, *, attach: bool = False) -> EditJob:
         """Ask for a task; one that runs already for the same caller is waited for in its place where `attach` is set.
 
         Raises:
@@ -127,7 +127,7 @@ class Call:
             await self.cancel()
         return job
 
-    async def edit(self, task: EditTask, *, attach: bool = False) -> list[CallResult]:
+    async def edit(self, task: EditTask | EnhanceTask, *, attach: bool = False) -> list[CallResult]:
         """The results of a task, once it is done. `attach` as for `begin`.
 
         Raises:

@@ -147,6 +147,8 @@ class EnlargeBody(Lenient):
     upscaler_2: Words = "None"
     gfpgan_visibility: Number = 0.0
     codeformer_visibility: Number = 0.0
+    codeformer_weight: Number = 0.0
+    extras_upscaler_2_visibility: Number = 0.0
 
 
 class ImageBody(Lenient):

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import time
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
 from overpaint.errors import RequestError
-from overpaint.geometry import Size
 from overpaint.server.native.callers import Editor, Reader
 
 from .bodies import EnlargeBody, ImageBody, PictureBody, TextBody
 from .callers import state_of
+from .extras import Extras
 from .painting import painted
-from .pictures import EnlargingFilter, enlarged, infotext_of
+from .pictures import infotext_of
 from .reading import of_picture, read
 from .refusals import UnservedError
 
@@ -103,51 +100,23 @@ async def png_info(request: Request, owner: Reader) -> dict[str, Any]:
     return {"info": text, "items": {"parameters": text} if text else {}, "parameters": settings}
 
 
-_FILTERS: Mapping[str, EnlargingFilter] = MappingProxyType(
-    {"": "lanczos", "none": "lanczos", "lanczos": "lanczos", "nearest": "nearest", "self-taught": "taught"}
-)
-"""How each name of an upscaler enlarges; every other one by what the picture teaches."""
-
-
 @router.post("/sdapi/v1/extra-single-image")
 async def extra_single_image(request: Request, owner: Editor) -> dict[str, Any]:
-    """A picture in another size: by Lanczos' filter, by repeating pixels, or by filters that it teaches itself."""
-    body = await read(request, EnlargeBody)
-    return {"html_info": _enlarging_notes(body), "image": await _enlarged(request, body, body.image)}
+    """A picture in another size, and with its faces restored."""
+    extras = Extras(request, owner, await read(request, EnlargeBody))
+    image = await extras.made(extras.body.image)
+    return {"html_info": extras.html, "image": image}
 
 
 @router.post("/sdapi/v1/extra-batch-images")
 async def extra_batch_images(request: Request, owner: Editor) -> dict[str, Any]:
     """The same for a list of pictures."""
-    body = await read(request, EnlargeBody)
-    listed = [one.get("data") if isinstance(one, dict) else one for one in body.imageList]
+    extras = Extras(request, owner, await read(request, EnlargeBody))
+    listed = [one.get("data") if isinstance(one, dict) else one for one in extras.body.imageList]
     if not listed:
         raise RequestError("{field} is empty", field="imageList", hint="send [{'data': '...', 'name': 'a.png'}]")
-    images = [await _enlarged(request, body, one) for one in listed]
-    return {"html_info": _enlarging_notes(body), "images": images}
-
-
-async def _enlarged(request: Request, body: EnlargeBody, image: object) -> str:
-    factor = body.upscaling_resize if body.resize_mode == 0 else None
-    filter = _FILTERS.get(body.upscaler_1.strip().lower(), "taught")
-    to = Size(body.upscaling_resize_w, body.upscaling_resize_h)
-    data = await of_picture(request, enlarged, image, "image", factor, to, body.upscaling_crop, filter)
-    return base64.b64encode(data).decode()
-
-
-def _enlarging_notes(body: EnlargeBody) -> str:
-    notes = [
-        f"the upscaler {name[:80]!r} is not available: filters that the picture teaches were used"
-        for name in (body.upscaler_1, body.upscaler_2)
-        if name.strip().lower() not in _FILTERS
-    ]
-    if body.gfpgan_visibility > 0 or body.codeformer_visibility > 0:
-        notes.append("faces are not restored")
-    return "<p>" + "; ".join(_escaped(note) for note in notes) + "</p>" if notes else ""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    images = [await extras.made(one) for one in listed]
+    return {"html_info": extras.html, "images": images}
 
 
 @router.post("/sdapi/v1/interrogate")

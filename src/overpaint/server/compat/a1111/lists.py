@@ -11,6 +11,7 @@ from overpaint.engines.weight_store import available_memory, total_memory
 from overpaint.server.native.callers import Editor, Reader, services_of
 
 from .callers import DEFAULTS, models_of, remembered, state_of, without_effect
+from .extras import face_restorers_here, upscalers_here
 from .outpainting import FILLS, MARK_2, POOR_MAN, SCRIPTS
 from .reading import read_table
 
@@ -79,11 +80,21 @@ async def schedulers(owner: Reader) -> list[dict[str, Any]]:
 
 @router.get("/sdapi/v1/upscalers")
 async def upscalers(owner: Reader) -> list[dict[str, Any]]:
-    """The ways to enlarge a picture."""
-    return [
-        {"name": name, "model_name": None, "model_path": None, "model_url": None, "scale": 4.0}
-        for name in ("None", "Lanczos", "Nearest", "Self-taught")
-    ]
+    """The ways to enlarge a picture: filters, and the networks that are here."""
+    return await upscalers_here()
+
+
+@router.get("/sdapi/v1/face-restorers")
+async def face_restorers(owner: Reader) -> list[dict[str, Any]]:
+    """The networks for faces that are here."""
+    return await face_restorers_here()
+
+
+@router.get("/sdapi/v1/realesrgan-models")
+async def realesrgan_models(owner: Reader) -> list[dict[str, Any]]:
+    """The networks of Real-ESRGAN that are here; no file of this server."""
+    found = [one for one in await upscalers_here() if "realesr" in one["name"].lower()]
+    return [{"name": one["name"], "path": one["name"], "scale": int(one["scale"])} for one in found]
 
 
 @router.get("/sdapi/v1/latent-upscale-modes")
@@ -128,8 +139,6 @@ async def embeddings(request: Request, owner: Reader) -> dict[str, Any]:
 
 @router.get("/sdapi/v1/prompt-styles")
 @router.get("/sdapi/v1/hypernetworks")
-@router.get("/sdapi/v1/face-restorers")
-@router.get("/sdapi/v1/realesrgan-models")
 @router.get("/sdapi/v1/extensions")
 async def nothing(owner: Reader) -> list[dict[str, Any]]:
     """There are none."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Plane: TypeAlias = "NDArray[np.float32]"
 
-EnlargingFilter: TypeAlias = Literal["nearest", "lanczos", "taught"]
+EnlargingFilter: TypeAlias = Literal["nearest", "lanczos"]
 
 STRETCH, COVER, CONTAIN = 0, 1, 2
 """How a picture becomes another size: sides apart; cut at the sides; with the edge repeated at the sides."""
@@ -98,35 +98,56 @@ def blank(size: Size, pixels: int | None) -> bytes:
         return encode(from_array(np.full((*size.shape, 3), 128, np.uint8)), "png").data
 
 
-def enlarged(
-    picture: bytes, factor: float | None, to: Size, crop: bool, filter: EnlargingFilter, pixels: int | None
-) -> bytes:
-    """A PNG of another size.
+def enlarged_size(picture: bytes, factor: float | None, to: Size, crop: bool, pixels: int | None) -> tuple[Size, float]:
+    """The size that a picture gets, and how many times as large it then is at the least.
 
     Args:
         picture: The file.
         factor: How many times as large; None: `to` counts.
         to: The new size.
         crop: With `to`: whether what does not fit its proportions is cut off; otherwise the picture fits into it.
-        filter: "nearest" repeats pixels; "taught" has detail by filters that the picture teaches.
         pixels: The most pixels that it may have.
 
     Raises:
         PictureError: It can't be read, or would have too many pixels.
     """
-    from overpaint.picture import current_limits, encode
+    from overpaint.picture import current_limits
 
     with _limited(pixels):
-        found = _opened(picture, "image")
-        width, height = found.size
+        width, height = _opened(picture, "image").size
         if factor is None and not crop:
             factor = min(to.width / width, to.height / height)
         if factor is not None:
             to = Size(max(1, round(width * factor)), max(1, round(height * factor)))
         current_limits().check_pixels(to.width, to.height)
-        if filter == "taught":
-            found = _taught(found, max(to.width / width, to.height / height))
-        return encode(_resized(found, to, COVER, nearest=filter == "nearest"), "png").data
+        return to, max(to.width / width, to.height / height)
+
+
+def enlarged(
+    picture: bytes, factor: float | None, to: Size, crop: bool, filter: EnlargingFilter, pixels: int | None
+) -> bytes:
+    """A PNG of another size; "nearest" repeats pixels. Arguments and errors as of `enlarged_size`."""
+    from overpaint.picture import encode
+
+    size, _ = enlarged_size(picture, factor, to, crop, pixels)
+    with _limited(pixels):
+        found = _opened(picture, "image")
+        return encode(_resized(found, size, COVER, nearest=filter == "nearest"), "png").data
+
+
+def blended(one: bytes, other: bytes, share: float, pixels: int | None) -> bytes:
+    """A PNG of two pictures of one size and kind: so much of the other, the rest of the one."""
+    import numpy as np
+
+    from overpaint.picture import encode
+
+    def mixed(below: Any, above: Any) -> Any:
+        return np.rint(below + (above.astype(np.float32) - below) * np.float32(share)).astype(below.dtype)
+
+    with _limited(pixels):
+        below, above = _opened(one, "image"), _opened(other, "image")
+        alpha = None if below.alpha is None or above.alpha is None else mixed(below.alpha, above.alpha)
+        return encode(below.with_pixels(mixed(below.samples, above.samples), alpha), "png").data
 
 
 def expanded_mask(mask: bytes, times: int, blur: float, pixels: int | None) -> bytes:
@@ -244,13 +265,6 @@ def _resized(picture: Picture, to: Size, mode: int, *, nearest: bool = False) ->
     alpha = np.clip(plane(opacity), 0, 1)
     colours = _planes(picture.samples * opacity[..., None], plane) / np.maximum(alpha, np.float32(1e-6))[..., None]
     return picture.with_pixels(rounded(colours), rounded(alpha * top))
-
-
-def _taught(picture: Picture, scale: float) -> Picture:
-    """The picture enlarged by filters that it teaches; as it is where it gets no larger."""
-    from overpaint.restore import LARGEST_SCALE, enlarge
-
-    return enlarge(picture, scale=min(scale, LARGEST_SCALE)).picture if scale > 1 else picture
 
 
 def _planes(samples: Any, plane: Callable[[Any], Any]) -> Any:
