@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from overpaint import Client, Monitor
 from overpaint.cli import main
 from overpaint.client import AsyncClient
 from overpaint.errors import Cancelled, InputError, ModelError, RequestError
+from overpaint.picture import from_array
 from overpaint.record import read_record
 from overpaint.studio import EnlargeSettings
 from servers import Running, running
@@ -185,3 +187,121 @@ def test_the_description_has_them(server: Running):
     with server.client() as http:
         paths = http.get("/openapi.json").json()["paths"]
         assert {f"/overpaint/v1/{one}" for one in ("enlargements", "restorations", "enhancers")} <= paths.keys()
+
+
+# ---- AUTOMATIC1111's API ----
+
+
+@pytest.fixture
+def other(server: Running) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=server.url, timeout=60.0, trust_env=False) as http:
+        yield http
+
+
+def extra(http: httpx2.Client, pixels: np.ndarray = SMALL, **body: Any) -> tuple[np.ndarray, str]:
+    """The picture and the notes of extra-single-image."""
+    found = http.post("/sdapi/v1/extra-single-image", json={"image": base64.b64encode(png(pixels)).decode(), **body})
+    assert found.status_code == 200, found.text
+    table = found.json()
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(table["image"])))), table["html_info"]
+
+
+def test_lists_show_the_networks_that_are_here(other: httpx2.Client):
+    listed = {one["name"]: one for one in other.get("/sdapi/v1/upscalers").json()}
+    assert list(listed) == ["None", "Lanczos", "Nearest", "Self-taught", "RealESRGAN_x2"]
+    assert listed["RealESRGAN_x2"]["scale"] == 2.0
+    assert all(one["model_path"] is None for one in listed.values()), "no folder of the server"
+    assert [one["name"] for one in other.get("/sdapi/v1/face-restorers").json()] == ["RestoreFormer"]
+    assert [one["name"] for one in other.get("/sdapi/v1/realesrgan-models").json()] == ["RealESRGAN_x2"]
+
+
+def test_an_upscaler_is_the_network_of_its_name_in_any_size(other: httpx2.Client):
+    made, notes = extra(other, upscaling_resize=2, upscaler_1="realesrgan_X2")
+    here = EnlargeSettings(scale=2, model="RealESRGAN_x2").ready().enhance(from_array(SMALL)).picture.samples
+    assert np.array_equal(made, here)
+    assert notes == ""
+    to = {"resize_mode": 1, "upscaling_resize_w": 100, "upscaling_resize_h": 90}
+    assert extra(other, **to, upscaler_1="RealESRGAN_x2")[0].shape == (90, 100, 3)
+    assert extra(other, **to, upscaler_1="RealESRGAN_x2", upscaling_crop=False)[0].shape == (75, 100, 3)
+    smaller, _ = extra(other, upscaling_resize=0.5, upscaler_1="RealESRGAN_x2")
+    assert smaller.shape == (24, 32, 3)
+
+
+def test_a_second_upscaler_is_laid_over_the_first_as_far_as_it_is_visible(other: httpx2.Client):
+    one, _ = extra(other, upscaler_1="Lanczos")
+    two, _ = extra(other, upscaler_1="RealESRGAN_x2")
+    both, _ = extra(other, upscaler_1="Lanczos", upscaler_2="RealESRGAN_x2", extras_upscaler_2_visibility=0.25)
+    assert np.abs(both - (0.75 * one + 0.25 * two)).max() <= 1
+    hidden, _ = extra(other, upscaler_1="Lanczos", upscaler_2="RealESRGAN_x2")
+    assert np.array_equal(hidden, one)
+
+
+def test_faces_are_restored_where_the_network_is_here_and_else_it_says_so(other: httpx2.Client):
+    plain, _ = extra(other, PHOTO, upscaling_resize=1)
+    made, notes = extra(other, PHOTO, upscaling_resize=1, gfpgan_visibility=1, codeformer_visibility=0.5)
+    assert np.array_equal(made, plain)
+    assert "GFPGAN is not available" in notes
+    assert "CodeFormer is not available" in notes
+
+
+def test_a_batch_is_done_in_order(other: httpx2.Client):
+    listed = [{"data": base64.b64encode(png(one)).decode(), "name": "a.png"} for one in (SMALL, SMALL[:, ::-1].copy())]
+    body = {"imageList": listed, "upscaler_1": "RealESRGAN_x2"}
+    found = other.post("/sdapi/v1/extra-batch-images", json=body).json()["images"]
+    first, second = (np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in found)
+    assert first.shape == second.shape == (96, 128, 3)
+    assert not np.array_equal(first, second)
+    assert other.get("/sdapi/v1/progress").json()["progress"] == 0
+
+
+# ---- IOPaint's API ----
+
+
+def plugged(http: httpx2.Client, path: str, name: str, pixels: np.ndarray = SMALL, **body: Any) -> httpx2.Response:
+    image = "data:image/png;base64," + base64.b64encode(png(pixels)).decode()
+    return http.post(f"/api/v1/{path}", json={"name": name, "image": image, **body})
+
+
+def test_the_configuration_lists_the_plug_ins_that_are_here(other: httpx2.Client):
+    found = other.get("/api/v1/server-config").json()
+    assert {one["name"] for one in found["plugins"]} == {"InteractiveSeg", "RemoveBG", "RealESRGAN", "RestoreFormer"}
+    assert (found["realesrganModel"], found["realesrganModels"]) == (
+        "RealESRGAN_x2",
+        ["RealESRGAN_x2", "self-taught"],
+    )
+
+
+def test_real_esrgan_is_the_network_or_what_the_caller_has_chosen(other: httpx2.Client):
+    made = plugged(other, "run_plugin_gen_image", "RealESRGAN", scale=1.5)
+    here = EnlargeSettings(scale=1.5, model="RealESRGAN_x2").ready().enhance(from_array(SMALL)).picture.samples
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(made.content))), here)
+    chosen = {"plugin_name": "RealESRGAN", "model_name": "self-taught"}
+    assert other.post("/api/v1/switch_plugin_model", json=chosen).status_code == 200
+    assert other.get("/api/v1/server-config").json()["realesrganModel"] == "self-taught"
+    taught = plugged(other, "run_plugin_gen_image", "RealESRGAN", scale=1.5)
+    here = EnlargeSettings(scale=1.5).ready().enhance(from_array(SMALL)).picture.samples
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(taught.content))), here)
+    assert "teaches" in taught.headers["x-overpaint-note"]
+    other.post("/api/v1/switch_plugin_model", json={**chosen, "model_name": "RealESRGAN_x2"})
+
+
+def test_restoreformer_restores_faces(other: httpx2.Client):
+    made = plugged(other, "run_plugin_gen_image", "RestoreFormer", PHOTO)
+    assert made.status_code == 200, made.text
+    changed = (np.asarray(Image.open(io.BytesIO(made.content))) != PHOTO).any(axis=2)
+    assert changed.any()
+    assert not changed[:5].any()
+    assert plugged(other, "run_plugin_gen_image", "GFPGAN", PHOTO).status_code == 404
+
+
+def test_removebg_makes_the_background_transparent(other: httpx2.Client):
+    pixels = np.full((60, 80, 3), (40, 90, 200), np.uint8)
+    pixels[15:45, 25:55] = (220, 60, 30)
+    made = np.asarray(Image.open(io.BytesIO(plugged(other, "run_plugin_gen_image", "RemoveBG", pixels).content)))
+    assert made.shape == (60, 80, 4)
+    assert np.array_equal(made[..., :3][made[..., 3] == 255], pixels[made[..., 3] == 255])
+    assert made[20:40, 30:50, 3].min() == 255
+    assert made[:8, :, 3].max() == 0
+    drawn = np.asarray(Image.open(io.BytesIO(plugged(other, "run_plugin_gen_mask", "RemoveBG", pixels).content)))
+    assert drawn[30, 40, 3] > 0
+    assert drawn[2, 2, 3] == 0

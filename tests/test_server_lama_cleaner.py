@@ -102,7 +102,7 @@ def test_its_plugins(client):
     assert Image.open(io.BytesIO(made.content)).size == (64, 48)
     made = client.post("/run_plugin", files=image, data={"name": "RealESRGAN", "upscale": "2"})
     assert Image.open(io.BytesIO(made.content)).size == (128, 96)
-    refused = client.post("/run_plugin", files=image, data={"name": "RemoveBG"})
+    refused = client.post("/run_plugin", files=image, data={"name": "AnimeSeg"})
     assert (refused.status_code, refused.json()["error"]) == (404, "plugin-unknown")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from fastapi import Request
@@ -20,30 +20,36 @@ ERASERS: Mapping[str, str] = MappingProxyType(
 """The engine here that does what one of IOPaint's own models does, where the model itself is not on this machine."""
 
 _CALLERS = 1000
-"""Callers whose chosen model is remembered."""
+"""Choices that are remembered."""
 
 
 async def chosen(request: Request, owner: str) -> tuple[str, NamedModel]:
     """The name that the caller has chosen, and what paints for it; an engine that needs no model unless chosen."""
-    name = _choices(request).get(owner, "exemplar")
+    name = _choices(request).get((owner, ""), "exemplar")
     studio = services_of(request).studio
     found = await model_named(studio, name)
     return name, found if found.name == name else await model_named(studio, ERASERS.get(name, name))
 
 
-def choose(request: Request, owner: str, name: str) -> None:
-    """Remember a caller's choice."""
+def plugin_model(request: Request, owner: str, plugin: str, models: Sequence[str]) -> str:
+    """What does a plug-in's work for a caller: what it has chosen, where that is still here, or the first."""
+    found = _choices(request).get((owner, plugin), "")
+    return found if found in models else models[0]
+
+
+def choose(request: Request, owner: str, name: str, plugin: str = "") -> None:
+    """Remember a caller's choice of a model, or of a plug-in's model."""
     choices = _choices(request)
-    choices[owner] = name
-    choices.move_to_end(owner)
+    choices[owner, plugin] = name
+    choices.move_to_end((owner, plugin))
     while len(choices) > _CALLERS:
         choices.popitem(last=False)
 
 
-def _choices(request: Request) -> OrderedDict[str, str]:
-    """The chosen models by caller."""
+def _choices(request: Request) -> OrderedDict[tuple[str, str], str]:
+    """The chosen models by caller and plug-in, "" for what paints."""
     state = request.app.state
     if not hasattr(state, "iopaint_models"):
         state.iopaint_models = OrderedDict()
-    found: OrderedDict[str, str] = state.iopaint_models
+    found: OrderedDict[tuple[str, str], str] = state.iopaint_models
     return found

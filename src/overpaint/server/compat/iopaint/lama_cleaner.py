@@ -37,9 +37,7 @@ async def inpaint(request: Request, owner: Editor) -> Response:
 @router.post("/run_plugin")
 async def run_plugin(request: Request, owner: Editor) -> Response:
     """A plug-in: a mask or a picture."""
-    body = plugins.from_form(await form_fields(request))
-    known = plugins.PLUGINS.get(body.name)
-    return await plugins.run(request, body, "mask" if known is None else known.makes)
+    return await plugins.run(request, owner, plugins.from_form(await form_fields(request)), None)
 
 
 @router.get("/server_config")
@@ -51,7 +49,7 @@ async def server_config(owner: Reader) -> dict[str, Any]:
         "isDisableModelSwitchState": False,
         "isEnableAutoSaving": True,
         "enableFileManager": True,
-        "plugins": list(plugins.PLUGINS),
+        "plugins": list(await plugins.plugins_here()),
     }
 
 

@@ -12,8 +12,8 @@ from overpaint.server.compat.models import NamedModel, named_models
 from overpaint.server.errors import NotFoundError
 from overpaint.server.native.callers import Editor, Reader, services_of
 
-from .chosen import ERASERS, choose, chosen
-from .plugins import ENLARGER, PLUGINS, SELECTOR
+from .chosen import ERASERS, choose, chosen, plugin_model
+from .plugins import CUTTER, ENLARGER, SELECTOR, plugins_here
 from .sockets import sockets_of
 
 router = APIRouter(include_in_schema=False)
@@ -35,15 +35,17 @@ class ModelBody(Lenient):
 @router.get("/api/v1/server-config")
 async def server_config(request: Request, owner: Reader) -> dict[str, Any]:
     """The models, the plug-ins, and what else there is."""
+    here = await plugins_here()
+    models = {name: plugin_model(request, owner, name, one.models) for name, one in here.items()}
     return {
-        "plugins": [one.listed for one in PLUGINS.values()],
+        "plugins": [one.listed for one in here.values()],
         "modelInfos": [_info(one) for one in await named_models(services_of(request).studio)],
-        "removeBGModel": "none",
-        "removeBGModels": [],
-        "realesrganModel": ENLARGER.model,
-        "realesrganModels": [ENLARGER.model],
-        "interactiveSegModel": SELECTOR.model,
-        "interactiveSegModels": [SELECTOR.model],
+        "removeBGModel": models[CUTTER],
+        "removeBGModels": list(here[CUTTER].models),
+        "realesrganModel": models[ENLARGER],
+        "realesrganModels": list(here[ENLARGER].models),
+        "interactiveSegModel": models[SELECTOR],
+        "interactiveSegModels": list(here[SELECTOR].models),
         "enableFileManager": True,
         "enableAutoSaving": True,
         "enableControlnet": False,

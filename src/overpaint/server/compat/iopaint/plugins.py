@@ -1,7 +1,8 @@
-"""IOPaint's plug-ins, as far as there is something here that does their work without weights.
+"""IOPaint's plug-ins, as far as what does their work is here.
 
-InteractiveSeg gives the mask of what is clicked on, by what is here; RealESRGAN enlarges by filters that the
-picture teaches. The others need networks that are not here, and say so.
+InteractiveSeg gives the mask of what is clicked on, RemoveBG the picture without its background: by a network where one
+is here, else without weights. RealESRGAN enlarges by a network that is here, or by filters that the picture teaches.
+GFPGAN and RestoreFormer are there where their networks are. What needs another network is refused, and says so.
 """
 
 from __future__ import annotations
@@ -22,12 +23,16 @@ from overpaint.errors import RequestError
 from overpaint.geometry import Size
 from overpaint.server.compat.a1111.pictures import enlarged
 from overpaint.server.compat.calls import json_of, json_table, picture_bytes
+from overpaint.server.compat.enhancing import enhanced, networks_for
 from overpaint.server.compat.lenient import Lenient, Number
 from overpaint.server.errors import NotFoundError
 from overpaint.server.native.callers import Editor, services_of
+from overpaint.server.native.catalogue import Kept
 from overpaint.server.reading import bounded
+from overpaint.studio import EnlargeSettings, RestoreSettings
 
-from .selecting import clicked_mask
+from .chosen import choose, plugin_model
+from .selecting import clicked_mask, subject_mask, without_background
 
 if TYPE_CHECKING:
     from overpaint.select import HintPoint
@@ -36,6 +41,30 @@ router = APIRouter(include_in_schema=False)
 
 _MOST_CLICKS = 200
 
+SELECTOR, CUTTER, ENLARGER = "InteractiveSeg", "RemoveBG", "RealESRGAN"
+TAUGHT = "self-taught"
+
+_FACES: Mapping[str, str] = MappingProxyType({"GFPGAN": "gfpgan", "RestoreFormer": "restoreformer"})
+"""The networks of plug-ins for faces."""
+
+_ELSEWHERE: Mapping[str, str] = MappingProxyType(
+    {
+        "AnimeSeg": "use RemoveBG",
+        "GFPGAN": "'overpaint models get gfpgan' downloads its network; the extra restore runs it",
+        "RestoreFormer": "'overpaint models get restoreformer' downloads its network; the extra restore runs it",
+    }
+)
+"""What to do in the place of plug-ins that are not here."""
+
+_NOTES: Mapping[str, str] = MappingProxyType(
+    {
+        "grabcut": "selected by colours and edges: there is no network for it here",
+        "background": "the background was found by the selector of that name",
+        TAUGHT: "enlarged by filters that the picture itself teaches",
+    }
+)
+"""What a client should know of what does a plug-in's work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
@@ -43,41 +72,19 @@ class Plugin:
 
     Attributes:
         name: IOPaint's name.
-        model: The name of what does it here.
-        makes: What it gives.
-        note: What a client should know.
+        models: The names of what does it here, the one that is used unless another is chosen first.
+        makes: What it gives: "image", "mask", or both.
     """
 
     name: str
-    model: str
-    makes: str
-    note: str
+    models: tuple[str, ...]
+    makes: tuple[str, ...]
 
     @property
     def listed(self) -> dict[str, Any]:
         """As the page reads it."""
-        kinds = {"support_gen_image": self.makes == "image", "support_gen_mask": self.makes == "mask"}
+        kinds = {"support_gen_image": "image" in self.makes, "support_gen_mask": "mask" in self.makes}
         return {"name": self.name, **kinds}
-
-
-SELECTOR = Plugin(
-    "InteractiveSeg",
-    "grabcut",
-    "mask",
-    "selected by a network of the SAM family where one is here, else by colours and edges",
-)
-ENLARGER = Plugin("RealESRGAN", "self-taught", "image", "enlarged by filters that the picture itself teaches")
-PLUGINS: Mapping[str, Plugin] = MappingProxyType({one.name: one for one in (SELECTOR, ENLARGER)})
-
-_ELSEWHERE: Mapping[str, str] = MappingProxyType(
-    {
-        "RemoveBG": "select the subject by clicks, with InteractiveSeg",
-        "AnimeSeg": "select the subject by clicks, with InteractiveSeg",
-        "GFPGAN": "repaint the face with a model, by a mask over it",
-        "RestoreFormer": "repaint the face with a model, by a mask over it",
-    }
-)
-"""What to do in the place of plug-ins that need networks."""
 
 
 class PluginBody(Lenient):
@@ -96,52 +103,95 @@ class PluginModelBody(Lenient):
     model_name: str
 
 
+def _selectors() -> tuple[str, str]:
+    """The selectors for clicks and for backgrounds, as they are here."""
+    from overpaint.select import SelectorHints, selector_for
+
+    return selector_for(SelectorHints()), "background"
+
+
+_known_selectors = Kept(_selectors, 10.0)
+
+
+async def plugins_here() -> dict[str, Plugin]:
+    """The plug-ins that are here, by their names."""
+    clicked, cut = await _known_selectors.get()
+    upscalers = [one.name for one in await networks_for("upscaler")]
+    found = [
+        Plugin(SELECTOR, tuple(dict.fromkeys((clicked, "grabcut"))), ("mask",)),
+        Plugin(CUTTER, (cut,), ("image", "mask")),
+        Plugin(ENLARGER, (*upscalers, TAUGHT), ("image",)),
+    ]
+    faces = await networks_for("faces")
+    for name, network in _FACES.items():
+        if models := tuple(one.name for one in faces if one.network == network):
+            found.append(Plugin(name, models, ("image",)))
+    return {one.name: one for one in found}
+
+
 @router.post("/api/v1/run_plugin_gen_mask")
 async def run_plugin_gen_mask(request: Request, owner: Editor) -> Response:
     """A mask in the page's colour."""
-    return await run(request, PluginBody.read(await json_table(request)), "mask")
+    return await run(request, owner, PluginBody.read(await json_table(request)), "mask")
 
 
 @router.post("/api/v1/run_plugin_gen_image")
 async def run_plugin_gen_image(request: Request, owner: Editor) -> Response:
     """A picture."""
-    return await run(request, PluginBody.read(await json_table(request)), "image")
+    return await run(request, owner, PluginBody.read(await json_table(request)), "image")
 
 
 @router.post("/api/v1/switch_plugin_model")
 async def switch_plugin_model(request: Request, owner: Editor) -> None:
-    """Choose the model of a plug-in; each has one."""
+    """Choose the model of a plug-in for this caller."""
     body: PluginModelBody = PluginModelBody.read(await json_table(request))
-    plugin = _plugin(body.plugin_name)
-    if body.model_name != plugin.model:
+    plugin = await _plugin(body.plugin_name)
+    if body.model_name not in plugin.models:
         raise NotFoundError(
             f"{plugin.name} has no model {body.model_name[:80]!r}",
             code="plugin-unknown",
             field="model_name",
             value=body.model_name[:80],
-            hint=f"it has {plugin.model}",
+            hint=f"it has {', '.join(plugin.models)}",
         )
+    choose(request, owner, body.model_name, plugin.name)
 
 
-async def run(request: Request, body: PluginBody, makes: str) -> Response:
-    """What a plug-in makes, as a PNG."""
-    plugin = _plugin(body.name)
-    if plugin.makes != makes:
+async def run(request: Request, owner: str, body: PluginBody, makes: str | None) -> Response:
+    """What a plug-in makes, as a PNG; without `makes` a picture where it gives one, else a mask."""
+    plugin = await _plugin(body.name)
+    makes = makes or plugin.makes[0]
+    if makes not in plugin.makes:
         raise RequestError(
             f"the plug-in {plugin.name} makes no {makes}", code="plugin-other", field="name", value=plugin.name
         )
-    settings = services_of(request).settings
-    data = picture_bytes(body.image, "image")
-    if plugin is SELECTOR:
-        work = partial(bounded, settings, clicked_mask, data, _clicks(body.clicks), settings.most_pixels)
+    model = plugin_model(request, owner, plugin.name, plugin.models)
+    data = await run_in_threadpool(picture_bytes, body.image, "image")
+    note = _NOTES.get(model, f"made by {model}")
+    if plugin.name == SELECTOR:
+        made = await _read(request, clicked_mask, data, _clicks(body.clicks), model)
+    elif plugin.name == CUTTER:
+        made = await _read(request, subject_mask if makes == "mask" else without_background, data, model)
+    elif plugin.name == ENLARGER:
+        made = await _enlarged(request, owner, data, body.scale, None if model == TAUGHT else model)
     else:
-        if not 1 <= body.scale <= 16:
-            raise RequestError("{field} must be 1 to 16", field="scale", value=body.scale)
-        work = partial(
-            bounded, settings, enlarged, data, body.scale, Size(0, 0), False, "taught", settings.most_pixels
-        )  # fmt: skip
-    made = await run_in_threadpool(work)
-    return Response(made, media_type="image/png", headers={"x-overpaint-note": plugin.note})
+        made = (await enhanced(request, owner, data, RestoreSettings(model=model))).data
+    return Response(made, media_type="image/png", headers={"x-overpaint-note": ascii(note)[1:-1]})
+
+
+async def _enlarged(request: Request, owner: str, data: bytes, scale: float, model: str | None) -> bytes:
+    if not 1 <= scale <= 16:
+        raise RequestError("{field} must be 1 to 16", field="scale", value=scale)
+    if scale == 1:
+        return await _read(request, enlarged, data, 1.0, Size(0, 0), False, "lanczos")
+    return (await enhanced(request, owner, data, EnlargeSettings(scale=scale, model=model))).data
+
+
+async def _read(request: Request, function: Any, *arguments: Any) -> bytes:
+    """What a function makes of a picture, in a process of its own."""
+    settings = services_of(request).settings
+    made: bytes = await run_in_threadpool(partial(bounded, settings, function, *arguments, settings.most_pixels))
+    return made
 
 
 def from_form(fields: Mapping[str, Any]) -> PluginBody:
@@ -159,16 +209,17 @@ def from_form(fields: Mapping[str, Any]) -> PluginBody:
     return body
 
 
-def _plugin(name: str) -> Plugin:
-    if name not in PLUGINS:
+async def _plugin(name: str) -> Plugin:
+    here = await plugins_here()
+    if name not in here:
         raise NotFoundError(
             f"the plug-in {name[:80]!r} is not here",
             code="plugin-unknown",
             field="name",
             value=name[:80],
-            hint=_ELSEWHERE.get(name, f"there are {' and '.join(PLUGINS)}"),
+            hint=_ELSEWHERE.get(name, f"there are {', '.join(here)}"),
         )
-    return PLUGINS[name]
+    return here[name]
 
 
 def _clicks(rows: Sequence[Sequence[float]]) -> tuple[HintPoint, ...]:
