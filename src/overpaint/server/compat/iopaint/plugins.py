@@ -50,8 +50,8 @@ _FACES: Mapping[str, str] = MappingProxyType({"GFPGAN": "gfpgan", "RestoreFormer
 _ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
         "AnimeSeg": "use RemoveBG",
-        "GFPGAN": "'overpaint models get gfpgan' downloads its network; the extra restore runs it",
-        "RestoreFormer": "'overpaint models get restoreformer' downloads its network; the extra restore runs it",
+        "GFPGAN": "its network, gfpgan, can be downloaded on the server; the extra restore runs it",
+        "RestoreFormer": "its network, restoreformer, can be downloaded on the server; the extra restore runs it",
     }
 )
 """What to do in the place of plug-ins that are not here."""
