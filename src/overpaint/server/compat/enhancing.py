@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import Request
 
-from overpaint.server.native.enhancements import EnhancerInfo, known_networks
+from overpaint.server.native.enhancements import EnhancerInfo, networks_here
 from overpaint.server.tasks import EnlargeTask, RestoreTask
 from overpaint.studio import EnlargeSettings, RestoreSettings
 
@@ -45,12 +45,12 @@ async def enhanced(
             return made
 
 
-async def network_of(what: str, network: str = "") -> EnhancerInfo | None:
+async def network_of(request: Request, what: str, network: str = "") -> EnhancerInfo | None:
     """The network of a task that is preferred; with `network`, that of this layout. None where none is here."""
-    known = await known_networks.get()
+    known = await networks_here(request)
     return next((one for one in known if one.what == what and network in ("", one.network)), None)
 
 
-async def networks_for(what: str) -> list[EnhancerInfo]:
+async def networks_for(request: Request, what: str) -> list[EnhancerInfo]:
     """The networks of a task that are here and may be used, the ones to prefer first."""
-    return [one for one in await known_networks.get() if one.what == what]
+    return [one for one in await networks_here(request) if one.what == what]

@@ -35,7 +35,7 @@ class EnhancerInfo(BaseModel):
 
 
 def _networks() -> list[EnhancerInfo]:
-    from overpaint.models import networks_here
+    from overpaint import models
 
     tasks: tuple[Literal["upscaler", "faces", "face-detector"], ...] = ("upscaler", "faces", "face-detector")
     return [
@@ -43,19 +43,24 @@ def _networks() -> list[EnhancerInfo]:
             name=one.name, what=what, network=one.kind.network, title=one.kind.title, licence=one.licence or None
         )
         for what in tasks
-        for one in networks_here(what)
+        for one in models.networks_here(what)
         if one.kind is not None
     ]
 
 
-known_networks = Kept(_networks, 5.0)
-"""The networks of a server, the ones to prefer first."""
+async def networks_here(request: Request) -> list[EnhancerInfo]:
+    """The networks of the server, the ones to prefer first, from memory."""
+    state = request.app.state
+    if not hasattr(state, "networks"):  # endpoints are called by one thread
+        state.networks = Kept(_networks, 5.0)
+    found: list[EnhancerInfo] = await state.networks.get()
+    return found
 
 
 @router.get("/enhancers")
-async def enhancers(owner: Reader) -> list[EnhancerInfo]:
+async def enhancers(request: Request, owner: Reader) -> list[EnhancerInfo]:
     """The networks that enlarge, restore faces or find them. Without one, a picture teaches its own enlargement."""
-    return await known_networks.get()
+    return await networks_here(request)
 
 
 @router.post("/enlargements", status_code=202)

@@ -47,21 +47,21 @@ _OTHER_NAMES: Mapping[str, str] = MappingProxyType(
 _TIMES = re.compile(r"(?:x([234568])|([234568])x)(?![0-9])", re.IGNORECASE)
 
 
-async def upscalers_here() -> list[dict[str, Any]]:
+async def upscalers_here(request: Request) -> list[dict[str, Any]]:
     """The ways to enlarge a picture, as AUTOMATIC1111 lists them."""
     found: list[tuple[str, str | None, float]]
     found = [("None", None, 1.0), ("Lanczos", None, 4.0), ("Nearest", None, 4.0), (TAUGHT, None, 2.0)]
-    found += [(one.name, one.name, _times(one.name)) for one in await networks_for("upscaler")]
+    found += [(one.name, one.name, _times(one.name)) for one in await networks_for(request, "upscaler")]
     return [
         {"name": name, "model_name": model, "model_path": None, "model_url": None, "scale": scale}
         for name, model, scale in found
     ]
 
 
-async def face_restorers_here() -> list[dict[str, Any]]:
+async def face_restorers_here(request: Request) -> list[dict[str, Any]]:
     """The networks for faces under AUTOMATIC1111's names; no folder of this server."""
     known = {"gfpgan": "GFPGAN", "codeformer": "CodeFormer", "restoreformer": "RestoreFormer"}
-    here = {one.network for one in await networks_for("faces")}
+    here = {one.network for one in await networks_for(request, "faces")}
     return [{"name": name, "cmd_dir": None} for network, name in known.items() if network in here]
 
 
@@ -133,7 +133,9 @@ class Extras:
         wanted = _OTHER_NAMES.get(name.lower(), name.lower())
         if wanted == TAUGHT.lower():
             return None
-        found = next((one.name for one in await networks_for("upscaler") if one.name.lower() == wanted), None)
+        found = next(
+            (one.name for one in await networks_for(self.request, "upscaler") if one.name.lower() == wanted), None
+        )
         if found is None:
             self.notes.append(
                 f"the upscaler {name[:80]!r} is not available: filters that the picture teaches were used"
@@ -144,7 +146,7 @@ class Extras:
         """The picture with its faces restored by a network, as far as it is to be seen."""
         if visibility <= 0:
             return data
-        found = await network_of("faces", network)
+        found = await network_of(self.request, "faces", network)
         if found is None:
             self.notes.append(f"faces are not restored: {name} is not available")
             return data

@@ -79,21 +79,21 @@ async def schedulers(owner: Reader) -> list[dict[str, Any]]:
 
 
 @router.get("/sdapi/v1/upscalers")
-async def upscalers(owner: Reader) -> list[dict[str, Any]]:
+async def upscalers(request: Request, owner: Reader) -> list[dict[str, Any]]:
     """The ways to enlarge a picture: filters, and the networks that are here."""
-    return await upscalers_here()
+    return await upscalers_here(request)
 
 
 @router.get("/sdapi/v1/face-restorers")
-async def face_restorers(owner: Reader) -> list[dict[str, Any]]:
+async def face_restorers(request: Request, owner: Reader) -> list[dict[str, Any]]:
     """The networks for faces that are here."""
-    return await face_restorers_here()
+    return await face_restorers_here(request)
 
 
 @router.get("/sdapi/v1/realesrgan-models")
-async def realesrgan_models(owner: Reader) -> list[dict[str, Any]]:
+async def realesrgan_models(request: Request, owner: Reader) -> list[dict[str, Any]]:
     """The networks of Real-ESRGAN that are here; no file of this server."""
-    found = [one for one in await upscalers_here() if "realesr" in one["name"].lower()]
+    found = [one for one in await upscalers_here(request) if "realesr" in one["name"].lower()]
     return [{"name": one["name"], "path": one["name"], "scale": int(one["scale"])} for one in found]
 
 

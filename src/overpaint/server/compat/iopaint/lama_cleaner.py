@@ -41,7 +41,7 @@ async def run_plugin(request: Request, owner: Editor) -> Response:
 
 
 @router.get("/server_config")
-async def server_config(owner: Reader) -> dict[str, Any]:
+async def server_config(request: Request, owner: Reader) -> dict[str, Any]:
     """What there is."""
     return {
         "isControlNet": False,
@@ -49,7 +49,7 @@ async def server_config(owner: Reader) -> dict[str, Any]:
         "isDisableModelSwitchState": False,
         "isEnableAutoSaving": True,
         "enableFileManager": True,
-        "plugins": list(await plugins.plugins_here()),
+        "plugins": list(await plugins.plugins_here(request)),
     }
 
 

@@ -35,7 +35,7 @@ class ModelBody(Lenient):
 @router.get("/api/v1/server-config")
 async def server_config(request: Request, owner: Reader) -> dict[str, Any]:
     """The models, the plug-ins, and what else there is."""
-    here = await plugins_here()
+    here = await plugins_here(request)
     models = {name: plugin_model(request, owner, name, one.models) for name, one in here.items()}
     return {
         "plugins": [one.listed for one in here.values()],

@@ -110,19 +110,19 @@ def _selectors() -> tuple[str, str]:
     return selector_for(SelectorHints()), "background"
 
 
-_known_selectors = Kept(_selectors, 10.0)
-
-
-async def plugins_here() -> dict[str, Plugin]:
+async def plugins_here(request: Request) -> dict[str, Plugin]:
     """The plug-ins that are here, by their names."""
-    clicked, cut = await _known_selectors.get()
-    upscalers = [one.name for one in await networks_for("upscaler")]
+    state = request.app.state
+    if not hasattr(state, "iopaint_selectors"):  # endpoints are called by one thread
+        state.iopaint_selectors = Kept(_selectors, 10.0)
+    clicked, cut = await state.iopaint_selectors.get()
+    upscalers = [one.name for one in await networks_for(request, "upscaler")]
     found = [
         Plugin(SELECTOR, tuple(dict.fromkeys((clicked, "grabcut"))), ("mask",)),
         Plugin(CUTTER, (cut,), ("image", "mask")),
         Plugin(ENLARGER, (*upscalers, TAUGHT), ("image",)),
     ]
-    faces = await networks_for("faces")
+    faces = await networks_for(request, "faces")
     for name, network in _FACES.items():
         if models := tuple(one.name for one in faces if one.network == network):
             found.append(Plugin(name, models, ("image",)))
@@ -145,7 +145,7 @@ async def run_plugin_gen_image(request: Request, owner: Editor) -> Response:
 async def switch_plugin_model(request: Request, owner: Editor) -> None:
     """Choose the model of a plug-in for this caller."""
     body: PluginModelBody = PluginModelBody.read(await json_table(request))
-    plugin = await _plugin(body.plugin_name)
+    plugin = await _plugin(request, body.plugin_name)
     if body.model_name not in plugin.models:
         raise NotFoundError(
             f"{plugin.name} has no model {body.model_name[:80]!r}",
@@ -159,7 +159,7 @@ async def switch_plugin_model(request: Request, owner: Editor) -> None:
 
 async def run(request: Request, owner: str, body: PluginBody, makes: str | None) -> Response:
     """What a plug-in makes, as a PNG; without `makes` a picture where it gives one, else a mask."""
-    plugin = await _plugin(body.name)
+    plugin = await _plugin(request, body.name)
     makes = makes or plugin.makes[0]
     if makes not in plugin.makes:
         raise RequestError(
@@ -209,8 +209,8 @@ def from_form(fields: Mapping[str, Any]) -> PluginBody:
     return body
 
 
-async def _plugin(name: str) -> Plugin:
-    here = await plugins_here()
+async def _plugin(request: Request, name: str) -> Plugin:
+    here = await plugins_here(request)
     if name not in here:
         raise NotFoundError(
             f"the plug-in {name[:80]!r} is not here",
