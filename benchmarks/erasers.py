@@ -114,7 +114,11 @@ def compare(name: str, size: Size, python: Path, out: Path) -> EraserAgreement:
     script = str(Path(__file__).with_name("eraser_peer.py"))
     environment = {**os.environ, "TORCH_HOME": str(home), "PYTHONPATH": ""}
     done = subprocess.run(
-        [str(python), script, name, str(given), str(made)], env=environment, capture_output=True, text=True, check=False
+        [str(python), "-P", script, name, str(given), str(made)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise SystemExit(f"IOPaint's {CLASSES[name][1]} failed on {size}: {done.stderr.strip().splitlines()[-1]}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -269,6 +270,17 @@ def test_remove_uses_the_eraser_that_is_here_and_says_so(lama: Path, capsys: pyt
     assert main([*words, "--model", "lama", "-o", "named.png"]) == 0
     assert "fills the hole" not in capsys.readouterr().err, "it was named"
     assert np.array_equal(np.asarray(Image.open("named.png")), np.asarray(Image.open("photo.remove.png")))
+
+
+def test_the_list_names_every_network_with_its_licence_size_and_source(capsys: pytest.CaptureFixture[str]):
+    assert main(["models", "list", "--all"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
+    for row in (one for one in models.CATALOGUE if one.what == "eraser"):
+        line = lines[row.name]
+        assert row.licence in line
+        assert f"{row.gigabytes:g} GB" in line
+        assert row.place in line
+        assert re.fullmatch(r"(github\.com|huggingface\.co)/[\w-]+/[\w-]+", row.place)
 
 
 def test_an_eraser_that_is_named_as_an_engine_is_said_to_be_a_model(capsys: pytest.CaptureFixture[str]):

@@ -75,8 +75,8 @@ def list_(
     else:
         print_line(f"No model is here yet (the store is {store_folder()}).")
     if offered:
-        lines = [("can be downloaded", "what it is", "size", "licence", "about")]
-        lines += [(row.name, row.title, f"{row.gigabytes:g} GB", row.licence, row.about) for row in offered]
+        lines = [("can be downloaded", "what it is", "size", "licence", "from", "about")]
+        lines += [(row.name, row.title, f"{row.gigabytes:g} GB", row.licence, row.place, row.about) for row in offered]
         print()
         print_rows(lines, header=True)
         print("\n'overpaint models get NAME' downloads one.")

@@ -79,6 +79,11 @@ class CatalogueEntry:
         return f"https://huggingface.co/{self.hub}" if self.hub else self.files[0].address()
 
     @property
+    def place(self) -> str:
+        """The site and repository that it comes from: "github.com/OWNER/NAME"."""
+        return "/".join(self.source.partition("://")[2].split("/")[:3])
+
+    @property
     def title(self) -> str:
         """Family and kind, as people call them."""
         if self.network:
