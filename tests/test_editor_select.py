@@ -129,6 +129,27 @@ def test_words_beside_the_tool_select_by_what_the_server_has_and_name_it(editor,
     assert covered(editor.mask(tmp_path)) > 0.8
 
 
+def rough(editor: Editor) -> None:
+    """A line around the disc by an unsteady hand."""
+    turns = np.linspace(0, 2 * np.pi, 22)
+    reach = 21 + 3.5 * np.sin(5 * turns)
+    places = zip(160 + reach * np.cos(turns), 120 + reach * np.sin(turns), strict=True)
+    editor.stroke(*((float(x), float(y)) for x, y in places))
+
+
+def test_a_lasso_that_clings_takes_the_picture_s_own_edges(editor, tmp_path):
+    editor.open(picture())
+    editor.page.get_by_role("button", name="Lasso").click()
+    rough(editor)
+    by_hand = covered(editor.mask(tmp_path))
+    editor.page.locator(".canvas-host").focus()
+    editor.page.keyboard.press("Control+z")
+    editor.page.get_by_label("Cling to edges").check()
+    rough(editor)
+    settled(editor)
+    assert covered(editor.mask(tmp_path)) > 0.95 > by_hand
+
+
 def test_what_finds_nothing_says_so(editor):
     editor.page.route(
         "**/selections", lambda route: route.continue_(post_data='{"selector": "colour", "points": [[999, 9]]}')

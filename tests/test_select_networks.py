@@ -360,3 +360,56 @@ def test_a_server_selects_by_networks_in_a_process_of_its_own(store, tmp_path):
         assert subject.notes == ("found by BiRefNet (small-cutout)",)
         with pytest.raises(ModelError, match="no model is called"):
             client.selections(picture, "clipseg", text="red", model=str(store / "small-clipseg"))
+
+
+@pytest.mark.parametrize(
+    ("words", "part", "models"),
+    [
+        (["--select-text", "red", "--select", "clipseg"], ("clipseg", {"model": "small-clipseg"}), ["small-clipseg"]),
+        (["--select", "subject"], ("subject", {"model": "small-cutout"}), ["small-cutout"]),
+        (["--select", "subject", "--select-option", "by=colours"], ("subject", {"by": "colours"}), []),
+        (
+            ["--select-text", "red", "--select-option", "least=0.01"],
+            ("grounding", {"model": "small-grounding", "masks": "grabcut", "least": 0.01}),
+            ["small-grounding"],
+        ),
+    ],
+)
+def test_an_edit_records_the_networks_that_selected_and_is_replayed_with_them(
+    store, tmp_path, monkeypatch, capsys, words, part, models
+):
+    from overpaint.cli import main
+    from overpaint.models import digest
+    from overpaint.record import read_record
+
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(pixels()).save("photo.png")
+    assert main(["remove", "photo.png", *words, "--engine", "telea", "-o", "out.png"]) == 0
+    resolved = read_record("out.png").record.resolved
+    (found,) = resolved.mask.parts
+    assert (found.selector, found.options) == part
+    assert [(one.role, one.name) for one in resolved.models] == [("selector", name) for name in models]
+    for one in resolved.models:
+        files = [path for path in store.iterdir() if path.stem == one.name]
+        assert one.sha256 == digest(files[0])
+    assert main(["replay", "out.png", "--image", "photo.png"]) == 0
+    if models and part[0] == "subject":
+        word_networks.cutout_file(tmp_path / "home" / "models" / "small-cutout.onnx", side=48)
+        monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "home"))
+        capsys.readouterr()
+        assert main(["replay", "out.png", "--image", "photo.png"]) != 0
+        assert "small-cutout" in "".join(capsys.readouterr())
+
+
+def test_a_class_that_words_found_is_found_by_the_same_network_again(networks, empty, tmp_path, monkeypatch):
+    from overpaint.cli import main
+    from overpaint.record import read_record
+
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(pixels()).save("photo.png")
+    (empty / "seg").symlink_to(networks / "models" / "small-clipseg")
+    assert main(["remove", "photo.png", "--select", "sky", "--engine", "telea", "-o", "out.png"]) == 0
+    (found,) = read_record("out.png").record.resolved.mask.parts
+    assert (found.selector, found.options) == ("sky", {"model": "seg"})
+    (empty / "small-segformer").symlink_to(networks / "models" / "small-segformer")
+    assert main(["replay", "out.png", "--image", "photo.png"]) == 0

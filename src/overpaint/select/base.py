@@ -93,6 +93,8 @@ class SelectorCard:
         digest: Of weights and version; selections of equal digests are comparable.
         references: Papers that it follows.
         words: The words that its text may have; empty: any.
+        without: Options that say that no network is used, with the value for it: what a selector may find out by
+            itself is written into a record.
     """
 
     name: str
@@ -106,6 +108,7 @@ class SelectorCard:
     digest: str = ""
     references: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    without: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         if not self.needs <= self.takes:

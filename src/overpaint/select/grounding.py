@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from overpaint.geometry import Box, Size
+from overpaint.mask import Mask
 from overpaint.models import ModelRef
 from overpaint.picture import Picture
 from overpaint.request import UsedModel
@@ -75,6 +76,7 @@ class Grounding:
         tip="lower the option least, or name it in other words",
         licence="that of its networks",
         digest="grounding-1",
+        without={"masks": "grabcut"},
         references=("Liu et al., Grounding DINO, ECCV 2024",),
     )
 
@@ -100,7 +102,7 @@ class Grounding:
         masks = maker.masks(picture, [one.box for one in kept])
         note = f"found by {title_of(ref)}, masks by {maker.title}"
         return [
-            Selection(mask.with_notes((note,)), one.score, hints.text)
+            Selection(Mask(mask.values, (note,)), one.score, hints.text)
             for one, mask in zip(kept, masks, strict=True)
             if mask.core.any()
         ]

@@ -82,6 +82,7 @@ class Subject:
         options=SubjectOptions,
         tip="lower the threshold, or draw a box around it and use grabcut",
         digest="subject-2",
+        without={"by": "colours"},
         references=(
             "Zheng et al., Bilateral reference for high-resolution dichotomous image segmentation, CAAI AIR 2024",
             "Zhu, Liang, Wei and Sun, Saliency optimization from robust background detection, CVPR 2014",
@@ -108,6 +109,7 @@ class Background:
         options=SubjectOptions,
         tip="raise the threshold, or draw a box around the subject and use grabcut, inverted",
         digest="background-2",
+        without={"by": "colours"},
         references=Subject.card.references,
     )
 

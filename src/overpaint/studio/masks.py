@@ -95,9 +95,13 @@ NETWORK_OPTIONS = ("model", "masks")
 
 
 def _with_networks(part: SelectPart, used: tuple[UsedModel, ...]) -> SelectPart:
-    known, given = selector_card(part.selector).options.model_fields, dict(part.options or {})
-    open_ = [name for name in NETWORK_OPTIONS if name in known]
-    named = {name: one.name for name, one in zip(open_, used, strict=False) if not given.get(name)}
+    """The part with every network named, and where none is used that said: by the card's `without`."""
+    card, given = selector_card(part.selector), dict(part.options or {})
+    names = [name for name in NETWORK_OPTIONS if name in card.options.model_fields]
+    left_open = {name for name in (*names, *card.without) if given.get(name) in (None, "", "auto")}
+    found = dict(zip(names, (one.name for one in used), strict=False))
+    none = {name: value for name, value in card.without.items() if name not in found and (name in names or not used)}
+    named = {name: value for name, value in {**none, **found}.items() if name in left_open}
     return part.model_copy(update={"options": {**given, **named}}) if named else part
 
 

@@ -59,6 +59,8 @@ export interface Board {
   size: Size | null;
   tool: ToolName;
   combine: Combine;
+  /** The lasso only reports its line, for a selector of the server that follows edges. */
+  clings: boolean;
   readonly brushes: Record<BrushTool, BrushSettings>;
   fill: FillSettings;
   colour: Rgba;

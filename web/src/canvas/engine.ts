@@ -78,6 +78,7 @@ export class Engine implements PaintCanvas {
       size: null,
       tool: "brush",
       combine: "add",
+      clings: false,
       brushes: { brush: BRUSH, eraser: BRUSH, sketch: { ...BRUSH, size: 24, hardness: 0.9 }, sketchEraser: { ...BRUSH, size: 40 } },
       fill: { by: "mask", tolerance: 24, connected: true },
       colour: { red: 40, green: 120, blue: 220, alpha: 255 },
@@ -276,6 +277,10 @@ export class Engine implements PaintCanvas {
   setCombine(combine: Combine): void {
     this.#board.combine = combine;
     this.#events.emit("tool", { tool: this.tool, combine });
+  }
+
+  setClings(clings: boolean): void {
+    this.#board.clings = clings;
   }
 
   brush(tool: BrushTool): BrushSettings {

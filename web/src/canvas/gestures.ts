@@ -64,7 +64,9 @@ export function lassoGesture(board: Board, start: PointerSample, combine: Combin
     end() {
       board.draft = null;
       board.redraw.top();
-      if (points.length > 2) board.masks.area(points, combine, "Lasso");
+      if (points.length < 3) return;
+      if (board.clings) board.events.emit("lasso", { points, combine, scale: board.viewport.scale });
+      else board.masks.area(points, combine, "Lasso");
     },
     cancel() {
       board.draft = null;

@@ -158,7 +158,7 @@ export class Pointers {
       case "box":
         return quiet(shapeGesture(board, start, "box", keys.alt || keys.control || keys.other ? "subtract" : "add"));
       case "lasso":
-        return paint(lassoGesture(board, start, combine));
+        return (board.clings ? quiet : paint)(lassoGesture(board, start, combine));
       case "polygon":
         return quiet(this.polygon.click(start, combine));
       case "fill":

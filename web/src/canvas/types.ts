@@ -242,6 +242,8 @@ export interface CanvasEvents {
   /** `add` false: with Alt, Ctrl or the right button (what is here should not be selected). */
   point: { readonly at: Point; readonly add: boolean };
   box: { readonly box: Box; readonly add: boolean };
+  /** A closed line of the lasso that clings to edges; `scale` is that of the view, in which it was drawn by hand. */
+  lasso: { readonly points: readonly Point[]; readonly combine: Combine; readonly scale: number };
   compare: Compare;
   /** Pointer over the picture, or null. */
   pointer: Point | null;
@@ -316,6 +318,8 @@ export interface PaintCanvas {
   setTool(tool: ToolName): void;
   readonly combine: Combine;
   setCombine(combine: Combine): void;
+  /** Whether the lasso only reports its line (event `lasso`), for a selector of the server that follows edges. */
+  setClings(clings: boolean): void;
   brush(tool: BrushTool): BrushSettings;
   setBrush(tool: BrushTool, settings: Partial<BrushSettings>): void;
   readonly fillSettings: FillSettings;

@@ -6,7 +6,7 @@ import type { BrushSettings, BrushTool, Combine, HistoryState, MaskInfo, Outline
 import { filled, texts } from "../text";
 import { draftOf, keepDraft } from "./drafts";
 import { attempt, report } from "./notices";
-import { selectBox, selectPoint } from "./select";
+import { clings, selectAlong, selectBox, selectPoint, wire } from "./select";
 import { adopt, inOrder, onChanged, session } from "./session";
 import { movedBy, originalTiles, presentTiles } from "./tiles";
 import { margins, readWish, wish } from "./wish";
@@ -87,6 +87,8 @@ export function attach(made: PaintCanvas): () => void {
     }),
     made.on("point", (now) => selectPoint(made, now.at, now.add)),
     made.on("box", (now) => selectBox(made, now.box, now.add)),
+    made.on("lasso", (now) => void selectAlong(made, now.points, now.combine, now.scale)),
+    effect(() => made.setClings(clings.value && wire() !== null)),
     made.on("colour", (now) => (colour.value = now)),
     made.on("error", (now) => report(now.error)),
     onChanged(sessionChanged),

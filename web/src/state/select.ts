@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 
 import { api, bytes, type HintKind, type SelectorInfo } from "../api/client";
-import type { Box, Combine, PaintCanvas } from "../canvas";
+import type { Box, Combine, PaintCanvas, Point } from "../canvas";
 import { texts } from "../text";
 import { selectors } from "./catalogue";
 import { attempt, notify, say } from "./notices";
@@ -15,8 +15,21 @@ export const preferred = signal<Partial<Record<HintKind, string>>>({});
 /** Options of selectors that were given, by selector. */
 export const selectorOptions = signal<Readonly<Record<string, Readonly<Record<string, unknown>>>>>({});
 
+/** Whether the lasso clings to edges. */
+export const clings = signal(false);
+
 /** A live wire goes through points in their order: one click is none. */
 const ORDERED = ["edges"];
+
+/** Screen pixels between two places of a line drawn by hand that the live wire goes through, and how far each may move. */
+const STEP = 36;
+const SNAP = 12;
+const MOST_PLACES = 120;
+
+/** The live wire, where the server has one. */
+export function wire(): SelectorInfo | null {
+  return selectors.value.find((one) => one.name === "edges") ?? null;
+}
 
 /** Selectors that act on a kind of hint: first those that begin from it, and of these the ones for whole things, which take
  * more kinds, and tell things apart. */
@@ -46,6 +59,8 @@ interface Hints {
   readonly points?: [number, number][];
   readonly boxes?: [number, number, number, number][];
   readonly text?: string;
+  /** In place of those that were set for the selector. */
+  readonly options?: Readonly<Record<string, unknown>>;
 }
 
 /** What the hints mean joins the active mask. */
@@ -53,7 +68,7 @@ export async function select(made: PaintCanvas, selector: string, hints: Hints, 
   const now = session.value;
   if (!now) return;
   const mask = made.activeMask;
-  const options = selectorOptions.value[selector];
+  const options = hints.options ?? selectorOptions.value[selector];
   selecting.value++;
   try {
     await attempt(async () => {
@@ -67,6 +82,39 @@ export async function select(made: PaintCanvas, selector: string, hints: Hints, 
   } finally {
     selecting.value--;
   }
+}
+
+/** What a line along edges encloses, near a closed line that was drawn by hand, joins the active mask.
+ *
+ * @param scale Screen pixels of a pixel of the picture, as it was drawn.
+ */
+export async function selectAlong(made: PaintCanvas, line: readonly Point[], combine: Combine, scale: number): Promise<void> {
+  const size = made.size;
+  const found = wire();
+  if (!size || !found) return;
+  const within = line.map(({ x, y }) => ({ x: Math.min(Math.max(x, 0), size.width), y: Math.min(Math.max(y, 0), size.height) }));
+  const points = spaced([...within, within[0]!], STEP / scale);
+  if (points.length < 3) return;
+  const snap = Math.min(100, Math.max(1, Math.round(SNAP / scale)));
+  await select(made, found.name, { points: points.map(({ x, y }) => [x, y]), options: { snap } }, combine);
+}
+
+/** Places of a line, this far apart or farther where it is long. The line's end, which is its beginning, is none. */
+export function spaced(line: readonly Point[], step: number): Point[] {
+  const lengths = line.slice(1).map((to, at) => Math.hypot(to.x - line[at]!.x, to.y - line[at]!.y));
+  const whole = lengths.reduce((sum, one) => sum + one, 0);
+  const count = Math.min(MOST_PLACES, Math.max(6, Math.round(whole / step)));
+  const places: Point[] = [];
+  let passed = 0;
+  for (const [at, length] of lengths.entries()) {
+    const [from, to] = [line[at]!, line[at + 1]!];
+    while (places.length < count && length > 0 && (places.length * whole) / count <= passed + length) {
+      const share = ((places.length * whole) / count - passed) / length;
+      places.push({ x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share });
+    }
+    passed += length;
+  }
+  return places;
 }
 
 /** Let a selector improve the active mask. */

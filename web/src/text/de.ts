@@ -183,7 +183,9 @@ export const de: Texts = {
     refine: "Verfeinern: {name}",
     busy: "Wird ausgewählt …",
     done: "Ausgewählt",
-    names: { colour: "Farbe", grabcut: "Umriss", sam: "Ding (SAM)", sam3: "Wörter (SAM 3)", edges: "Kanten", subject: "Motiv", background: "Hintergrund", faces: "Gesichter", scratches: "Kratzer", lines: "Linien", spots: "Flecken" },
+    clings: "An Kanten anlegen",
+    clingsHint: "Die Linie rückt an die Kanten des Bildes in der Nähe",
+    names: { colour: "Farbe", grabcut: "Umriss", sam: "Ding (SAM)", sam3: "Wörter (SAM 3)", grounding: "Wörter (Rahmen)", clipseg: "Wörter (grob)", classes: "Klassen", edges: "Kanten", subject: "Motiv", background: "Hintergrund", faces: "Gesichter", scratches: "Kratzer", lines: "Linien", spots: "Flecken" },
   },
   masks: {
     active: "Markierte Flächen",

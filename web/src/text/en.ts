@@ -181,7 +181,9 @@ export const en = {
     refine: "Refine: {name}",
     busy: "Selecting …",
     done: "Selected",
-    names: { colour: "Colour", grabcut: "Outline", sam: "Object (SAM)", sam3: "Words (SAM 3)", edges: "Edges", subject: "Subject", background: "Background", faces: "Faces", scratches: "Scratches", lines: "Lines", spots: "Spots" },
+    clings: "Cling to edges",
+    clingsHint: "The line moves to the edges of the picture nearby",
+    names: { colour: "Colour", grabcut: "Outline", sam: "Object (SAM)", sam3: "Words (SAM 3)", grounding: "Words (boxes)", clipseg: "Words (coarse)", classes: "Classes", edges: "Edges", subject: "Subject", background: "Background", faces: "Faces", scratches: "Scratches", lines: "Lines", spots: "Spots" },
   },
   masks: {
     active: "Marked areas",

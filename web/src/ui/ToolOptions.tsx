@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import type { BrushSettings, Combine, FillSettings, Rgba } from "../canvas";
 import { brush, brushTool, canvas, colour, combine, tool } from "../state/canvas";
 import type { HintKind, SelectorInfo } from "../api/client";
-import { preferred, select, selecting, selectorOptions, setSelectorOption, takerOf, takers } from "../state/select";
+import { clings, preferred, select, selecting, selectorOptions, setSelectorOption, takerOf, takers, wire } from "../state/select";
 import { margins } from "../state/wish";
 import { texts } from "../text";
 import { IconButton, Segments, Select, Slider } from "./controls";
@@ -65,6 +65,17 @@ function FillOptions() {
         </>
       ) : null}
     </>
+  );
+}
+
+function LassoOptions() {
+  const words = texts.value.select;
+  if (!wire()) return null;
+  return (
+    <label class="check" title={words.clingsHint}>
+      <input type="checkbox" checked={clings.value} onChange={(event) => (clings.value = event.currentTarget.checked)} />
+      {words.clings}
+    </label>
   );
 }
 
@@ -201,6 +212,7 @@ export function ToolOptions() {
       {brushTool(now) && settings ? <BrushOptions now={settings} /> : null}
       {areas ? <AreaOptions /> : null}
       {now === "fill" ? <FillOptions /> : null}
+      {now === "lasso" ? <LassoOptions /> : null}
       {now === "point" ? <SelectorOptions kind="points" /> : null}
       {now === "box" ? <SelectorOptions kind="boxes" /> : null}
       {now === "point" || now === "box" ? <ByWords /> : null}
