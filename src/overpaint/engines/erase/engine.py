@@ -26,7 +26,7 @@ from .network import EraserNetwork, erased, shown
 
 
 class EraserEngine(ThreadedEngine):
-    """One eraser. It sees the hole as what is to be filled, however soft its edge, and never the old pixels in it."""
+    """One eraser. It sees the hole as what is to be filled, however soft its edge."""
 
     def __init__(
         self, ref: ModelRef, *, device: str = "auto", threads: int | None = None, weights: WeightStore | None = None
