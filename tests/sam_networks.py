@@ -144,3 +144,31 @@ def photo(height: int = 90, width: int = 120, seed: int = 1) -> np.ndarray:
     return np.rint(255 * np.clip(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)).astype(
         np.uint8
     )
+
+
+def saved_sam3(folder: Path) -> Any:
+    """The whole of SAM 3 as it is published, with its detector and its tracker, and a tokenizer; the model."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers.models.sam3_video.configuration_sam3_video import Sam3VideoConfig
+    from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoModel
+
+    sizes = {"hidden_size": 32, "num_attention_heads": 4, "intermediate_size": 48}
+    vision = SETTINGS["sam3"]["vision_config"]
+    words = {"vocab_size": 8, "num_hidden_layers": 1, "projection_dim": 16, "eos_token_id": 1, **sizes}
+    detector = {
+        "vision_config": vision,
+        "text_config": {**words, "max_position_embeddings": 32},
+        "geometry_encoder_config": {"num_layers": 1, **sizes},
+        "detr_encoder_config": {"num_layers": 1, **sizes},
+        "detr_decoder_config": {"num_layers": 2, "num_queries": 6, **sizes},
+        "mask_decoder_config": {"hidden_size": 32, "num_attention_heads": 4},
+    }
+    tracker = {**SETTINGS["sam3"], "image_size": SIDE, "memory_attention_num_layers": 1, "memory_fuser_num_layers": 1}
+    model = Sam3VideoModel(Sam3VideoConfig(detector_config=detector, tracker_config=tracker))
+    model = randomised(model, 3)
+    model.save_pretrained(folder)
+    known = {"<|startoftext|>": 0, "<|endoftext|>": 1, "red": 2, "car": 3}
+    tokenizer = Tokenizer(models.WordLevel(known, unk_token="red"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return model

@@ -25,7 +25,7 @@ from overpaint.picture import Picture, from_array
 from overpaint.select import HintPoint, SelectorHints, networks, select, selected
 from overpaint.select.cache import shared
 from overpaint.select.networks import network_access
-from overpaint.select.sam import masks_of_boxes
+from overpaint.select.sam import masks_of_boxes, transformers_networks
 from overpaint.select.sam.prepare import HALF, SamPicture
 from sam_networks import SIDE, photo
 
@@ -441,3 +441,58 @@ def test_a_torchscript_program_and_other_models_are_refused(tmp_path):
     with network_access(paths=True, allow_pickle=True), pytest.raises(ModelError) as caught:
         select(picture(), "sam", hints(tmp_path / "program.pt", (50, 40)))
     assert caught.value.code == "model-other-task"
+
+
+def test_sam_3_as_it_is_published_takes_points_and_finds_what_words_mean(tmp_path, capfd, monkeypatch):
+    whole = sam_networks.saved_sam3(tmp_path / "sam3")
+    capfd.readouterr()
+    points = select(picture(), "sam", hints(tmp_path / "sam3", (50, 40)))
+    assert len(points) >= 1
+    values = SamPicture(SIDE, False, HALF, HALF).input_of(photo().astype(np.float32) / 255, Size(120, 90))
+    tokens = torch.ones(1, 32, dtype=torch.long)
+    tokens[0, :2] = torch.tensor([2, 3])
+    known = torch.zeros(1, 32, dtype=torch.long)
+    known[0, :2] = 1
+    with torch.inference_mode():
+        own = whole.detector_model.eval()(pixel_values=values, input_ids=tokens, attention_mask=known)
+    scores = (own.pred_logits.sigmoid() * own.presence_logits.sigmoid())[0]
+    ordered = scores.sort().values
+    gap = int((ordered[1:] - ordered[:-1]).argmax())
+    least = float(ordered[gap : gap + 2].mean())
+    monkeypatch.setattr(transformers_networks, "LEAST", least)
+    sure = own.pred_masks.sigmoid()[:, scores > least]
+    masks = torch.nn.functional.interpolate(sure, (90, 120), mode="bilinear")[0].numpy() > 0.5
+    asked = SelectorHints(text="red car", options={"model": str(tmp_path / "sam3"), "refine": False})
+    found = select(picture(), "sam3", asked)
+    assert len(found) == sum(one.any() for one in masks)
+    for one in found:
+        assert any(np.array_equal(one.mask.core, mask) for mask in masks)
+        assert least < one.score < 1
+        assert (one.label, one.alternative) == ("red car", False)
+    assert capfd.readouterr().err == ""
+
+
+def test_words_are_for_sam_3_alone(folders):
+    asked = SelectorHints(text="red car", options={"model": str(folders["sam2"][0])})
+    with pytest.raises(ModelError) as caught:
+        select(picture(), "sam3", asked)
+    assert caught.value.code == "model-other-task"
+    (folder, _) = folders["sam3"]  # the tracker alone
+    with pytest.raises(ModelError, match=r"it has no tokenizer\.json"):
+        select(picture(), "sam3", SelectorHints(text="red car", options={"model": str(folder)}))
+
+
+def test_edgetam_without_timm_is_no_default_and_says_what_is_missing(tmp_path, monkeypatch, store):
+    from safetensors.torch import save_file
+    from transformers.models.edgetam.configuration_edgetam import EdgeTamConfig
+
+    from overpaint.select.sam import default_network, load
+
+    folder = store / "edge"
+    folder.mkdir(parents=True)
+    EdgeTamConfig().save_pretrained(folder)
+    save_file({"mask_decoder.iou_token.weight": torch.zeros(1, 256)}, folder / "model.safetensors")
+    monkeypatch.setattr(load, "find_spec", lambda name: None)
+    assert default_network() is None
+    with pytest.raises(OverpaintError, match="edge needs the package timm"):
+        select(picture(), "sam", hints(folder, (50, 40)))

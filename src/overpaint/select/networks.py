@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from overpaint.errors import EngineError, MissingExtraError, ModelError
@@ -84,12 +85,13 @@ def transformers_class(model: str, name: str, what: str) -> Any:
         raise EngineError(message, hint="install 'overpaint[select]' again") from error
 
 
-def loaded_folder(kind: Any, ref: ModelRef) -> Any:
+def loaded_folder(kind: Any, ref: ModelRef, names: Mapping[str, str] = MappingProxyType({})) -> Any:
     """A network of transformers from a folder in its layout, ready to run on the CPU in single precision.
 
     Args:
         kind: The class.
         ref: The folder; its pickle is read only where that was allowed, and weights only.
+        names: The network's names of tensors that the file has by others: patterns, and what takes their place.
 
     Raises:
         ModelError: A file is missing, cut short or damaged, or is for another network.
@@ -109,6 +111,7 @@ def loaded_folder(kind: Any, ref: ModelRef) -> Any:
             weights_only=True,
             dtype=torch.float32,
             output_loading_info=True,
+            key_mapping=dict(names) or None,
         )
     check_complete(ref.name, found["missing_keys"], found.get("mismatched_keys") or ())
     return ready(network)

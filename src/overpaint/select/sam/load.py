@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from overpaint.errors import ModelError
+from overpaint.errors import MissingExtraError, ModelError
 from overpaint.models import ModelRef, networks_here
 from overpaint.select.networks import (
     held,
@@ -26,6 +27,9 @@ from .transformers_networks import PromptedSam, Sam3Words, picture_of, tokenizer
 FAMILY = ("sam", "sam-hq", "sam2", "edgetam", "sam3", "sam-onnx")
 """Networks of this family, by their names in `overpaint.models`."""
 
+NEEDS = {"edgetam": "timm", "sam-onnx": "onnxruntime"}
+"""Packages that a network needs; timm has the encoder of EdgeTAM, and brings torchvision."""
+
 SUGGESTED = "sam2.1-tiny"
 """What is suggested where none is here."""
 
@@ -38,11 +42,25 @@ _CLASSES = {
 }
 """Package, class and configuration in transformers."""
 
+_NAMES: Mapping[str, Mapping[str, str]] = {
+    "sam3": {
+        r"^tracker_model\.(.+)": r"\1",
+        r"^tracker_neck\.": "vision_encoder.neck.",
+        r"^detector_model\.vision_encoder\.backbone\.": "vision_encoder.backbone.",
+    }
+}
+"""Names of tensors in the published folder of SAM 3, which has a detector and a tracker over one encoder."""
+
 
 def default_network(family: Sequence[str] = FAMILY) -> str | None:
     """The name of the network where none is named: the first one here that needs no further permission."""
     here = networks_here("selector")
-    return next((one.name for one in here if one.kind is not None and one.kind.network in family), None)
+    return next((one.name for one in here if one.kind is not None and _runs(one.kind.network, family)), None)
+
+
+def _runs(network: str, family: Sequence[str]) -> bool:
+    """Whether a network is of this family, and the package is installed that it needs."""
+    return network in family and (network not in NEEDS or find_spec(NEEDS[network]) is not None)
 
 
 def sam_network(name: str, family: Sequence[str] = FAMILY) -> ModelRef:
@@ -83,12 +101,15 @@ def loaded(ref: ModelRef) -> tuple[SamNetwork, str]:
 
 def _load(ref: ModelRef, digest: str) -> SamNetwork:
     network = ref.kind.network
+    if network == "edgetam" and find_spec(NEEDS[network]) is None:
+        message = f"{ref.name} needs the package {NEEDS[network]}, which is not installed: pip install {NEEDS[network]}"
+        raise MissingExtraError(message, field="model", value=NEEDS[network])
     if network == "sam-onnx":
         return OnnxSam(*onnx_pair(ref.path))
     package, name, config = _CLASSES[network]
     kind = transformers_class(f"{package}.modeling_{package}", name, ref.name)
     if ref.path.is_dir():
-        model = loaded_folder(kind, ref)
+        model = loaded_folder(kind, ref, _NAMES.get(network, {}))
     else:
         settings = transformers_class(f"{package}.configuration_{package}", config, ref.name)
         model = _from_file(ref, kind, settings)
@@ -131,4 +152,5 @@ def tensors_in(path: Path) -> dict[str, Any]:
 
 def _words(ref: ModelRef, digest: str) -> Sam3Words:
     kind = transformers_class("sam3.modeling_sam3", "Sam3Model", ref.name)
-    return held((digest, "words"), lambda: Sam3Words(loaded_folder(kind, ref), tokenizer_of(ref.path, ref.name)))
+    tokenizer = tokenizer_of(ref.path, ref.name)  # first, as a folder without one may have no detector either
+    return held((digest, "words"), lambda: Sam3Words(loaded_folder(kind, ref), tokenizer))
