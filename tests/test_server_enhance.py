@@ -122,7 +122,7 @@ def test_faces_are_restored_there_and_nothing_else_changes(client: Client):
     changed = (made.picture.samples != PHOTO).any(axis=2)
     assert changed.any()
     assert not changed[:5].any()
-    assert made.record.resolved.options == {"model": "RestoreFormer", "weight": 0.7}
+    assert made.record.resolved.options == {"model": "RestoreFormer", "weight": 0.7, "detector": "none"}
     assert seen[-1] == (1, 1)
 
 

@@ -32,7 +32,22 @@ COVERED: Mapping[str, str] = {
 _PLACES: Mapping[str, Group] = {
     **dict.fromkeys(("grow", "feather", "strict", "reach_limit", "follow_effects"), WHERE),
     **dict.fromkeys(
-        ("prompt", "engine", "model", "size", "area", "padding", "alpha", "colour_match", "seam", "detail"), HOW
+        (
+            "prompt",
+            "engine",
+            "model",
+            "size",
+            "area",
+            "padding",
+            "alpha",
+            "colour_match",
+            "seam",
+            "detail",
+            "restore_faces",
+            "face_weight",
+            "face_fidelity",
+        ),
+        HOW,
     ),
     **dict.fromkeys(("seed", "exact"), RUN),
 }

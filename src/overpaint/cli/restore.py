@@ -16,27 +16,32 @@ if TYPE_CHECKING:
 
 def restore(
     *pictures: Inputs,
-    model: Annotated[str, Parameter(group=HOW, metavar="NAME|FILE")],
+    model: Annotated[str | None, Parameter(group=HOW, metavar="NAME|FILE", show_default="the one that is here")] = None,
     weight: Annotated[float, Parameter(group=HOW, metavar="0-1", show_default="1")] = 1.0,
-    detector: Annotated[str | None, Parameter(group=HOW, metavar="NAME|FILE", show_default="by the cascade")] = None,
+    fidelity: Annotated[float | None, Parameter(group=HOW, metavar="0-1", show_default="0.5")] = None,
+    detector: Annotated[
+        str | None, Parameter(group=HOW, metavar="NAME|FILE", show_default="YuNet, if it is here")
+    ] = None,
     run: WholeRun = WHOLE_RUN,
     out: ResultOut = RESULT_OUT,
 ) -> int:
     """Restore the faces of a picture by a network; all that is no face stays as it is.
 
+    [dim]$[/] overpaint restore photo.jpg
     [dim]$[/] overpaint restore photo.jpg --model RestoreFormer.safetensors
     [dim]$[/] overpaint restore photo.jpg --model GFPGANv1.4.pth --allow-pickle --weight 0.6
 
     Args:
-        model: GFPGAN or RestoreFormer (extra restore).
+        model: GFPGAN, RestoreFormer or CodeFormer (extra restore).
         weight: 0 leaves faces as they are, 1 takes what the network makes of them.
-        detector: YuNet, which finds turned faces too.
+        fidelity: Of CodeFormer alone: 0 restores the most, 1 keeps the most of the face.
+        detector: YuNet, which finds turned faces too; none for the cascade.
     """
 
     def ready() -> Enhancer:
         from overpaint.studio import RestoreSettings
 
-        settings = RestoreSettings(model=model, weight=weight, detector=detector)
+        settings = RestoreSettings(model=model, weight=weight, fidelity=fidelity, detector=detector)
         return settings.ready(run.source)
 
     return work_on(pictures, "restore", ready, out)

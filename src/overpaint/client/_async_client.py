@@ -313,8 +313,9 @@ class AsyncClient:
         self,
         picture: Pictured,
         *,
-        model: str,
+        model: str | None = None,
         weight: float = 1.0,
+        fidelity: float | None = None,
         detector: str | None = None,
         monitor: Monitor | None = None,
     ) -> ServedEnhancement:
@@ -322,14 +323,16 @@ class AsyncClient:
 
         Args:
             picture: The picture.
-            model, detector: The names of networks on the server, of `enhancers`; without a detector the cascade finds.
+            model, detector: Names of networks on the server, of `enhancers`; left out, those that it has. "none" for
+                the detector: a cascade finds faces.
             weight: 0 leaves faces as they are, 1 takes what the network makes of them.
+            fidelity: Of CodeFormer alone: 0 restores the most, 1 keeps the most of the face.
             monitor: Progress and cancellation.
 
         Raises:
             ModelError: The server has no such network, or may not use it.
         """
-        settings = RestoreSettings(model=model, weight=weight, detector=detector)
+        settings = RestoreSettings(model=model, weight=weight, fidelity=fidelity, detector=detector)
         return await self._calls.enhance(picture, settings, monitor)
 
     async def enhancers(self) -> list[dict[str, Any]]:

@@ -245,13 +245,15 @@ class Client:
         self,
         picture: Pictured,
         *,
-        model: str,
+        model: str | None = None,
         weight: float = 1.0,
+        fidelity: float | None = None,
         detector: str | None = None,
         monitor: Monitor | None = None,
     ) -> ServedEnhancement:
         """Restore the faces of a picture on the server. See `AsyncClient.restore`."""
-        made = self._client.restore(picture, model=model, weight=weight, detector=detector, monitor=monitor)
+        how: dict[str, Any] = {"weight": weight, "fidelity": fidelity, "detector": detector}
+        made = self._client.restore(picture, model=model, monitor=monitor, **how)
         return self._loop.run(made)
 
     def enhancers(self) -> list[dict[str, Any]]:

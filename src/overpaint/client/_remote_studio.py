@@ -78,6 +78,7 @@ class RemoteStudio(Studio):
         try:
             self._loop.run(self._calls.stop())
         finally:
+            super().close()
             self._on_close()
 
     def painter(self, request: EditRequest, rule: IntentRule | None = None) -> Painter:

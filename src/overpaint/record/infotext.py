@@ -102,6 +102,7 @@ def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     yield "Schedule type", r.scheduler
     yield "CFG scale", _number(r.guidance_scale)
     yield "Seed", r.seed
+    yield "Face restoration", r.restore_faces
     yield "Size", f"{size[0]}x{size[1]}"
     yield "Model", r.model
     yield "Denoising strength", _number(r.strength)

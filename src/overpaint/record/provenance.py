@@ -45,6 +45,10 @@ _LONGEST_IN_JPEG = 65_000  # bytes of XMP that one JPEG segment holds, with some
 _LONGEST_TEXT = 2000  # characters of a statement that a packet of our own takes over
 
 
+_NAMED = ("checkpoint", "faces")
+"""Roles of models that a statement names."""
+
+
 @dataclass(frozen=True, slots=True)
 class EditStatement:
     """One edit of a picture.
@@ -75,13 +79,13 @@ class EditStatement:
     ) -> EditStatement:
         """Everything that a statement on an edit can have.
 
-        Other weights than checkpoints, such as a LoRA, are named by words of the prompt, and are left out.
+        Other weights than checkpoints and networks for faces are left out: a LoRA is named by words of the prompt.
         """
         return cls(
             source_type=source_type,
             intent=resolved.intent,
             engine=resolved.engine,
-            models=tuple(PurePath(one.name).name for one in resolved.models if one.role == "checkpoint"),
+            models=tuple(PurePath(one.name).name for one in resolved.models if one.role in _NAMED),
             boxes=tuple(Box(*one.box) for one in regions),
             overpaint=overpaint,
             prompt=resolved.prompt or "",

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Margins
@@ -49,6 +49,11 @@ def _ordered(interval: tuple[float, float] | None) -> tuple[float, float] | None
     if interval is not None and interval[0] > interval[1]:
         raise RequestError(f"must go from the smaller to the larger number, not {interval[0]} to {interval[1]}")
     return interval
+
+
+def _network_of_faces(given: object) -> object:
+    """The name of a network: true and false, as tables and other tools have it, are "auto" and none."""
+    return ("auto" if given else None) if isinstance(given, bool) else given
 
 
 class RequestFields(Value):
@@ -196,6 +201,19 @@ class RequestFields(Value):
         "add fine detail of the surroundings where an engine paints below the picture's size or loses texture: "
         "throughout, where it likely belongs, only where that is beyond doubt, or nowhere",
         left_open="by intent",
+    )
+    restore_faces: Annotated[Name | None, BeforeValidator(_network_of_faces)] = setting(
+        "restore the faces in what is painted, by the network of this name; auto: by the one that is here",
+        left_open="no face is restored",
+    )
+    face_weight: float | None = setting(
+        "how much of a restored face counts: 0 leaves faces as they are, 1 takes what the network makes of them",
+        left_open="1",
+        ge=0,
+        le=1,
+    )
+    face_fidelity: float | None = setting(
+        "of CodeFormer alone: 0 restores the most, 1 keeps the most of the face", left_open="0.5", ge=0, le=1
     )
     exact: bool | None = setting(
         "pixels that do not depend on what else is painted at the same time",

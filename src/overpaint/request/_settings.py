@@ -48,4 +48,7 @@ class EditSettings(TypedDict, total=False):
     colour_match: bool | None
     seam: bool | None
     detail: Literal["surroundings", "full", "careful", "none"] | None
+    restore_faces: str | bool | None
+    face_weight: float | None
+    face_fidelity: float | None
     exact: bool | None

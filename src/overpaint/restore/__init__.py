@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from .enlarge import LARGEST_SCALE, EnlargedPicture, Upscaler, enlarge, enlarged_size
-from .faces import FaceNetwork, RestoredFaces, load_face_network, restore_faces
+from .face_choice import CASCADE, FaceChoice, choose_faces, none_here
+from .face_networks import AUTOMATIC, WITH_FIDELITY, FaceRestorer, face_restorer, first_face_network
+from .faces import FaceSettings, RestoredFaces, restore_faces, restored_patches
 from .networks import found_network, load_upscaler
 
 __all__ = [
+    "AUTOMATIC",
+    "CASCADE",
     "LARGEST_SCALE",
+    "WITH_FIDELITY",
     "EnlargedPicture",
-    "FaceNetwork",
+    "FaceChoice",
+    "FaceRestorer",
+    "FaceSettings",
     "RestoredFaces",
     "Upscaler",
+    "choose_faces",
     "enlarge",
     "enlarged_size",
+    "face_restorer",
+    "first_face_network",
     "found_network",
-    "load_face_network",
     "load_upscaler",
+    "none_here",
     "restore_faces",
+    "restored_patches",
 ]

@@ -1,41 +1,75 @@
 """Faces restored by a network that knows faces: found, turned into its frame, restored, and laid back softly.
 
-The frame is that of FFHQ at 512 pixels, as GFPGAN and RestoreFormer were trained (the five places are facexlib's).
-YuNet gives the places in a face; the cascade gives a box alone, and they are taken to be where the frame has them.
+What the network changes is laid back, and not what it makes: a face that is larger than the frame keeps its own fine
+detail, and gets what the network changes at the frame's size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from overpaint.composite import Patch
 from overpaint.engines import Monitor
-from overpaint.engines.spandrel_import import normalised, torchvision_stood_in
-from overpaint.errors import MissingExtraError, ModelError, RequestError
+from overpaint.errors import RequestError
+from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import Picture
-from overpaint.picture.colour import converter_for
-from overpaint.select import SelectorHints, select
+from overpaint.picture.colour import ColourConverter, converter_for
+from overpaint.picture.hidden import edge_extended
+from overpaint.select.face_search import find_faces
+from overpaint.select.seen import SeenPicture
 
 from .enlarge import left_out, stating
-from .networks import model_file, model_tensors
-from .self_taught import Plane
+from .face_frame import FaceTurn, Plane, turns_of
+from .face_networks import FIDELITY
 
-SIDE = 512
-TEMPLATE = np.array(
-    [[192.98, 239.95], [318.90, 240.19], [256.63, 314.02], [201.26, 371.41], [313.09, 371.15]], np.float32
-)
-"""Eyes, nose and corners of the mouth in the frame, left to right in the picture."""
+_LEAST_SHARE = 0.02
+"""A face is restored where at least this share of it can change."""
 
-_BOX = (110.0, 120.0, 402.0, 412.0)
-"""Where a cascade's box lies in the frame."""
+_LEAST_WINDOW = 128
+"""Pixels around a region in which a face may lie that it is a part of."""
 
-_SURE = 0.8  # of YuNet
+
+class RestoresFace(Protocol):
+    """Restores a face in its frame; a `FaceRestorer` is one.
+
+    Attributes:
+        name: Its name.
+    """
+
+    name: str
+
+    def __call__(self, face: Plane, fidelity: float = FIDELITY) -> Plane:
+        """The face restored, both (512, 512, 3) float32 in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceSettings:
+    """How faces are restored.
+
+    Attributes:
+        weight: 0 to 1: 0 leaves faces as they are, 1 takes what the network makes of them.
+        fidelity: 0 to 1, of CodeFormer alone: 0 restores the most, 1 keeps the most of the face.
+        detector: YuNet's file; None: the cascade finds faces.
+
+    Raises:
+        RequestError: A number is out of its range.
+    """
+
+    weight: float = 1.0
+    fidelity: float = FIDELITY
+    detector: Path | None = None
+
+    def __post_init__(self) -> None:
+        for field, value in (("weight", self.weight), ("fidelity", self.fidelity)):
+            if not 0 <= value <= 1:
+                raise RequestError(f"{{field}} must be 0 to 1, not {value}", field=field, value=value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,148 +87,127 @@ class RestoredFaces:
     notes: tuple[str, ...] = ()
 
 
-class FaceNetwork:
-    """A network of spandrel's that restores a face in its frame."""
-
-    def __init__(self, name: str, descriptor: Any) -> None:
-        self.name, self._descriptor = name, descriptor
-
-    def __call__(self, face: Plane) -> Plane:
-        """The face restored, both (512, 512, 3) float32 in [0, 1]."""
-        import torch
-
-        image = torch.from_numpy(np.ascontiguousarray(face.transpose(2, 0, 1))[None]).to(self._descriptor.device)
-        with torch.inference_mode():
-            made = self._descriptor(image)
-        return np.ascontiguousarray(made[0].float().clamp(0, 1).cpu().numpy().transpose(1, 2, 0))
-
-
-def load_face_network(name: str, *, allow_pickle: bool = False, device: str = "auto") -> FaceNetwork:
-    """A network that restores faces: GFPGAN or RestoreFormer. Nothing is downloaded.
-
-    Raises:
-        ModelError: There is none of this name, it is damaged, or it restores no faces.
-        MissingExtraError: spandrel is not installed.
-    """
-    from overpaint.engines.diffusion.devices import device_of
-
-    path = model_file(name, "network for faces")
-    with torchvision_stood_in():
-        try:
-            from spandrel import ModelLoader, architectures
-        except ImportError as error:
-            raise MissingExtraError.of(f"the network {path.stem}", "restore") from error
-    former = architectures.RestoreFormer
-    if former.tv_normalize is None:  # imported elsewhere, with a stand-in that can't be called
-        former.tv_normalize = normalised
-    try:
-        tensors = model_tensors(path, allow_pickle=allow_pickle)
-        descriptor = ModelLoader(device_of(device)).load_from_state_dict(tensors)
-    except ModelError:
-        raise
-    except Exception as error:  # any tensors may be in the file
-        raise ModelError(
-            f"{path.name} is no network for faces that spandrel knows", field="model", value=name
-        ) from error
-    kind = descriptor.architecture.name
-    if kind not in ("GFPGAN", "RestoreFormer"):
-        raise ModelError(f"{path.name} is a network of {kind}, which restores no faces", field="model", value=name)
-    descriptor.float().eval()
-    return FaceNetwork(path.stem, descriptor)
-
-
 def restore_faces(
     picture: Picture,
-    network: FaceNetwork,
+    network: RestoresFace,
     *,
-    weight: float = 1.0,
+    settings: FaceSettings = FaceSettings(),
     mask: Mask | None = None,
-    detector: Path | None = None,
     monitor: Monitor | None = None,
 ) -> RestoredFaces:
     """Restore the faces of a picture.
 
     Args:
         picture: The picture.
-        network: See `load_face_network`.
-        weight: 0 leaves faces as they are, 1 takes what the network makes of them.
+        network: See `face_restorer`.
+        settings: How.
         mask: (H, W) where anything may change; None: anywhere. Elsewhere every pixel stays as it is.
-        detector: YuNet's file; None: the cascade finds faces.
         monitor: Progress and cancellation.
 
     Raises:
-        RequestError: The weight is out of range.
-        ModelError: The detector's file can't be read.
+        ModelError: The detector's or the network's file can't be read.
+        Cancelled: The monitor was cancelled.
     """
-    if not 0 <= weight <= 1:
-        raise RequestError(f"{{field}} must be 0 to 1, not {weight}", field="weight", value=weight)
     monitor = monitor or Monitor()
     converter = converter_for(picture, "srgb")
-    before = converter.to_canvas(picture.samples)
-    canvas = before.copy()
-    turns = face_turns(picture, before, detector)
+    turns = turns_of(find_faces(SeenPicture.of(picture), settings.detector), picture.size)
+    samples, faces = picture.samples.copy(), 0
     for number, turn in enumerate(turns):
         monitor.check()
-        face = cv2.warpAffine(canvas, turn, (SIDE, SIDE), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-        made = network(np.asarray(np.clip(face, 0, 1), np.float32))
-        size = (canvas.shape[1], canvas.shape[0])
-        back = cv2.warpAffine(made - face, turn, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        share = cv2.warpAffine(_window(), turn, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-        if mask is not None:
-            share = share * mask.values
-        canvas += back * (share * np.float32(weight))[..., None]
+        shares = np.float32(1) if mask is None else mask.values[turn.box.slices]
+        if settings.weight > 0 and np.max(turn.window() * shares) >= _LEAST_SHARE:
+            change = _change(picture.with_pixels(samples, picture.alpha), converter, turn, network, settings)
+            area = samples[turn.box.slices]
+            made = np.rint(np.clip(area + change * np.atleast_3d(shares), 0, picture.maximum))
+            samples[turn.box.slices] = made.astype(samples.dtype)
+            faces += 1
         monitor.progress(number + 1, len(turns))
-    changed = np.clip(canvas, 0, 1)
-    values = converter.to_samples(picture.samples, before, changed)
-    samples = np.rint(np.clip(values, 0, picture.maximum)).astype(picture.samples.dtype)
-    touched = (changed != before).any(axis=2)[..., None]
-    result = picture.with_pixels(np.where(touched, samples, picture.samples), picture.alpha)
-    if not touched.any():
-        return RestoredFaces(picture, len(turns))
-    return RestoredFaces(stating(result, "restore", "faces", (network.name,)), len(turns), tuple(left_out(picture)))
+    if np.array_equal(samples, picture.samples):
+        return RestoredFaces(picture, faces)
+    result = picture.with_pixels(samples, picture.alpha)
+    return RestoredFaces(
+        stating(result, "restore", "faces", (PurePath(network.name).name,)), faces, tuple(left_out(picture))
+    )
 
 
-def face_turns(picture: Picture, colours: Plane, detector: Path | None) -> list[NDArray[np.float64]]:
-    """For each face the matrix (2, 3) that brings the picture into its frame."""
-    if detector is None:
-        boxes = [one.mask.bounds for one in _by_cascade(picture)]
-        corners = np.array([[_BOX[0], _BOX[1]], [_BOX[2], _BOX[1]], [_BOX[0], _BOX[3]]], np.float32)
-        places = [
-            (np.array([[b.left, b.top], [b.right, b.top], [b.left, b.top + b.width]], np.float32), corners)
-            for b in boxes
-        ]
-    else:
-        places = [(one, TEMPLATE) for one in _by_yunet(colours, detector)]
-    found = (cv2.estimateAffinePartial2D(own, frame, method=cv2.LMEDS)[0] for own, frame in places)
-    return [np.asarray(one, np.float64) for one in found if one is not None]
+def restored_patches(
+    picture: Picture,
+    patches: Sequence[Patch],
+    network: RestoresFace,
+    settings: FaceSettings,
+    monitor: Monitor,
+) -> tuple[tuple[NDArray[np.float32], ...], int]:
+    """The pixels of patches with faces restored, before they are pasted; and how many faces there were.
+
+    Faces are found on the picture that the patches make; what is restored is what the patches show.
+
+    Args:
+        picture: The result of pasting the patches.
+        patches: Those patches.
+        network, settings: What restores faces, and how.
+        monitor: Cancellation.
+
+    Returns:
+        (h, w, C) float32 for each patch, and the number of faces.
+
+    Raises:
+        ModelError, Cancelled: As `restore_faces`.
+    """
+    made = [patch.patch for patch in patches]
+    if settings.weight == 0:
+        return tuple(made), 0
+    seen, converter = SeenPicture.of(picture), converter_for(picture, "srgb")
+    turns = turns_of(find_faces(seen, settings.detector, windows=tuple(_windows(picture, patches))), picture.size)
+    faces = 0
+    for turn in turns:
+        monitor.check()
+        window = turn.window()
+        within = [one for one, patch in enumerate(patches) if _most_share(window, turn.box, patch) >= _LEAST_SHARE]
+        if not within:
+            continue
+        change = _change(picture, converter, turn, network, settings)
+        faces += 1
+        for one in within:
+            shared = turn.box.intersect(patches[one].box)
+            there = shared.shift(-patches[one].box.left, -patches[one].box.top).slices
+            changed = made[one].copy()
+            changed[there] += change[shared.shift(-turn.box.left, -turn.box.top).slices]
+            made[one] = np.clip(changed, 0, picture.maximum)
+    return tuple(made), faces
 
 
-def _by_cascade(picture: Picture) -> list[Any]:
-    from overpaint.errors import MaskError
-
-    try:
-        return list(select(picture, "faces", SelectorHints()))
-    except MaskError as error:
-        if error.code == "nothing-selected":
-            return []
-        raise
+def _windows(picture: Picture, patches: Sequence[Patch]) -> Iterator[Box]:
+    """What is looked at around each patch, where it is much smaller than the picture."""
+    for patch in patches:
+        around = max(_LEAST_WINDOW, max(patch.box.size) // 2)
+        window = patch.box.pad(around).intersect(picture.size.box)
+        if 2 * max(window.size) <= max(picture.size):
+            yield window
 
 
-def _by_yunet(colours: Plane, detector: Path) -> list[NDArray[np.float32]]:
-    """(5, 2) places in each face, left to right in the picture."""
-    height, width = colours.shape[:2]
-    try:
-        finder = cv2.FaceDetectorYN.create(str(detector), "", (width, height), _SURE)
-        _, rows = finder.detect(np.ascontiguousarray(np.rint(colours[..., ::-1] * 255).astype(np.uint8)))
-    except cv2.error as error:
-        raise ModelError(f"{detector.name} is no face detector of YuNet's", field="detector") from error
-    return [] if rows is None else [np.asarray(row[4:14], np.float32).reshape(5, 2) for row in rows]
+def _most_share(window: Plane, box: Box, patch: Patch) -> float:
+    """The largest share of a pixel of a face that can change."""
+    shared = box.intersect(patch.box)
+    if shared.empty:
+        return 0.0
+    own = window[shared.shift(-box.left, -box.top).slices]
+    weight = patch.weight[shared.shift(-patch.box.left, -patch.box.top).slices]
+    return float(np.max(own * weight))
 
 
-def _window() -> Plane:
-    """(512, 512) share of what is laid back: 1 within, 0 at the border of the frame."""
-    flat = np.zeros((SIDE, SIDE), np.float32)
-    cv2.ellipse(flat, (SIDE // 2, 280), (170, 205), 0, 0, 360, 1.0, -1)
-    soft = cv2.GaussianBlur(cv2.GaussianBlur(flat, (101, 101), 11), (101, 101), 11)
-    soft[:10], soft[-10:], soft[:, :10], soft[:, -10:] = 0, 0, 0, 0
-    return np.asarray(soft, np.float32)
+def _change(
+    picture: Picture, converter: ColourConverter, turn: FaceTurn, network: RestoresFace, settings: FaceSettings
+) -> NDArray[np.float32]:
+    """(h, w, C) float32 over the box of a face, in units of samples: what is to be added."""
+    samples = picture.samples[turn.box.slices]
+    hidden = None if picture.alpha is None else picture.alpha[turn.box.slices] == 0
+    if hidden is not None and hidden.any():
+        samples = edge_extended(samples, hidden)
+    before = converter.to_canvas(samples)
+    face = turn.framed(before)
+    share = turn.window() * np.float32(settings.weight)
+    if hidden is not None:
+        share = np.where(hidden, np.float32(0), share)
+    after = before + turn.laid_back(network(face, settings.fidelity) - face) * share[..., None]
+    changed = converter.to_samples(samples, before, np.clip(after, 0, 1))
+    return np.where(share[..., None] > 0, changed - samples, np.float32(0)).astype(np.float32)

@@ -35,15 +35,12 @@ class EnhanceWorker:
     def check(self, task: EnhanceTask) -> tuple[str, ...]:
         """See `TaskWorker`. A network that is not here, or may not be used, is refused at once."""
         task.check()
-        how = {"paths": self._studio.networks.paths, "allow_pickle": self._studio.networks.allow_pickle}
+        source = self._studio.networks
         if isinstance(task, EnlargeTask):
             if task.model is not None:
-                find_network(task.model, "upscaler", **how)
+                find_network(task.model, "upscaler", paths=source.paths, allow_pickle=source.allow_pickle)
             return ()
-        find_network(task.model, "faces", **how)
-        if task.detector is not None:
-            find_network(task.detector, "face-detector", **how)
-        return ()
+        return task.settings.chosen(source).notes
 
     def do(
         self,

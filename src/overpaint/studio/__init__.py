@@ -9,7 +9,6 @@ from .enhance import (
     Enhancer,
     EnhanceSettings,
     EnlargeSettings,
-    NetworkSource,
     RestoreSettings,
     enhancer_of,
     finished_enhancement,
@@ -17,6 +16,7 @@ from .enhance import (
 from .inputs import EditArguments
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
+from .network_source import NetworkSource
 from .resolve import resolve
 from .saving import FinishedPicture
 from .steps import PaintedCanvases, PreparedEdit

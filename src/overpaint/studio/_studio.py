@@ -12,16 +12,18 @@ from overpaint.engines import Engine, EngineCard, Monitor
 from overpaint.errors import PictureError, RequestError
 from overpaint.frame import Region
 from overpaint.request import EditRequest, IntentRule, ResolvedRequest, UsedModel, draw_seed
+from overpaint.restore import FaceChoice, choose_faces
 from overpaint.select import network_access
 
 from ._edited import Edited
 from .choose import Painter, checked_options, choose, for_variations
 from .engine_pool import EnginePool
-from .enhance import Enhanced, EnhanceSettings, NetworkShelf, NetworkSource
+from .enhance import Enhanced, EnhanceSettings
 from .inputs import EditArguments, MaskLike, gather
 from .inserts import Pictured, picture_of
 from .many import Edit, EditFailure, many
 from .masks import settled
+from .network_source import NetworkShelf, NetworkSource
 from .resolve import resolve
 from .scene import check_place, make_scene
 from .steps import (
@@ -173,10 +175,10 @@ class Studio:
             RequestError, UnknownEngineError, ModelError: It can't be painted, whatever the picture.
         """
         rule = request.rule
-        painter = self.painter(request, rule)
+        painter, faces = self.painter(request, rule), self._faces(request)
         given = seed if request.seed in (None, -1) else draw_seed(request.seed)
         with self._networks():
-            return _resolved(*settled(request), rule, painter, given)
+            return _resolved(*settled(request), rule, painter, faces, given)
 
     def check(self, request: EditRequest, *, masked: bool, count: int = 1) -> tuple[str, ...]:
         """Refuse what can't be painted, whatever the picture, before it is opened.
@@ -194,13 +196,13 @@ class Studio:
                 its variations would be equal.
         """
         rule = request.rule
-        painter = self.painter(request, rule)
+        painter, faces = self.painter(request, rule), self._faces(request)
         with self._networks():
-            _resolved(*settled(request), rule, painter, 0)
+            _resolved(*settled(request), rule, painter, faces, 0)
         check_place(request, rule, masked=masked or request.mask is not None or request.sketch is not None)
         if count > 1:
             for_variations(request, painter, self.painter)
-        return painter.notes
+        return (*painter.notes, *faces.notes)
 
     def notes_before(self, request: EditRequest) -> tuple[str, ...]:
         """What a person should know before the request is painted: things in its prompt that the model can't paint.
@@ -210,7 +212,7 @@ class Studio:
         Raises:
             RequestError, UnknownEngineError, ModelError: It can't be painted, whatever the picture.
         """
-        return self.painter(request).notes
+        return (*self.painter(request).notes, *self._faces(request).notes)
 
     def card_for(self, request: EditRequest) -> EngineCard:
         """The card of the engine that would paint a request. Raises as `notes_before`."""
@@ -226,6 +228,11 @@ class Studio:
             rule: The rule of its intent, where it has been looked up.
         """
         return choose(request, rule or request.rule, self._pool, self.model)
+
+    def _faces(self, request: EditRequest) -> FaceChoice:
+        """What restores faces; it is on this machine, whatever paints elsewhere. Raises as `choose_faces`."""
+        weight, fidelity = request.face_weight, request.face_fidelity
+        return choose_faces(request.restore_faces, self._pool.faces, weight=weight, fidelity=fidelity)
 
     def prepare(
         self,
@@ -251,14 +258,15 @@ class Studio:
         painter = self.painter(request, rule)
         if count > 1:
             request, painter = for_variations(request, painter, self.painter)
+        faces = self._faces(request)
         with self._networks():
             request, used = settled(request)
-            resolved = _resolved(request, used, rule, painter, draw_seed(request.seed))
+            resolved = _resolved(request, used, rule, painter, faces, draw_seed(request.seed))
             scene = make_scene(request, rasters, rule, painter.card)
         canvases = make_canvases(scene, resolved, painter)
         check_known(scene, canvases, painter.card)
         clock.lap("prepare")
-        return PreparedEdit(rasters, request, resolved, painter, scene, canvases, clock.laps)
+        return PreparedEdit(rasters, request, resolved, painter, scene, canvases, clock.laps, faces)
 
     def regions(
         self, picture: Pictured, request: EditRequest | None = None, **given: Unpack[EditArguments]
@@ -274,7 +282,7 @@ class Studio:
         painter = self.painter(request, rule)
         with self._networks():
             request, used = settled(request)
-            resolved = _resolved(request, used, rule, painter, draw_seed(request.seed))
+            resolved = _resolved(request, used, rule, painter, FaceChoice(), draw_seed(request.seed))
             return planned_regions(make_scene(request, rasters, rule, painter.card), resolved, painter.card)
 
     def paint(self, prepared: PreparedEdit, monitor: Monitor | None = None) -> PaintedCanvases:
@@ -346,9 +354,16 @@ class Studio:
 
 
 def _resolved(
-    request: EditRequest, selecting: tuple[UsedModel, ...], rule: IntentRule, painter: Painter, seed: int
+    request: EditRequest,
+    selecting: tuple[UsedModel, ...],
+    rule: IntentRule,
+    painter: Painter,
+    faces: FaceChoice,
+    seed: int,
 ) -> ResolvedRequest:
-    """The request with every default filled in, and with the weights that its engine and its selectors use."""
+    """The request with every default filled in, and with the weights that its engine and its selectors use, and those
+    for faces.
+    """
     resolved = resolve(request, painter.card, seed=seed, rule=rule, model=painter.model)
     used = painter.engine.models(resolved.sampling, painter.options)
-    return resolved.model_copy(update={"models": (*used, *selecting)})
+    return faces.resolved(resolved.model_copy(update={"models": (*used, *selecting)}))

@@ -14,6 +14,7 @@ from overpaint.engines.registry import loading_options
 from overpaint.engines.weight_store import WeightStore
 from overpaint.errors import UnknownEngineError
 from overpaint.models import default_eraser, is_eraser, is_model_name, waiting_eraser
+from overpaint.restore import AUTOMATIC, FaceRestorer, face_restorer, first_face_network
 
 MODEL_ENGINE = "diffusion"
 """The engine of a checkpoint, where a request names none."""
@@ -38,6 +39,10 @@ class EnginePool:
         """Arguments as of `Studio`; `own_model` is its own, which may be a path in any case."""
         self._paths, self._own_model = paths, own_model
         weights = WeightStore(weight_budget)
+        self._restorer_of = partial(
+            face_restorer, paths=paths, allow_pickle=allow_pickle, device=device, threads=threads, weights=weights
+        )
+        self._restorers: dict[str, FaceRestorer] = {}
         self._setup = partial(ModelSetup, device=device, threads=threads, allow_pickle=allow_pickle, weights=weights)
         self._threads = threads
         self._engines: dict[str, Engine] = {}
@@ -53,8 +58,11 @@ class EnginePool:
                 pass
         with self._lock:
             held, self._engines = self._engines, {}
+            restorers, self._restorers = self._restorers, {}
         for engine in held.values():
             engine.close()
+        for restorer in restorers.values():
+            restorer.close()
 
     def add(self, engine: Engine) -> None:
         """Keep this engine under its card's name; one that had the name is closed."""
@@ -104,6 +112,23 @@ class EnginePool:
     def waiting_eraser(self) -> str | None:
         """An eraser that is here, and would be used were it converted; None for names from outside, who can't do so."""
         return waiting_eraser() if self._paths else None
+
+    def faces(self, name: str) -> FaceRestorer | None:
+        """What restores faces by the network of this name; None for `AUTOMATIC` where none is here that may be used.
+
+        Raises:
+            ModelError: There is none of this name, or it may not be used.
+            MissingExtraError: spandrel is not installed.
+        """
+        named = first_face_network() if name == AUTOMATIC else name
+        if named is None:
+            return None
+        made = self._restorer_of(named)  # its licence is looked at each time
+        with self._lock:
+            held = self._restorers.get(named)
+            if held is None or held.models != made.models:
+                held = self._restorers[named] = made
+        return held
 
     def get(self, name: str, model: str | None, options: BaseModel) -> Engine:
         """The engine of this name; with a model, the one that runs it.

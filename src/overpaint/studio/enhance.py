@@ -7,14 +7,13 @@ Their record is that of an edit whose engine is one of `record.ENHANCERS`: `opti
 from __future__ import annotations
 
 import os
-import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.metadata import version as version_of
-from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Field
@@ -36,12 +35,18 @@ from overpaint.record import (
 )
 from overpaint.request import EditRequest, Execution, ResolvedRequest, UsedModel, picture_blob
 from overpaint.restore import (
-    FaceNetwork,
+    AUTOMATIC,
+    CASCADE,
+    WITH_FIDELITY,
+    FaceChoice,
+    FaceRestorer,
+    choose_faces,
     enlarge,
     enlarged_size,
-    found_network,
-    load_face_network,
+    face_restorer,
+    first_face_network,
     load_upscaler,
+    none_here,
     restore_faces,
 )
 from overpaint.restore.enlarge import left_out
@@ -49,10 +54,9 @@ from overpaint.restore.networks import SpandrelUpscaler
 from overpaint.values import Value, digest_of
 
 from .execution import versions
+from .network_source import ANY_NETWORK, NetworkSource
 from .saving import FinishedPicture, SavableResult
 from .written import pixel_digest
-
-T = TypeVar("T")
 
 EnhanceVerb: TypeAlias = Literal["enlarge", "restore"]
 """What is done to a picture as a whole; also the word in the name of its file."""
@@ -61,50 +65,6 @@ _LICENCE = "Apache-2.0"
 
 _MOST_ORIGINS = 32
 """Records of earlier edits that a record takes over."""
-
-
-class NetworkShelf:
-    """The networks that were used last, in memory. Thread-safe."""
-
-    def __init__(self, most: int = 2) -> None:
-        """`most`: how many are kept."""
-        self._most, self._lock = most, threading.Lock()
-        self._kept: dict[tuple[str, ...], Any] = {}
-
-    def get(self, key: tuple[str, ...], load: Callable[[], T]) -> T:
-        """The network of a key, loaded where it is not here. Raises as `load`."""
-        with self._lock:
-            found: T = self._kept.pop(key) if key in self._kept else load()
-            self._kept[key] = found
-            while len(self._kept) > self._most:
-                del self._kept[next(iter(self._kept))]
-            return found
-
-    def clear(self) -> None:
-        """Keep none."""
-        with self._lock:
-            self._kept.clear()
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkSource:
-    """Where networks may come from, and where they compute.
-
-    Attributes:
-        paths: Whether a model's name may be a path; False for names from outside.
-        allow_pickle: Whether a pickle may be read (weights only).
-        device: "auto", "cpu", "cuda" or "mps".
-        shelf: Keeps them in memory; None: they live as long as what uses them.
-    """
-
-    paths: bool = True
-    allow_pickle: bool = False
-    device: str = "auto"
-    shelf: NetworkShelf | None = None
-
-    def loaded(self, key: tuple[str, ...], load: Callable[[], T]) -> T:
-        """A network, from the shelf where there is one. Raises as `load`."""
-        return load() if self.shelf is None else self.shelf.get(key, load)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +94,7 @@ class EnhanceSettings(Value):
         """The size that a picture of this size gets. RequestError where the settings don't go with it."""
 
     @abstractmethod
-    def ready(self, source: NetworkSource = NetworkSource()) -> Enhancer:
+    def ready(self, source: NetworkSource = ANY_NETWORK) -> Enhancer:
         """With the networks loaded.
 
         Raises:
@@ -162,7 +122,7 @@ class EnlargeSettings(EnhanceSettings):
         """See `EnhanceSettings`."""
         return enlarged_size(size, scale=self.scale, width=self.width, height=self.height)
 
-    def ready(self, source: NetworkSource = NetworkSource()) -> Enhancer:
+    def ready(self, source: NetworkSource = ANY_NETWORK) -> Enhancer:
         """See `EnhanceSettings`."""
         upscaler: SpandrelUpscaler | None = None
         models: tuple[UsedModel, ...] = ()
@@ -189,35 +149,59 @@ class RestoreSettings(EnhanceSettings):
 
     verb: ClassVar[EnhanceVerb] = "restore"
 
-    model: Annotated[str, Field(max_length=1000)] = Field(description="a network that restores faces")
+    model: Annotated[str, Field(max_length=1000)] | None = Field(
+        default=None, description="a network that restores faces; left out, the one that is here"
+    )
     weight: float = Field(default=1.0, ge=0, le=1, description="0 leaves faces as they are, 1 takes the network's")
+    fidelity: float | None = Field(
+        default=None, ge=0, le=1, description="of CodeFormer alone: 0 restores the most, 1 keeps the most of the face"
+    )
     detector: Annotated[str, Field(max_length=1000)] | None = Field(
-        default=None, description="a network that finds faces (YuNet); left out, the cascade finds them"
+        default=None, description="a network that finds faces (YuNet); left out, the one that is here; none: a cascade"
     )
 
     def size_of(self, size: Size) -> Size:
         """See `EnhanceSettings`."""
         return size
 
-    def ready(self, source: NetworkSource = NetworkSource()) -> Enhancer:
+    def chosen(self, source: NetworkSource = ANY_NETWORK) -> FaceChoice:
+        """What restores faces; nothing is loaded yet. Raises as `ready`, and RequestError where no network is here."""
+        chosen = choose_faces(
+            self.model or AUTOMATIC,
+            partial(_restorer, source),
+            weight=self.weight,
+            fidelity=self.fidelity,
+            detector=self.detector,
+            paths=source.paths,
+        )
+        if chosen.restorer is None:
+            raise none_here()
+        return chosen
+
+    def ready(self, source: NetworkSource = ANY_NETWORK) -> Enhancer:
         """See `EnhanceSettings`."""
         from overpaint.engines.diffusion.devices import device_of
 
-        network, (used,) = source.loaded(("faces", self.model), partial(_loaded_faces, self.model, source))
-        finder = None
-        if self.detector is not None:
-            finder = found_network(self.detector, "face-detector", paths=source.paths)
+        device, chosen = device_of(source.device), self.chosen(source)
+        restorer = chosen.restorer
+        assert restorer is not None
 
         def work(picture: Picture, monitor: Monitor) -> Enhancement:
-            place = None if finder is None else finder.path
-            made = restore_faces(picture, network, weight=self.weight, detector=place, monitor=monitor)
+            made = restore_faces(picture, restorer, settings=chosen.settings, monitor=monitor)
             count = f"{made.faces} face{'' if made.faces == 1 else 's'}"
-            facts = {"faces": made.faces, "by": used.name, "weight": self.weight}
-            return Enhancement(made.picture, f"restored {count} ({used.name})", facts, made.notes)
+            facts = {"faces": made.faces, "by": restorer.title, "weight": self.weight}
+            notes = (*chosen.notes, *made.notes)
+            return Enhancement(made.picture, f"restored {count} ({restorer.title})", facts, notes)
 
-        filled = self.model_copy(update={"model": used.name, "detector": None if finder is None else finder.name})
-        models = (used, *(() if finder is None else (_used(finder, "face-detector"),)))
-        return Enhancer(self, filled, FACES, models, _execution(str(device_of(source.device)), "spandrel"), work)
+        used = {one.role: one.name for one in chosen.models}
+        filled = self.model_copy(
+            update={
+                "model": restorer.title,
+                "detector": used.get("face-detector", CASCADE),
+                "fidelity": chosen.settings.fidelity if restorer.network in WITH_FIDELITY else None,
+            }
+        )
+        return Enhancer(self, filled, FACES, chosen.models, _execution(str(device), "spandrel"), work)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -352,9 +336,15 @@ class Enhanced(SavableResult):
             pixels_sha256=self.pixels_sha256,
             timings=dict(self.timings),
             notes=self.notes,
-            source_type=self.by.source_type,
+            source_type=self.source_type,
             earlier=_origin(self.original),
         )
+
+    @property
+    def source_type(self) -> SourceType:
+        """What it makes of a photograph: a network that changed nothing is not in the result."""
+        same = np.array_equal(self.picture.samples, self.original.samples)
+        return SourceType.ALGORITHMICALLY_ENHANCED if same else self.by.source_type
 
     def repeating(self, earlier: Record) -> Enhanced:
         """The same: nothing of an earlier record decides about it."""
@@ -387,7 +377,7 @@ def finished_enhancement(
             intent=verb,
             engine=made.resolved.engine,
             models=tuple(one.name for one in made.resolved.models),
-            boxes=(Box.around(touched),),
+            boxes=(Box.around(touched),) if touched.any() else (),
             overpaint=made.overpaint,
         )
 
@@ -399,12 +389,12 @@ def finished_enhancement(
         reach=0,
         suffix=verb,
         record=record,
-        edits=(statement(),) if touched.any() else (),
+        edits=(statement(),),
         pixels_sha256=lambda: record().pixels_sha256 or pixel_digest(picture),
     )
 
 
-def enhancer_of(record: Record, source: NetworkSource = NetworkSource(), model: str | None = None) -> Enhancer:
+def enhancer_of(record: Record, source: NetworkSource = ANY_NETWORK, model: str | None = None) -> Enhancer:
     """What the record of a picture that was enhanced names, ready to do it again.
 
     Args:
@@ -437,13 +427,16 @@ def _loaded_upscaler(name: str, source: NetworkSource) -> tuple[SpandrelUpscaler
     return network, (_used(network.ref, "upscaler"),)
 
 
-def _loaded_faces(name: str, source: NetworkSource) -> tuple[FaceNetwork, tuple[UsedModel, ...]]:
-    ref = found_network(name, "faces", paths=source.paths, allow_pickle=source.allow_pickle)
-    network = load_face_network(str(ref.path), allow_pickle=source.allow_pickle, device=source.device)
-    return network, (_used(ref, "faces"),)
+def _restorer(source: NetworkSource, name: str) -> FaceRestorer | None:
+    """What restores faces; for `AUTOMATIC` None where none is here. Its licence is looked at each time."""
+    named = first_face_network() if name == AUTOMATIC else name
+    if named is None:
+        return None
+    made = face_restorer(named, paths=source.paths, allow_pickle=source.allow_pickle, device=source.device)
+    return source.loaded(("faces", named, made.models[0].sha256), lambda: made)
 
 
-def _used(ref: ModelRef, role: Literal["upscaler", "faces", "face-detector"]) -> UsedModel:
+def _used(ref: ModelRef, role: Literal["upscaler"]) -> UsedModel:
     return UsedModel(
         role=role,
         name=ref.name,

@@ -20,6 +20,7 @@ from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.picture import Colour, Picture
 from overpaint.record import SourceType, type_of_edit
 from overpaint.request import MOST_SEED, EditRequest, Execution, ResolvedRequest
+from overpaint.restore import FaceChoice, restored_patches
 
 from ._edited import Edited, PaintedRegion
 from .canvases import RegionCanvas, make_canvas
@@ -43,6 +44,7 @@ class PreparedEdit:
         scene: The picture that is painted on, and where.
         canvases: One for each region.
         timings: Seconds by step so far.
+        faces: What restores faces in what is painted.
     """
 
     rasters: InputRasters
@@ -52,6 +54,7 @@ class PreparedEdit:
     scene: EditScene
     canvases: tuple[RegionCanvas, ...]
     timings: Mapping[str, float] = field(default_factory=dict)
+    faces: FaceChoice = FaceChoice()  # noqa: RUF009 - it is frozen
 
     def variation(self, number: int) -> PreparedEdit:
         """The edit with its seed + `number`; everything else is as it is."""
@@ -150,7 +153,7 @@ def paint_edits(
         Cancelled: The monitor was cancelled.
     """
     monitor.check()
-    for note in dict.fromkeys(note for edit in edits for note in edit.painter.notes):
+    for note in dict.fromkeys(note for edit in edits for note in (*edit.painter.notes, *edit.faces.notes)):
         monitor.note(note)
     shared = SharedProgress(monitor, sum(len(edit.canvases) for edit in edits))
     parts = iter(shared.parts)
@@ -180,8 +183,15 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         one.with_effect(painted.effect, scene.mask, prepared.resolved)
         for one, painted in zip(prepared.canvases, made.painted, strict=True)
     )
-    result, regions = _assemble(scene, canvases, made.painted, prepared.resolved, monitor or Monitor())
+    monitor, faces = monitor or Monitor(), prepared.faces
+    result, regions = _assemble(scene, canvases, made.painted, prepared.resolved, monitor)
     clock.lap("finish")
+    restored_faces = 0
+    if faces.restorer is not None and faces.active:
+        patches, restored_faces = restored_patches(result, regions, faces.restorer, faces.settings, monitor)
+        regions = tuple(replace(one, patch=patch) for one, patch in zip(regions, patches, strict=True))
+        result = _pasted(scene.picture, regions, prepared.resolved)
+        clock.lap("faces")
     regions = tuple(
         replace(one, quality=_quality(result, one, painted)) for one, painted in zip(regions, made.painted, strict=True)
     )
@@ -195,6 +205,9 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     )
     own += transparency_note(prepared.resolved, scene.mask, result.alpha, regions)
     own += opacity_note(prepared.request, painter.card, regions)
+    own += faces.notes
+    if faces.active and restored_faces == 0:
+        own += ("restore_faces had no effect: no face is in what was painted",)
     seen = [(one.canvas, painted) for one, painted in zip(canvases, made.painted, strict=True)]
     own += effect_note(prepared.request, painter, seen)
     made_notes = (note for one in made.painted for note in one.notes)
@@ -208,7 +221,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         rasters=prepared.rasters,
         bare_request=prepared.request,
         bare_resolved=prepared.resolved,
-        execution=made.execution,
+        execution=faces.execution(made.execution),
         regions=regions,
         reach=reach,
         timings={**prepared.timings, **made.timings, **clock.laps},
@@ -221,18 +234,20 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         doubts=doubts,
         doubt=doubt_in_words(prepared.request, painter.card, doubts),
         licence=painter.card.licence,
-        source_type=_source_type(prepared),
+        source_type=_source_type(prepared, restored_faces),
     )
 
 
-def _source_type(prepared: PreparedEdit) -> SourceType:
+def _source_type(prepared: PreparedEdit, restored_faces: int) -> SourceType:
     """What the edit makes of a photograph.
 
     An engine is a learned one where it samples, paints from a prompt, runs elsewhere or uses weights; those that only
-    select paint nothing. A picture that only lends its colour is not put in.
+    select paint nothing, and a network for faces counts where it restored one. A picture that only lends its colour is
+    not put in.
     """
     request, card = prepared.request, prepared.painter.card
-    weights = any(one.role != "selector" for one in prepared.resolved.models)
+    no_paint = ("selector", "faces", "face-detector")
+    weights = any(one.role not in no_paint for one in prepared.resolved.models) or restored_faces > 0
     learned = card.samples or card.paints_from == "prompt" or card.elsewhere or weights
     puts_in = request.insert is not None and card.uses("insert") and request.intent != "recolor"
     return type_of_edit(learned=learned, puts_in=puts_in, generative=prepared.rasters.insert_generative)
@@ -282,7 +297,11 @@ def _assemble(
 ) -> tuple[Picture, tuple[PaintedRegion, ...]]:
     """Paste every region into a copy of the scene's picture."""
     regions = tuple(one.painted(result, resolved, monitor.check) for one, result in zip(canvases, painted, strict=True))
-    picture = scene.picture
+    return _pasted(scene.picture, regions, resolved), regions
+
+
+def _pasted(picture: Picture, regions: tuple[PaintedRegion, ...], resolved: ResolvedRequest) -> Picture:
+    """The scene's picture with every region pasted into a copy of it."""
     samples = picture.samples.copy()
     alpha = lay(samples, None if picture.alpha is None else picture.alpha.copy(), regions, resolved.alpha)
-    return picture.with_pixels(samples, alpha), regions
+    return picture.with_pixels(samples, alpha)

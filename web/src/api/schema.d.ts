@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 4f65eecb732f311f47b8bb8c694799814b19b0dffdf49210f91bccbdda5140e5
+// Made by npm run api from the description with the SHA-256 93bec581acf36f7f72819294018c10119edcec5934c86d972af63a9d30a0ac37
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -1498,6 +1498,16 @@ export interface components {
              */
             exact?: boolean | null;
             /**
+             * Face Fidelity
+             * @description of CodeFormer alone: 0 restores the most, 1 keeps the most of the face
+             */
+            face_fidelity?: number | null;
+            /**
+             * Face Weight
+             * @description how much of a restored face counts: 0 leaves faces as they are, 1 takes what the network makes of them
+             */
+            face_weight?: number | null;
+            /**
              * Feather
              * @description how wide the outward fade from new to old is
              */
@@ -1590,6 +1600,11 @@ export interface components {
              * @description how far from the mask anything may change at the most; a JPEG is coded in whole blocks of 8 or 16 pixels, which may go beyond
              */
             reach_limit?: number | null;
+            /**
+             * Restore Faces
+             * @description restore the faces in what is painted, by the network of this name; auto: by the one that is here
+             */
+            restore_faces?: string | null;
             /**
              * Sampler
              * @description how the steps are taken
@@ -2693,7 +2708,7 @@ export interface components {
         RestoreTask: {
             /**
              * Detector
-             * @description a network that finds faces (YuNet); left out, the cascade finds them
+             * @description a network that finds faces (YuNet); left out, the one that is here; none: a cascade
              */
             detector?: string | null;
             /**
@@ -2703,15 +2718,20 @@ export interface components {
              */
             enhance?: "restore";
             /**
+             * Fidelity
+             * @description of CodeFormer alone: 0 restores the most, 1 keeps the most of the face
+             */
+            fidelity?: number | null;
+            /**
              * Format
              * @description the results' format; left out, the picture's own
              */
             format?: ("png" | "jpeg" | "webp" | "tiff" | "avif") | null;
             /**
              * Model
-             * @description a network that restores faces
+             * @description a network that restores faces; left out, the one that is here
              */
-            model: string;
+            model?: string | null;
             /**
              * Picture
              * @description the id of a stored picture

@@ -23,10 +23,11 @@ export interface Preset {
 /** Settings that have a place of their own in the editor, or none in it. */
 export const PLACED = ["schema", "intent", "image", "mask", "avoid", "sketch", "insert", "controls", "margins", "prompt", "engine", "model", "options", "seed"];
 
-export const GROUPS: Readonly<Record<"where" | "how" | "finish", readonly string[]>> = {
+export const GROUPS: Readonly<Record<"where" | "how" | "finish" | "faces", readonly string[]>> = {
   where: ["grow", "feather", "strict", "reach_limit", "padding", "area", "size", "follow_effects"],
   how: ["strength", "negative_prompt", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect"],
   finish: ["detail", "colour_match", "seam", "alpha", "exact"],
+  faces: ["restore_faces", "face_weight", "face_fidelity"],
 };
 
 const FRESH: Wish = { intent: "remove", prompt: "", count: 1, settings: {} };

@@ -124,7 +124,7 @@ export const de: Texts = {
     presetName: "Name der Vorlage",
     removePreset: "Diese Vorlage löschen",
     reset: "Alles automatisch",
-    groups: { where: "Wo", how: "Wie", finish: "Abschluss", options: "Einstellungen dieser Engine" },
+    groups: { where: "Wo", how: "Wie", finish: "Abschluss", faces: "Gesichter im Gemalten", options: "Einstellungen dieser Engine" },
     default: "automatisch",
     leftOpen: "Leer: {what}.",
     yes: "ja",

@@ -122,7 +122,7 @@ export const en = {
     presetName: "Name of the preset",
     removePreset: "Delete this preset",
     reset: "All automatic",
-    groups: { where: "Where", how: "How", finish: "Finish", options: "Settings of this engine" },
+    groups: { where: "Where", how: "How", finish: "Finish", faces: "Faces in what is painted", options: "Settings of this engine" },
     default: "automatic",
     leftOpen: "Left out: {what}.",
     yes: "yes",

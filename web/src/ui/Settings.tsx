@@ -10,6 +10,9 @@ import { IconButton, Select } from "./controls";
 /** Settings that engines without a sampler do not use. */
 const OF_SAMPLING = ["strength", "negative_prompt", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect"];
 
+/** Kinds of models that paint nothing by themselves. */
+const PAINTS_NOTHING = ["lora", "vae", "selector", "faces", "face-detector", "upscaler"];
+
 function limitsOf({ min, max }: { min?: number; max?: number }): { min?: number; max?: number } {
   return { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
 }
@@ -88,7 +91,7 @@ function Choice() {
   const kinds = words.paintsFrom;
   const engine = String(settings.engine ?? "");
   const found = usable.find((one) => one.name === engine);
-  const checkpoints = models.value.filter((one) => one.usable && one.what !== "lora" && one.what !== "vae");
+  const checkpoints = models.value.filter((one) => one.usable && !PAINTS_NOTHING.includes(one.what));
   return (
     <div class="choice">
       <Select
@@ -178,7 +181,9 @@ export function SettingsFold() {
   const engine = engineOf(settings);
   const known = fields.value;
   const options = (settings.options as Record<string, unknown> | undefined) ?? {};
-  const lists: Record<string, readonly string[]> = { sampler: samplers.value.samplers, scheduler: samplers.value.schedulers };
+  const restorers = models.value.filter((one) => one.usable && one.what === "faces").map((one) => one.name);
+  const groups = (Object.keys(GROUPS) as (keyof typeof GROUPS)[]).filter((group) => group !== "faces" || restorers.length > 0);
+  const lists: Record<string, readonly string[]> = { restore_faces: ["auto", ...restorers], sampler: samplers.value.samplers, scheduler: samplers.value.schedulers };
   return (
     <div class="fold">
       <Choice />
@@ -199,7 +204,7 @@ export function SettingsFold() {
           </div>
         </fieldset>
       ) : null}
-      {(Object.keys(GROUPS) as (keyof typeof GROUPS)[]).map((group) => (
+      {groups.map((group) => (
         <fieldset key={group}>
           <legend>{words.groups[group]}</legend>
           <div class="grid">

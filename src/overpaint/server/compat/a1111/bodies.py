@@ -37,7 +37,6 @@ IGNORED: Mapping[str, tuple[Any, ...]] = MappingProxyType(
         "subseed_strength": _NO,
         "seed_resize_from_w": (*_NO, -1),
         "seed_resize_from_h": (*_NO, -1),
-        "restore_faces": _NO,
         "tiling": _NO,
         "eta": (*_NO, 1),
         "s_churn": _NO,
@@ -73,6 +72,7 @@ class PaintBody(Lenient):
     steps: Whole = 50
     cfg_scale: Number = 7.0
     clip_skip: Whole | None = None
+    restore_faces: Yes | None = None
     width: Side = 512
     height: Side = 512
     denoising_strength: Number = 0.75

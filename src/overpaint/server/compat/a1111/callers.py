@@ -47,7 +47,11 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 )
 """Options that clients read, with their values where nobody has set them."""
 
-EFFECTIVE = frozenset({"sd_model_checkpoint", "sd_checkpoint_hash", "sd_vae", "CLIP_stop_at_last_layers"})
+EFFECTIVE = frozenset({"sd_model_checkpoint", "sd_checkpoint_hash", "sd_vae", "CLIP_stop_at_last_layers"}) | {
+    "face_restoration",
+    "face_restoration_model",
+    "code_former_weight",
+}
 """Options that have an effect; the others are kept for the client."""
 
 _SILENT = frozenset(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from overpaint.models import ModelEntry, digest, entries
+from overpaint.models import NETWORK_TITLES, ModelEntry, digest, entries, networks_here
 from overpaint.server.compat.models import NamedModel, all_models
 from overpaint.studio import Studio
 from overpaint.studio.choose import SURROUNDINGS_ENGINE
@@ -49,12 +49,35 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class FaceModel:
+    """A network that restores faces.
+
+    Attributes:
+        name: Its name here.
+        network: Which it is: "gfpgan".
+    """
+
+    name: str
+    network: str
+
+    @property
+    def title(self) -> str:
+        """As AUTOMATIC1111 calls it: "GFPGAN"."""
+        return NETWORK_TITLES[self.network]
+
+    def is_called(self, text: str) -> bool:
+        """Whether a client's text means this one."""
+        return text.lower() in (self.name.lower(), self.title.lower())
+
+
+@dataclass(frozen=True, slots=True)
 class Models:
     """The models of the machine.
 
     Attributes:
         checkpoints: What may be chosen, in the order of the list.
         loras, vaes: Names.
+        faces: What restores faces and may be used, the one to prefer first.
         embeddings: Textual inversions.
     """
 
@@ -62,6 +85,7 @@ class Models:
     loras: tuple[str, ...]
     embeddings: tuple[ModelEntry, ...]
     vaes: tuple[str, ...]
+    faces: tuple[FaceModel, ...] = ()
 
     def named(self, text: str) -> Checkpoint | None:
         """What a client's text means; None where it means nothing that is here."""
@@ -90,6 +114,7 @@ def read_models() -> Models:
         loras=tuple(one.name for one in of("lora")),
         embeddings=tuple(of("embedding")),
         vaes=tuple(one.name for one in of("vae", "tiny-vae")),
+        faces=tuple(FaceModel(one.name, one.kind.network) for one in networks_here("faces") if one.kind is not None),
     )
 
 

@@ -150,7 +150,9 @@ class Extras:
         if found is None:
             self.notes.append(f"faces are not restored: {name} is not available")
             return data
-        made = await self._done(data, RestoreSettings(model=found.name, weight=min(1.0, visibility)))
+        fidelity = min(max(self.body.codeformer_weight, 0.0), 1.0) if network == "codeformer" else None
+        settings = RestoreSettings(model=found.name, weight=min(1.0, visibility), fidelity=fidelity)
+        made = await self._done(data, settings)
         return made.data
 
     async def _done(self, data: bytes, settings: EnlargeSettings | RestoreSettings) -> CallResult:

@@ -23,6 +23,7 @@ from .callers import models_of
 from .painting import painted
 from .pictures import cut_out
 from .reading import read
+from .restoring import titles
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,6 +50,15 @@ class KritaBody(Lenient):
     seed: Any = -1
     invert_mask: Yes = False
     inpainting_fill: Annotated[Whole, Field(ge=0, le=3)] = 1
+    restore_faces: Yes | None = None
+    face_restorer: Words = _NONE
+    codeformer_weight: Number = 0.5
+
+    @property
+    def restores(self) -> bool:
+        """Whether faces are to be restored: it is switched on, or a network is chosen."""
+        chosen = self.face_restorer.strip().lower() not in ("", "none")
+        return chosen if self.restore_faces is None else self.restore_faces
 
     def as_picture_body(self) -> PictureBody:
         """The same for the usual img2img."""
@@ -60,7 +70,13 @@ class KritaBody(Lenient):
                 "init_images": [self.src_img],
                 "mask": self.mask_img if self.is_inpaint else None,
                 "inpainting_mask_invert": self.invert_mask,
-                "override_settings": {"sd_model_checkpoint": self.sd_model, "sd_vae": self.sd_vae},
+                "restore_faces": self.restores,
+                "override_settings": {
+                    "sd_model_checkpoint": self.sd_model,
+                    "sd_vae": self.sd_vae,
+                    "face_restoration_model": self.face_restorer,
+                    "code_former_weight": self.codeformer_weight,
+                },
             }
         )
         return found
@@ -78,7 +94,7 @@ async def config(request: Request, owner: Reader) -> dict[str, Any]:
         "upscalers": [_NONE, "Lanczos", "Self-taught"],
         "samplers": samplers,
         "samplers_img2img": samplers,
-        "face_restorers": [_NONE],
+        "face_restorers": [_NONE, *titles(known.faces)],
         "sd_models": [one.title for one in known.checkpoints],
         "sd_vaes": [_NONE, "Automatic", *known.vaes],
         "scripts_txt2img": {_NONE: []},

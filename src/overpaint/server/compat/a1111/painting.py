@@ -28,6 +28,7 @@ from .outpainting import Outpainting, outpainting
 from .pictures import MaskReading, ReadyInputs, blank, ready_inputs
 from .refusals import InitImageNotFoundError, TextToImageError
 from .reply import PaintReply
+from .restoring import chosen_faces
 from .translate import Chosen, check_always_on, request_of, sampled
 
 log = logging.getLogger("overpaint.server")
@@ -99,7 +100,7 @@ class _Painting:
         notes = list(dict.fromkeys(self.notes))
         for note in notes:
             log.info("%s: %s", self.request.url.path, note)
-        return PaintReply(body, results, chosen.checkpoint, seed, notes, interrupted)
+        return PaintReply(body, results, chosen.checkpoint, seed, notes, interrupted, chosen.faces.shown)
 
     async def _results(self, task: EditTask) -> tuple[list[CallResult], bool]:
         """The results, and whether the client stopped before there were all."""
@@ -161,7 +162,9 @@ class _Painting:
             options = None if vae is None else {"vae": vae}
             return studio.card_for(EditRequest.of("remove", model=checkpoint.name, options=options))
 
-        chosen = Chosen(checkpoint, await run_in_threadpool(card), found is not None, vae, self._clip_skip(settings))
+        faces = chosen_faces(self.body, settings, models)
+        own, layer = found is not None, self._clip_skip(settings)
+        chosen = Chosen(checkpoint, await run_in_threadpool(card), own, vae, layer, faces)
         if isinstance(self.body, TextBody):
             _require_text_to_image(chosen)
         return chosen

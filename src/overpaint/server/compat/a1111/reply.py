@@ -26,6 +26,7 @@ class PaintReply:
         seed: Of the first picture.
         notes: What differs from what was asked for.
         interrupted: Whether the client stopped it.
+        faces: What restores faces; "" for nothing.
     """
 
     body: PaintBody
@@ -34,6 +35,7 @@ class PaintReply:
     seed: int
     notes: Sequence[str] = ()
     interrupted: bool = False
+    faces: str = ""
 
     def table(self) -> dict[str, Any]:
         """The reply's body: `info` is JSON within a text, as clients expect."""
@@ -69,8 +71,8 @@ class PaintReply:
             "cfg_scale": body.cfg_scale,
             "steps": body.steps,
             "batch_size": body.batch_size,
-            "restore_faces": False,
-            "face_restoration_model": None,
+            "restore_faces": bool(self.faces),
+            "face_restoration_model": self.faces or None,
             "sd_model_name": self.checkpoint.shown,
             "sd_model_hash": (self.checkpoint.sha256 or "")[:10],
             "sd_vae_name": None,

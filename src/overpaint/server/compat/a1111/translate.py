@@ -20,6 +20,7 @@ from .callers import DEFAULTS, without_effect
 from .checkpoints import Checkpoint
 from .outpainting import FILLS, Outpainting
 from .refusals import SamplerNotFoundError, ScriptNotFoundError
+from .restoring import ChosenFaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class Chosen:
         by_caller: Whether the client chose it.
         vae: Another VAE, of a model.
         clip_skip: Which layer of the text encoder is read, from the last; None: the model's usual one.
+        faces: What restores faces.
     """
 
     checkpoint: Checkpoint
@@ -117,6 +119,7 @@ class Chosen:
     by_caller: bool = True
     vae: str | None = None
     clip_skip: int | None = None
+    faces: ChosenFaces = ChosenFaces()  # noqa: RUF009 - it is frozen
 
     @property
     def prompted(self) -> bool:
@@ -163,6 +166,8 @@ def request_of(
         _write_mask(body, chosen, size, writing)
     else:
         _write_whole(body, chosen, size, writing)
+    writing.settings |= chosen.faces.settings
+    writing.notes += chosen.faces.notes
     writing.notes += [f"{name} has no effect" for name in body.ignored]
     writing.notes += [f"override_settings.{name} has no effect" for name in _unused_overrides(body)]
     return EditRequest.from_mapping({n: v for n, v in writing.settings.items() if v is not None}), writing.notes
