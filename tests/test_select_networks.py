@@ -413,3 +413,52 @@ def test_a_class_that_words_found_is_found_by_the_same_network_again(networks, e
     assert (found.selector, found.options) == ("sky", {"model": "seg"})
     (empty / "small-segformer").symlink_to(networks / "models" / "small-segformer")
     assert main(["replay", "out.png", "--image", "photo.png"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            "memory-short",
+        ),
+        (RuntimeError("sizes do not match"), "engine-failed"),
+    ],
+)
+def test_a_network_that_fails_gives_one_error_of_the_house(store, monkeypatch, error, code):
+    from overpaint.errors import EngineError
+    from overpaint.select.clipseg import ClipSegNetwork
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ClipSegNetwork, "logits", fail)
+    with pytest.raises(EngineError, match="the selector 'clipseg'") as caught:
+        select(from_array(pixels()), "clipseg", SelectorHints(text="red"))
+    assert caught.value.code == code
+
+
+def test_tiny_and_long_pictures_are_selected_in_too(store):
+    for size in ((1, 1), (1, 300), (3, 2), (40, 1200)):
+        image = from_array(np.full((*size, 3), 90, np.uint8))
+        for name, text in (("clipseg", "red"), ("classes", "sky"), ("subject", "")):
+            try:
+                found = select(image, name, SelectorHints(text=text))
+            except MaskError as error:
+                assert error.code == "nothing-selected"  # noqa: PT017 - either is right
+            else:
+                assert all(one.mask.size == image.size for one in found)
+
+
+def test_weights_of_a_licence_of_their_own_select_once_it_is_accepted(networks, empty):
+    from overpaint.models import accept, licence_terms
+
+    image = from_array(pixels())
+    (empty / "segformer-b0-ade").symlink_to(networks / "models" / "small-segformer")
+    with pytest.raises(ModelError) as caught:
+        select(image, "classes", SelectorHints(text="sky"))
+    assert (caught.value.code, caught.value.value) == ("licence-not-accepted", "segformer-b0-ade")
+    accept(licence_terms("segformer-b0-ade"))
+    (used,) = used_networks("classes", SelectorHints(text="sky"))
+    assert used.accepted
+    assert "NVIDIA" in used.licence

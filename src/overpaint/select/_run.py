@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from overpaint.errors import EngineError, MaskError, RequestError, did_you_mean
+from overpaint.bounded import is_shortage
+from overpaint.errors import EngineError, MaskError, OverpaintError, RequestError, did_you_mean
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.picture import Picture
@@ -46,8 +47,17 @@ def select(picture: Picture, name: str, hints: SelectorHints | None = None) -> l
     check_hints(found.card, hints, picture.size)
     try:
         selections = found.select(picture, hints)
-    except MemoryError:
-        raise EngineError(f"the selector {name!r} ran out of memory on a {picture.size} picture") from None
+    except OverpaintError:
+        raise
+    except Exception as error:
+        if is_shortage(error):
+            raise EngineError(
+                f"the selector {name!r} ran out of memory on a {picture.size} picture", code="memory-short"
+            ) from None
+        if not isinstance(found, NetworkSelector):
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise EngineError(f"the selector {name!r} failed on a {picture.size} picture: {reason}") from error
     for one in selections:
         if one.mask.size != picture.size or not np.isfinite(one.mask.values).all():
             raise EngineError(f"the selector {name!r} gave a mask of {one.mask.size} for a picture of {picture.size}")
