@@ -133,9 +133,16 @@ def at_size(plane: Any, size: Size) -> Any:
     return found.reshape(*shape, size.height, size.width)
 
 
-def edged(seen: SeenPicture, marked: Flags, cell: float) -> Flags:
-    """(H, W) bool: a mask with the picture's own edges; `cell` is the side of a cell of the network's in pixels."""
-    around, reach = Box.around(marked), min(FARTHEST, max(2, round(REACH * cell)))
+def edged(seen: SeenPicture, marked: Flags, cell: float, share: float = REACH) -> Flags:
+    """(H, W) bool: a mask with the picture's own edges.
+
+    Args:
+        seen: The picture.
+        marked: (H, W) bool, as a network has it.
+        cell: The side of a cell of the network's mask, in pixels of the picture.
+        share: How far an edge may be moved, as a share of that.
+    """
+    around, reach = Box.around(marked), min(FARTHEST, max(2, round(share * cell)))
     if around.empty:
         return marked
     part = around.pad(2 * reach).intersect(seen.size.box)

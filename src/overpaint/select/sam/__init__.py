@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .load import FAMILY, default_network, sam_network
-from .selector import Sam, SamByWords, SamOptions, masks_of_boxes, used
+from .selector import Sam, SamByWords, SamOptions, masks_of_boxes
 
-__all__ = ["FAMILY", "Sam", "SamByWords", "SamOptions", "default_network", "masks_of_boxes", "sam_network", "used"]
+__all__ = ["FAMILY", "Sam", "SamByWords", "SamOptions", "default_network", "masks_of_boxes", "sam_network"]

@@ -21,8 +21,7 @@ from overpaint.picture import Picture
 from overpaint.request import UsedModel
 from overpaint.select.base import Selection, SelectorCard, SelectorHints, SelectorOptions
 from overpaint.select.cache import shared
-from overpaint.select.guided import refined
-from overpaint.select.networks import network_digest
+from overpaint.select.prepare import edged, used_network
 from overpaint.select.seen import SeenPicture
 
 from .load import default_network, loaded, sam_network
@@ -100,7 +99,7 @@ class Sam:
 
     def models(self, hints: SelectorHints) -> tuple[UsedModel, ...]:
         """The network that these hints are given to. Raises as `select` does."""
-        return (used(sam_network(SamOptions.model_validate(dict(hints.options)).model)),)
+        return (used_network(sam_network(SamOptions.model_validate(dict(hints.options)).model)),)
 
 
 class SamByWords:
@@ -142,18 +141,7 @@ class SamByWords:
 
     def models(self, hints: SelectorHints) -> tuple[UsedModel, ...]:
         """The network that these hints are given to. Raises as `select` does."""
-        return (used(sam_network(SamOptions.model_validate(dict(hints.options)).model, ("sam3",))),)
-
-
-def used(ref: ModelRef) -> UsedModel:
-    """A selector's network, for records."""
-    return UsedModel(
-        role="selector",
-        name=ref.name,
-        sha256=network_digest(ref.path),
-        licence=ref.licence or "unknown",
-        accepted=ref.accepted or None,
-    )
+        return (used_network(sam_network(SamOptions.model_validate(dict(hints.options)).model, ("sam3",))),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,13 +199,7 @@ class SamWork:
 
     def _edged(self, marked: Flags, cell: float) -> Flags:
         """A mask with the picture's own edges; `cell` is the side of a cell of the network's mask in pixels."""
-        around, reach = Box.around(marked), max(2, round(REACH * cell))
-        if around.empty:
-            return marked
-        part = around.pad(2 * reach).intersect(self.seen.size.box)
-        edged = marked.copy()
-        edged[part.slices] = refined(self.seen.part(part), marked[part.slices], reach)
-        return edged if edged.any() else marked
+        return edged(self.seen, marked, cell, REACH)
 
 
 def _mostly_in(mask: Mask, box: Box) -> bool:
