@@ -4,11 +4,13 @@ import { useState } from "preact/hooks";
 
 import { useKey } from "../api/client";
 import { exportAudit, exportPicture, exportSession, FORMATS, type ExportFormat } from "../state/files";
+import { exportEnhanced, progress, stopEnhancing } from "../state/enhance";
 import { locked } from "../state/notices";
 import { session } from "../state/session";
 import { texts } from "../text";
 import { Slider } from "./controls";
 import { Dialog } from "./Dialog";
+import { AS_IT_IS, EnhanceOptions, refused } from "./Enhance";
 import { Shot } from "./Shot";
 import { tools as toolList } from "./Tools";
 import { dialog } from "./TopBar";
@@ -22,14 +24,22 @@ export function ExportDialog() {
   const [chosen, setChosen] = useState(false);
   const [record, setRecord] = useState(true);
   const [waiting, setWaiting] = useState(false);
+  const [better, setBetter] = useState(AS_IT_IS);
+  const layered = format.value === "psd" || format.value === "ora";
+  const enhances = !layered && (better.scale !== null || better.width !== null || better.faces !== null);
   const lossy = format.value === "jpeg" || format.value === "webp" ? format.value : null;
   const save = async () => {
     setWaiting(true);
-    if (await exportPicture(format.value, lossy && chosen ? quality : null, record)) close();
+    const how = { format: format.value, quality: lossy && chosen ? quality : null, record };
+    if (await (enhances ? exportEnhanced(better, how) : exportPicture(how.format, how.quality, record))) close();
     setWaiting(false);
   };
+  const leave = () => {
+    stopEnhancing();
+    close();
+  };
   return (
-    <Dialog heading={words.heading} onClose={close}>
+    <Dialog heading={words.heading} onClose={leave}>
       <div class="form">
         <fieldset class="formats">
           <legend>{words.format}</legend>
@@ -47,16 +57,26 @@ export function ExportDialog() {
               {words.chooseQuality}
             </label>
             {chosen ? <Slider label={words.quality} value={quality} min={1} max={100} onInput={setQuality} /> : null}
-            <p class="dim">{chosen ? words.encodedAnew : words.leftAlone[lossy]}</p>
+            {enhances ? null : <p class="dim">{chosen ? words.encodedAnew : words.leftAlone[lossy]}</p>}
           </div>
         ) : null}
+        {layered ? null : <EnhanceOptions value={better} onChange={setBetter} />}
         <label class="check">
           <input type="checkbox" checked={record} onChange={(event) => setRecord(event.currentTarget.checked)} />
           {words.record}
         </label>
-        <button type="button" class="button primary" disabled={waiting} onClick={() => void save()}>
-          {words.go}
-        </button>
+        {progress.value === null ? (
+          <button type="button" class="button primary" disabled={waiting || (enhances && refused(better) !== null)} onClick={() => void save()}>
+            {words.go}
+          </button>
+        ) : (
+          <div class="row">
+            <progress value={progress.value} max={1} aria-label={words.working} />
+            <button type="button" class="button" onClick={stopEnhancing}>
+              {texts.value.jobs.cancel}
+            </button>
+          </div>
+        )}
         <hr />
         <div class="row">
           <button type="button" class="button" title={words.sessionHelp} onClick={() => void exportSession()}>
