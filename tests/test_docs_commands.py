@@ -40,6 +40,7 @@ PAGES = (
     "layers",
     "selecting",
     "erasers",
+    "restoring",
 )
 _BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -52,7 +53,7 @@ ELSEWHERE = {
     r"--server": "needs a server",
     r"s3://": "needs an object store",
     r"--model (some|sd15)-inpainting": "needs published weights",
-    r"--model (migan|anime-lama|osor)": "needs published weights",
+    r"--model (migan|anime-lama|osor|RealESRGAN)": "needs published weights",
     r"--model ~/Downloads": "needs published weights",
     r"models remove": "needs a model that was downloaded",
     r"--watermark NAME|provenance detect": "needs a package with a watermark",
