@@ -14,7 +14,7 @@ import overpaint
 import word_networks
 from overpaint.errors import MaskError, ModelError, RequestError
 from overpaint.geometry import Box, Size
-from overpaint.picture import Picture, from_array
+from overpaint.picture import from_array
 from overpaint.select import SelectorHints, select, selector_for, used_networks
 from overpaint.select.cache import shared
 from overpaint.select.grounding import each_once, phrase
@@ -311,20 +311,21 @@ def test_names_of_networks_are_no_paths(store, monkeypatch, tmp_path):
         select(from_array(pixels()), "clipseg", SelectorHints(text="red", options={"model": path}))
 
 
-def test_refining_moves_a_mask_to_the_picture_s_own_edges(store):
-    """A class that is red by the network's cells has the red disc's own outline."""
+@pytest.mark.parametrize("cell", [12, 24, 60])
+def test_refining_moves_a_mask_to_the_picture_s_own_edges(cell):
+    """A mask of large cells gets the red disc's own outline, with windows of any size."""
     from overpaint.select.prepare import edged
 
-    image = pixels(240, 360)
-    picture: Picture = from_array(image)
+    image = np.kron(pixels(60, 90), np.ones((8, 8, 1), np.uint8))[:480, :720]
     red = (image == (220, 30, 30)).all(axis=2)
-    rough = np.kron(red.reshape(30, 8, 45, 8).mean(axis=(1, 3)) > 0.5, np.ones((8, 8))).astype(bool)
-    found = edged(SeenPicture.of(picture), rough, 8)
+    rough = np.kron(red.reshape(480 // cell, cell, 720 // cell, cell).mean(axis=(1, 3)) > 0.5, np.ones((cell, cell)))
+    found = edged(SeenPicture.of(from_array(image)), rough.astype(bool), cell)
 
     def overlap(one: np.ndarray) -> float:
         return float((one & red).sum() / (one | red).sum())
 
-    assert overlap(found) > 0.97 > overlap(rough)
+    assert overlap(found) > 0.97
+    assert overlap(found) > overlap(rough.astype(bool))
 
 
 def test_a_network_of_the_sam_family_makes_the_masks_of_boxes_where_one_is_here(networks, empty, monkeypatch):

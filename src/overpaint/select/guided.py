@@ -16,7 +16,11 @@ EPSILON = 1e-4
 """Variance of colours in [0, 1] below which a window counts as flat: a standard deviation of 0.01."""
 
 
-def guided(colours: Floats, values: Floats, radius: int, epsilon: float = EPSILON) -> Floats:
+WIDE = 12
+"""Pixels beyond which what is near an edge is found by distances."""
+
+
+def guided(colours: Floats, values: Floats, radius: int, epsilon: float = EPSILON, step: int = 1) -> Floats:
     """The values as far as they follow the colours.
 
     Args:
@@ -24,10 +28,28 @@ def guided(colours: Floats, values: Floats, radius: int, epsilon: float = EPSILO
         values: (H, W) float32 in [0, 1].
         radius: Half the side of a window in pixels, at least 1.
         epsilon: See `EPSILON`.
+        step: How many pixels, along a side, share the linear function; those of large windows differ little from one
+            pixel to the next (He and Sun, "Fast guided filter", 2015).
 
     Returns:
         (H, W) float32 in [0, 1].
     """
+    height, width = values.shape
+    small = max(1, width // step), max(1, height // step)
+    if step > 1:
+        few = [cv2.resize(one, small, interpolation=cv2.INTER_AREA) for one in (colours, values)]
+        slopes, offsets = (
+            cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR)
+            for one in _functions(few[0], few[1], max(1, radius // step), epsilon)
+        )
+    else:
+        slopes, offsets = _functions(colours, values, radius, epsilon)
+    found = (slopes * (colours - np.float32(0.5))).sum(axis=2) + offsets
+    return np.asarray(np.clip(found, 0, 1), np.float32)
+
+
+def _functions(colours: Floats, values: Floats, radius: int, epsilon: float) -> tuple[Floats, Floats]:
+    """(H, W, 3) slopes and (H, W) offsets by which colours, less a half, give the values."""
     window = (2 * radius + 1, 2 * radius + 1)
 
     def mean(of: Floats) -> Floats:
@@ -47,8 +69,7 @@ def guided(colours: Floats, values: Floats, radius: int, epsilon: float = EPSILO
     rr = np.maximum(rr, epsilon)
     slopes = _solved((rr, rg, rb, gg, gb, bb), with_values)
     offsets = mean_values - (slopes * mean_colours).sum(axis=2)
-    found = (mean(slopes) * centred).sum(axis=2) + mean(offsets)
-    return np.asarray(np.clip(found, 0, 1), np.float32)
+    return mean(slopes), mean(offsets)
 
 
 def _solved(matrix: tuple[Floats, ...], right: Floats) -> Floats:
@@ -63,15 +84,23 @@ def _solved(matrix: tuple[Floats, ...], right: Floats) -> Floats:
     return np.asarray(np.stack([a, b, c], axis=2) / determinant[..., None], np.float32)
 
 
-def refined(colours: Floats, inside: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+def refined(colours: Floats, inside: NDArray[np.bool_], radius: int, step: int = 1) -> NDArray[np.bool_]:
     """(H, W) bool: a rough mask with its edge where the picture has one within `radius` pixels.
 
-    Farther from the mask's own edge nothing changes.
+    Farther from the mask's own edge nothing changes. `step` as of `guided`.
     """
     if radius < 1 or inside.all() or not inside.any():
         return inside
     values = inside.astype(np.float32)
-    found = guided(colours, values, radius) >= np.float32(0.5)
+    found = guided(colours, values, radius, step=step) >= np.float32(0.5)
+    return np.asarray(np.where(_near_edge(inside, radius), found, inside), np.bool_)
+
+
+def _near_edge(inside: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """(H, W) bool: what is within `radius` pixels of a mask's edge."""
+    plane = inside.view(np.uint8)
+    if radius > WIDE:  # an element takes time by its area
+        far = (cv2.distanceTransform(one, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for one in (plane, 1 - plane))
+        return np.asarray(sum(far) <= radius, np.bool_)  # of the two one is 0 everywhere
     element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    near = cv2.morphologyEx(inside.view(np.uint8), cv2.MORPH_GRADIENT, element, borderType=cv2.BORDER_REPLICATE) > 0
-    return np.asarray(np.where(near, found, inside), np.bool_)
+    return np.asarray(cv2.morphologyEx(plane, cv2.MORPH_GRADIENT, element, borderType=cv2.BORDER_REPLICATE) > 0)
