@@ -39,6 +39,8 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@PIP_CONSTRAINT= $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt 'pip>=25.1'
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group test --group lint --group bench -e .
+# without torchvision, which spandrel asks for and which is not needed: its build for GPUs would not go with torch's for CPUs
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -c constraints.txt spandrel spandrel_extra_arches einops
 	@touch $@
 
 clean:

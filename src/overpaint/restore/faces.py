@@ -66,6 +66,11 @@ class FaceSettings:
     fidelity: float = FIDELITY
     detector: Path | None = None
 
+    @property
+    def smallest(self) -> float:
+        """The smallest face that is looked for, in per cent of the picture; the cascade sees more that is none."""
+        return 4.0 if self.detector is None else 1.0
+
     def __post_init__(self) -> None:
         for field, value in (("weight", self.weight), ("fidelity", self.fidelity)):
             if not 0 <= value <= 1:
@@ -110,7 +115,8 @@ def restore_faces(
     """
     monitor = monitor or Monitor()
     converter = converter_for(picture, "srgb")
-    turns = turns_of(find_faces(SeenPicture.of(picture), settings.detector), picture.size)
+    found = find_faces(SeenPicture.of(picture), settings.detector, smallest=settings.smallest)
+    turns = turns_of(found, picture.size)
     samples, faces = picture.samples.copy(), 0
     for number, turn in enumerate(turns):
         monitor.check()
@@ -157,7 +163,9 @@ def restored_patches(
     if settings.weight == 0:
         return tuple(made), 0
     seen, converter = SeenPicture.of(picture), converter_for(picture, "srgb")
-    turns = turns_of(find_faces(seen, settings.detector, windows=tuple(_windows(picture, patches))), picture.size)
+    windows = tuple(_windows(picture, patches))
+    found = find_faces(seen, settings.detector, smallest=settings.smallest, windows=windows)
+    turns = turns_of(found, picture.size)
     faces = 0
     for turn in turns:
         monitor.check()
