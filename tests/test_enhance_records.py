@@ -190,3 +190,23 @@ def test_info_shows_it(folder: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["enlarge", "a.png", "-q"]) == 0
     assert main(["info", "a.enlarge.png"]) == 0
     assert "self-taught" in capsys.readouterr().out
+
+
+def test_without_a_network_for_faces_it_is_said_how_one_is_had(folder: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["restore", "a.png"]) == 2
+    assert "'overpaint models get gfpgan' downloads one" in capsys.readouterr().err
+
+
+def test_a_second_run_touches_no_result_and_names_of_two_folders_do_not_meet(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    for name in ("x", "y"):
+        Path(name).mkdir()
+        Image.fromarray(PHOTO).save(f"{name}/a.png")
+    assert main(["enlarge", "x/a.png", "y/a.png", "-o", "out/", "-q"]) == 1
+    assert "two results would go to the same file" in capsys.readouterr().err
+    before = Path("out/a.enlarge.png").stat().st_mtime_ns
+    assert main(["enlarge", "x/a.png", "-o", "out/", "-q"]) == 1
+    assert Path("out/a.enlarge.png").stat().st_mtime_ns == before
+    assert main(["enlarge", "x", "-o", "out/", "-q"]) == 2
+    assert "this is a folder" in capsys.readouterr().err

@@ -109,7 +109,7 @@ def choose_faces(
 
 def none_here() -> RequestError:
     """The error where a network for faces is needed, none is named and none is here."""
-    return RequestError(_NONE_HERE, code="model-needed", field="model", hint=f"name one; {_MORE}")
+    return RequestError(_NONE_HERE, code="model-needed", field="model", value="restore", hint=f"name one; {_MORE}")
 
 
 def _detector(name: str | None, *, paths: bool) -> ModelRef | None:
