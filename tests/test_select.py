@@ -26,6 +26,7 @@ from overpaint.select import (
     selector_names,
 )
 from overpaint.select.cache import ContentCache
+from overpaint.select.guided import refined
 from overpaint.select.seen import SeenPicture
 from overpaint.studio import mask_of
 
@@ -287,3 +288,16 @@ def test_equal_pixels_are_seen_once_and_changed_ones_anew():
     changed = scene().samples.copy()
     changed[0, 0] ^= 1
     assert SeenPicture.of(from_array(changed)).digest != first.digest
+
+
+@pytest.mark.parametrize("radius", [9, 11, 24, 60])
+def test_an_edge_is_moved_to_the_picture_s_own_by_windows_of_any_width(radius):
+    """Those of wide windows are found in a reduced picture: the edge is that of the picture itself all the same."""
+    pixels = np.full((200, 500, 3), (0.9, 0.9, 0.9), np.float32)
+    pixels[:, 203:] = (0.2, 0.2, 0.8)
+    for off in (-radius // 4, radius // 4):
+        rough = np.zeros((200, 500), bool)
+        rough[:, 203 + off :] = True
+        found = refined(pixels, rough, radius)
+        assert np.array_equal(found[20:-20], np.broadcast_to(np.arange(500) >= 203, (160, 500)))
+        assert np.array_equal(found[:, 300:], rough[:, 300:])
