@@ -298,6 +298,6 @@ def test_an_edge_is_moved_to_the_picture_s_own_by_windows_of_any_width(radius):
     for off in (-radius // 4, radius // 4):
         rough = np.zeros((200, 500), bool)
         rough[:, 203 + off :] = True
-        found = refined(pixels, rough, radius)
+        found = refined(pixels, rough, radius, step=max(1, radius // 6))
         assert np.array_equal(found[20:-20], np.broadcast_to(np.arange(500) >= 203, (160, 500)))
         assert np.array_equal(found[:, 300:], rough[:, 300:])
