@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -296,6 +297,39 @@ def test_a_folder_that_is_cut_short_gives_one_clear_error(networks, empty, file)
     with pytest.raises(ModelError) as caught:
         select(from_array(pixels()), "clipseg", SelectorHints(text="red", options={"model": "cut"}))
     assert "cut" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"backbone_config": None, "backbone": "someone/else", "use_timm_backbone": False},  # transformers asks the hub
+        {"attn_implementation": "someone/kernel"},  # compiled code of the hub
+        {"text_config": {"model_type": "bert", "_attn_implementation": {"": "flash_attention_2"}}},
+        {"auto_map": {"AutoModel": "code.Model"}},
+        {"backbone_config": {"model_type": "bert", "auto_map": {"AutoBackbone": "someone/else--code.Model"}}},
+        {"backbone_config": {"model_type": "timm_wrapper", "architecture": "hf-hub:someone/else"}},
+        {"configuration_files": ["other.json"]},
+        {"quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": True}},
+    ],
+    ids=lambda one: "-".join(one),
+)
+def test_a_folder_that_names_code_or_what_is_elsewhere_runs_and_fetches_nothing(networks, empty, monkeypatch, hostile):
+    """transformers would ask the hub for it, ask whoever sits there whether to run it, or load compiled code."""
+    import builtins
+    import shutil
+    import socket
+
+    folder = empty / "hostile"
+    shutil.copytree(networks / "models" / "small-grounding", folder)
+    settings = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**settings, **hostile}))
+    tried: list[object] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *where, **how: tried.append(where))
+    monkeypatch.setattr(builtins, "input", lambda *words: tried.append(words) or "y")
+    with pytest.raises(ModelError) as caught:
+        select(from_array(pixels()), "grounding", SelectorHints(text="red", options={"model": "hostile"}))
+    assert (caught.value.code, caught.value.value) == ("model-not-self-contained", "hostile")
+    assert tried == []
 
 
 def test_a_network_of_another_kind_is_refused(store):

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from overpaint.errors import EngineError, MissingExtraError, ModelError
-from overpaint.models import ModelRef, digest, find_network
+from overpaint.models import ModelRef, digest, find_network, read_json
 
 T = TypeVar("T")
 
@@ -94,9 +94,11 @@ def loaded_folder(kind: Any, ref: ModelRef, names: Mapping[str, str] = MappingPr
         names: The network's names of tensors that the file has by others: patterns, and what takes their place.
 
     Raises:
-        ModelError: A file is missing, cut short or damaged, or is for another network.
+        ModelError: A file is missing, cut short or damaged, is for another network, or asks for what is elsewhere.
     """
     import torch
+
+    check_self_contained(ref)
 
     safe = any(ref.path.glob("*.safetensors"))
     if not safe and not ref.allow_pickle:
@@ -115,6 +117,44 @@ def loaded_folder(kind: Any, ref: ModelRef, names: Mapping[str, str] = MappingPr
         )
     check_complete(ref.name, found["missing_keys"], found.get("mismatched_keys") or ())
     return ready(network)
+
+
+_ELSEWHERE = ("auto_map", "backbone", "configuration_files", "quantization_config")
+"""Settings by which transformers would run code that a folder names, ask the hub, or read other files."""
+
+_ATTENTION = ("eager", "sdpa", None)
+"""Ways to compute attention that are torch's own: others may be code, which is downloaded."""
+
+
+def check_self_contained(ref: ModelRef) -> None:
+    """Refuse a folder whose config.json names code, or what is elsewhere: transformers would run or fetch it.
+
+    Raises:
+        ModelError: It does, or is damaged.
+    """
+    for name, value in _settings(read_json(ref.path / "config.json")):
+        ways = value.values() if isinstance(value, dict) else [value]
+        attention = name.endswith("attn_implementation") and not all(way in _ATTENTION for way in ways)
+        remote = name == "architecture" and ":" in str(value)  # of timm: "hf-hub:OWNER/NAME"
+        if attention or remote or (name in _ELSEWHERE and value):
+            raise ModelError(
+                f"the config.json of {ref.name} asks for what is not in its folder ({name}): it was not loaded, and "
+                "nothing was run or fetched",
+                code="model-not-self-contained",
+                field="model",
+                value=ref.name,
+            )
+
+
+def _settings(table: Any) -> Iterator[tuple[str, Any]]:
+    """Names and values of a configuration, and of those within it."""
+    if isinstance(table, dict):
+        for name, value in table.items():
+            yield str(name), value
+            yield from _settings(value)
+    elif isinstance(table, list):
+        for value in table:
+            yield from _settings(value)
 
 
 def with_weights(make: Callable[[], Any], tensors: Mapping[str, Any], name: str) -> Any:
