@@ -25,7 +25,7 @@ from overpaint.audit import replay
 from overpaint.cli import main
 from overpaint.client import Client
 from overpaint.engines.spandrel_import import torchvision_stood_in
-from overpaint.errors import ModelError, OverpaintError, RequestError
+from overpaint.errors import EngineError, ModelError, OverpaintError, RequestError
 from overpaint.models import accept, digest, find_network, licence_terms
 from overpaint.picture import Picture, from_array
 from overpaint.record import infotext, read_record
@@ -113,6 +113,20 @@ def test_within_a_mask_only(detector: Path | None):
     made = restore_faces(from_array(PHOTO), Inverts(), mask=mask, settings=settings).picture.samples
     assert np.array_equal(made[:, 120:], PHOTO[:, 120:])
     assert not np.array_equal(made, PHOTO)
+
+
+class Fails(Inverts):
+    """Gives what damaged weights give."""
+
+    def __call__(self, face: Any, fidelity: float = 0.5) -> Any:
+        return np.full_like(face, np.nan)
+
+
+def test_a_network_that_gives_no_numbers_is_an_error_and_changes_nothing():
+    """What is no number stays so when it is multiplied by a mask's 0."""
+    mask = Mask.box(from_array(PHOTO).size, (0, 0, 120, 256))
+    with pytest.raises(EngineError, match="inverts gave pixels that are not finite numbers"):
+        restore_faces(from_array(PHOTO), Fails(), mask=mask)
 
 
 def test_a_picture_without_a_face_stays_as_it_is():

@@ -15,7 +15,7 @@ from skimage import data
 import overpaint
 from overpaint.cli import main
 from overpaint.engines.spandrel_import import normalised, torchvision_stood_in
-from overpaint.errors import MissingExtraError, ModelError
+from overpaint.errors import EngineError, MissingExtraError, ModelError
 from overpaint.geometry import Size
 from overpaint.picture import from_array
 from overpaint.restore import enlarge, load_upscaler, networks
@@ -98,6 +98,14 @@ def test_a_network_for_grey_is_given_each_channel_by_itself(tmp_path: Path):
     colours = PHOTO[:30, :40]
     red = upscaler(np.repeat(colours[..., :1], 3, axis=2))[..., 0]
     assert np.abs(upscaler(colours)[..., 0] - red).max() < 1e-5
+
+
+def test_a_network_that_gives_no_numbers_is_an_error_and_no_black_picture(tmp_path: Path):
+    made = network()
+    next(iter(made.parameters())).fill_(torch.nan)
+    save_file(made.state_dict(), tmp_path / "broken.safetensors")
+    with pytest.raises(EngineError, match="broken gave pixels that are not finite numbers"):
+        enlarge(picture_of(Size(40, 30), "rgb", 8), upscaler=load_upscaler(str(tmp_path / "broken.safetensors")))
 
 
 def test_a_pickle_is_refused_until_it_is_allowed(tmp_path: Path, file: Path):

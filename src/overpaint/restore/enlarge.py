@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.engines import Monitor
-from overpaint.errors import RequestError
+from overpaint.errors import EngineError, RequestError
 from overpaint.exemplar.blas import one_thread
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, Samples, current_limits
@@ -135,6 +135,7 @@ def enlarge(
     Raises:
         RequestError: See `enlarged_size`.
         PictureError: The result would have too many pixels.
+        EngineError: The network gave pixels that are not finite numbers.
         Cancelled: The monitor was cancelled.
     """
     monitor = monitor or Monitor()
@@ -190,6 +191,10 @@ def _by_network(picture: Picture, samples: Samples, to: Size, upscaler: Upscaler
             monitor.progress(tile, tiles)
 
         canvas = np.clip(upscaler(canvas, on_tile), 0, 1)
+        if not np.isfinite(canvas).all():
+            raise EngineError(
+                f"{upscaler.name} gave pixels that are not finite numbers", field="model", value=upscaler.name
+            )
     canvas = resized(canvas, to)
     plain = _samples(resized(_share(samples, picture.maximum), to), picture)
     return _rounded(converter.to_samples(plain, converter.to_canvas(plain), canvas), picture)

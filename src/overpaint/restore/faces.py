@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from overpaint.composite import Patch
 from overpaint.engines import Monitor
-from overpaint.errors import RequestError
+from overpaint.errors import EngineError, RequestError
 from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import Picture
@@ -111,6 +111,7 @@ def restore_faces(
 
     Raises:
         ModelError: The detector's or the network's file can't be read.
+        EngineError: The network gave pixels that are not finite numbers.
         Cancelled: The monitor was cancelled.
     """
     monitor = monitor or Monitor()
@@ -157,7 +158,7 @@ def restored_patches(
         (h, w, C) float32 for each patch, and the number of faces.
 
     Raises:
-        ModelError, Cancelled: As `restore_faces`.
+        ModelError, EngineError, Cancelled: As `restore_faces`.
     """
     made = [patch.patch for patch in patches]
     if settings.weight == 0:
@@ -216,6 +217,10 @@ def _change(
     share = turn.window() * np.float32(settings.weight)
     if hidden is not None:
         share = np.where(hidden, np.float32(0), share)
-    after = before + turn.laid_back(network(face, settings.fidelity) - face) * share[..., None]
+    made = network(face, settings.fidelity)
+    if not np.isfinite(made).all():  # not a number times a share of 0 is not 0: pixels beyond a mask would change
+        name = PurePath(network.name).name
+        raise EngineError(f"{name} gave pixels that are not finite numbers", field="model", value=name)
+    after = before + turn.laid_back(made - face) * share[..., None]
     changed = converter.to_samples(samples, before, np.clip(after, 0, 1))
     return np.where(share[..., None] > 0, changed - samples, np.float32(0)).astype(np.float32)
