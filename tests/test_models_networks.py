@@ -133,6 +133,40 @@ def test_a_licence_of_its_own_is_accepted_first(home: Path) -> None:
     assert [one.name for one in networks_here("faces")] == ["anything"]
 
 
+def test_another_name_of_a_folder_is_no_way_around_its_licence(tmp_path: Path) -> None:
+    """What its card says holds wherever it lies: on the hub "other" is a text of its own."""
+    folder = tmp_path / "harmless"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "segformer"}')
+    (folder / "README.md").write_text("---\nlicense: other\n---\n")
+    with pytest.raises(ModelError) as caught:
+        find_network(str(folder), "selector")
+    assert caught.value.code == "licence-not-accepted"
+
+
+def test_a_card_that_calls_the_licence_otherwise_does_not_undo_a_yes(home: Path) -> None:
+    folder = home / "nvidia--segformer-b0-finetuned-ade-512-512"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"model_type": "segformer"}')
+    (folder / "README.md").write_text("---\nlicense: other\nlicense_name: nvidia-source\n---\n")
+    terms = licence_terms("segformer-b0-ade")
+    assert terms is not None
+    day = accept(terms)
+    assert find_network("segformer-b0-ade", "selector", paths=False).accepted == day
+    assert len(networks_here("selector")) == 1
+
+
+@pytest.mark.parametrize("front", ["license: 2001-99-99", "[" * 9000], ids=["no date", "deep"])
+def test_a_card_that_makes_no_sense_says_nothing(home: Path, front: str) -> None:
+    """Models of the whole machine are listed with it."""
+    in_store(home, "sam2", "good")
+    folder = home / "odd"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "clipseg"}')
+    (folder / "README.md").write_text(f"---\n{front}\n---\n")
+    assert {one.name: one.licence for one in networks_here("selector")} == {"good": "", "odd": ""}
+
+
 def test_a_pickle_needs_the_flag_and_is_converted_without_it(tmp_path: Path, home: Path) -> None:
     path = tmp_path / "RealESRGAN_x4plus.pth"
     torch.save({"params_ema": tensors("esrgan")}, path)

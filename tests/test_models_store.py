@@ -6,9 +6,11 @@ import gzip
 import hashlib
 import json
 import os
+import pickle
 import re
 import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,18 @@ import checkpoints
 from checkpoints import TINY
 from overpaint import models
 from overpaint.cli.messages import in_line
+from overpaint.engines.diffusion.text_plan import TEXTS, TextSettings, read
+from overpaint.engines.diffusion.used import embeddings_of
 from overpaint.errors import OutputError
-from overpaint.models import CATALOGUE, DownloadError, ModelError, store_folder
+from overpaint.models import (
+    CATALOGUE,
+    DownloadError,
+    ModelError,
+    licence_terms,
+    pickles,
+    store_folder,
+    torchscript,
+)
 from overpaint.models.download import Listing, Remote, choose
 from overpaint.models.places import file_name, hub_cache, hub_parts, hub_snapshot
 from overpaint.models.store import licence_of
@@ -230,6 +242,52 @@ def test_a_damaged_model_is_listed_with_its_fault() -> None:
     assert "cut short" in models.verify("a")[1][0]
 
 
+def zipped(path: Path, pickled: bytes, *patches: tuple[bytes, int, int]) -> None:
+    """A zip file in the form of torch's, with bytes of its headers changed: (signature, offset, value)."""
+    import zipfile
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data.pkl", pickled)
+        archive.writestr("a/constants.pkl", b"")
+    data = bytearray(path.read_bytes())
+    for signature, offset, value in patches:
+        for found in re.finditer(re.escape(signature), bytes(data)):
+            data[found.start() + offset] = value
+    path.write_bytes(data)
+
+
+LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
+
+ENDLESS = b"\x80\x02c__torch__\nM\n)\x81q\x00}q\x01(X\x01\x00\x00\x00xh\x00X\x01\x00\x00\x00yh\x00ub."
+"""A program's object that has itself as its parts x and y."""
+
+
+def test_hostile_files_are_listed_with_their_fault_and_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else is here is used as before: every edit looks through these files for an eraser."""
+    from erasers import lama_file
+
+    folder = store_folder()
+    lama_file(folder / "zz-good.safetensors")
+    zipped(folder / "endless.pt", ENDLESS)
+    for module in (torchscript, pickles):
+        monkeypatch.setattr(module, "MOST_PICKLE", 1 << 16)
+    large = pickle.dumps({"x": bytes(1 << 17)})
+    zipped(folder / "bomb.pt", large)
+    zipped(folder / "bomb-of-weights.pth", large, (LOCAL, 33, 98), (CENTRAL, 49, 98))  # no "constants.pkl"
+    zipped(folder / "method.pth", b"x", (LOCAL, 8, 77), (CENTRAL, 10, 77))
+    zipped(folder / "name.pt", b"x", (CENTRAL, 9, 8), (CENTRAL, 46, 0xFF))
+    zipped(folder / "version.pt", b"x", (CENTRAL, 6, 99))
+    zipped(folder / "locked.pt", b"x", (LOCAL, 6, 1), (CENTRAL, 8, 1))
+    os.mkfifo(folder / "pipe.safetensors")
+    began = time.perf_counter()
+    assert models.default_eraser() == "zz-good"
+    found = {one.name: one.fault for one in models.entries()}
+    assert time.perf_counter() - began < 10, "the endless one ends"
+    assert found.pop("zz-good") == ""
+    assert len(found) == 7, "a pipe is no model"
+    assert all("damaged" in fault or "no checkpoint of torch" in fault for fault in found.values()), found
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -256,6 +314,30 @@ def test_a_part_is_found_for_a_prompt(tmp_path: Path) -> None:
     save_file({"emb_params": torch.zeros(2, 768)}, store_folder() / "word.safetensors")
     with pytest.raises(ModelError, match="is not a LoRA but a"):
         models.find_lora("word")
+
+
+def test_every_part_of_a_model_is_behind_the_licence_gate(tmp_path: Path) -> None:
+    """A VAE, a LoRA or a textual inversion that is non-commercial is used once that is accepted; the day is kept."""
+    checkpoint(tmp_path / "base.safetensors")
+    key = "lora_unet_down_blocks_0_attentions_0_proj_in"
+    lora = {f"{key}.lora_down.weight": torch.zeros(1, 4), f"{key}.lora_up.weight": torch.zeros(4, 1)}
+    save_file(lora, tmp_path / "style.safetensors")
+    save_file({"emb_params": torch.zeros(2, 768)}, tmp_path / "mywrd.safetensors")
+    for path in (vae(tmp_path / "smooth.safetensors"), tmp_path / "style.safetensors", tmp_path / "mywrd.safetensors"):
+        models.add(path, licence="CC-BY-NC-4.0")
+    base = models.add(tmp_path / "base.safetensors").name
+    for use in (lambda: models.find(base, vae="smooth"), lambda: models.find_lora("style")):
+        with pytest.raises(ModelError) as caught:
+            use()
+        assert caught.value.code == "licence-not-accepted"
+    ref, texts = models.find(base), (read("a mywrd", TextSettings(), TEXTS[0]),)
+    taken, (note,) = embeddings_of(texts, ref)
+    assert taken == []
+    assert "mywrd has a licence that must be accepted first" in note
+    days = {name: models.accept(found) for name in ("smooth", "style", "mywrd") if (found := licence_terms(name))}
+    assert models.find(base, vae="smooth").vae_accepted == days["smooth"]
+    assert models.find_lora("style").accepted == days["style"]
+    assert [one.accepted for one in embeddings_of(texts, ref)[0]] == [days["mywrd"]]
 
 
 # ---- digests ----

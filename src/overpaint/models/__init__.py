@@ -16,7 +16,19 @@ from .headers import TensorTable, read_table
 from .hints import read_hints
 from .network_store import find_network, networks_here
 from .places import hub_snapshot, store_folder
-from .store import ModelEntry, ModelNote, add, entries, entry, find, find_lora, is_model_name, remove, verify
+from .store import (
+    ModelEntry,
+    ModelNote,
+    add,
+    entries,
+    entry,
+    find,
+    find_lora,
+    is_model_name,
+    remove,
+    verify,
+    with_accepted,
+)
 from .terms import LicenceTerms, accept, accepted_on
 from .values import NETWORK_TITLES, Kind, ModelRef, Prediction
 from .verify import digest, known_digest
@@ -72,4 +84,5 @@ __all__ = [
     "waiting_eraser",
     "weights_in",
     "whole_number",
+    "with_accepted",
 ]

@@ -230,9 +230,11 @@ def may_be_eraser(path: Path) -> bool:
 
 
 def _pickled_names(path: Path) -> bytes:
-    with contextlib.suppress(zipfile.BadZipFile, KeyError), zipfile.ZipFile(path) as archive:
+    with contextlib.suppress(Exception), zipfile.ZipFile(path) as archive:  # any bytes may be in the file
         inside = next((one for one in archive.namelist() if one.endswith("data.pkl")), None)
-        return archive.read(inside)[:_MOST_HEADER] if inside is not None else b""
+        if inside is not None:
+            with archive.open(inside) as reading:
+                return reading.read(_MOST_HEADER)
     return b""
 
 

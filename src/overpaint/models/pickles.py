@@ -16,6 +16,8 @@ from typing import Any
 
 from overpaint.errors import ModelError
 
+from .torchscript import MOST_PICKLE
+
 _TRAINERS = (
     "pytorch_lightning.",
     "lightning.",
@@ -86,9 +88,10 @@ def _stand_ins(path: Path) -> list[tuple[Any, str]]:
 
     with zipfile.ZipFile(path) as archive:
         names = [name.rsplit("/", 1)[-1] for name in archive.namelist() if name.count("/") <= 1]
+        sizes = [one.file_size for one in archive.infolist() if one.filename.endswith("data.pkl")]
     if "constants.pkl" in names:
         raise ModelError(f"{path.name} is a TorchScript program, which is not loaded: it holds code")
-    if names.count("data.pkl") != 1:
+    if names.count("data.pkl") != 1 or max(sizes) > MOST_PICKLE:
         raise ModelError(f"{path.name} is a zip file, but no checkpoint of torch")
     found = []
     for name in torch.serialization.get_unsafe_globals_in_checkpoint(path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from overpaint.errors import ModelError
@@ -118,3 +121,23 @@ def file_name(name: str) -> str:
     if parts is not None and not parts[2]:
         return f"{parts[0]}--{parts[1]}"
     raise ModelError(f"{name!r} can't be a model's name: letters, digits, '-', '_', '.' and '+', at most OWNER/NAME")
+
+
+def models_in(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Names and paths of a folder's models. Where two files differ in their ending only, names keep the ending."""
+    try:
+        paths = [one for one in sorted(folder.iterdir()) if not one.name.startswith(".")]
+    except OSError:
+        return
+    kept = [one for one in paths if one.is_dir() or (one.suffix in ENDINGS and not _waits(one))]
+    stems = [one.stem if one.suffix in ENDINGS else one.name for one in kept]
+    for path, stem in zip(kept, stems, strict=True):
+        name = stem if stems.count(stem) == 1 else path.name
+        yield name.replace("--", "/", 1), path
+
+
+def _waits(path: Path) -> bool:
+    """Whether to open it may wait for ever, as a pipe or a device does."""
+    with contextlib.suppress(OSError):
+        return not stat.S_ISREG(path.stat().st_mode)
+    return False

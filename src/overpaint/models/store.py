@@ -27,6 +27,7 @@ from .places import (
     hub_names,
     hub_parts,
     hub_snapshot,
+    models_in,
     store_folder,
     torch_checkpoints,
 )
@@ -67,6 +68,7 @@ class ModelEntry:
         licence: Its licence; "" where it is unknown.
         sha256: Its digest, if it is known without reading gigabytes.
         note: The record of its addition to the store.
+        accepted: The day on which its licence was accepted, of a model that was found to be used; else "".
     """
 
     name: str
@@ -78,6 +80,7 @@ class ModelEntry:
     licence: str = ""
     sha256: str | None = None
     note: ModelNote = ModelNote()
+    accepted: str = ""
 
 
 def entries(wanted: Callable[[str], bool] = lambda name: True) -> tuple[ModelEntry, ...]:
@@ -204,10 +207,12 @@ def _with_vae(ref: ModelRef, name: str, *, paths: bool) -> ModelRef:
     if kind.what not in ("vae", "tiny-vae", "checkpoint"):
         raise ModelError(f"{found} is not a VAE but a {kind.title}")
     _allowed(kind, path, ref.allow_pickle)
+    licence = known_licence(found, path, origin)
+    accepted = "" if origin == "embedded" else check_terms(found, licence, listed(found))
     encoder = None
     if kind.what == "tiny-vae" and kind.layout == "ldm":
         encoder, path = tiny_vae_halves(path)
-    return replace(ref, vae=path, vae_encoder=encoder, vae_name=found, vae_licence=known_licence(found, path, origin))
+    return replace(ref, vae=path, vae_encoder=encoder, vae_name=found, vae_licence=licence, vae_accepted=accepted)
 
 
 def known_licence(name: str, path: Path, origin: Origin) -> str:
@@ -221,7 +226,8 @@ def find_lora(name: str, *, allow_pickle: bool = False) -> ModelEntry:
     """A LoRA by its name, as prompts call it.
 
     Raises:
-        ModelError: There is none, it is something else, or a pickle that is not allowed.
+        ModelError: There is none, it is something else, a pickle that is not allowed, or its licence must be accepted
+            first.
     """
     found = entry(name, paths=False)
     if found.kind is None:
@@ -229,7 +235,12 @@ def find_lora(name: str, *, allow_pickle: bool = False) -> ModelEntry:
     if found.kind.what != "lora":
         raise ModelError(f"{found.name} is not a LoRA but a {found.kind.title}")
     _allowed(found.kind, found.path, allow_pickle)
-    return found
+    return with_accepted(found)
+
+
+def with_accepted(found: ModelEntry) -> ModelEntry:
+    """A model with the day on which its licence was accepted. Raises ModelError where it must be, and was not."""
+    return replace(found, accepted=check_terms(found.name, found.licence, listed(found.name)))
 
 
 def located() -> Iterator[tuple[str, Path, Origin]]:
@@ -240,7 +251,7 @@ def located() -> Iterator[tuple[str, Path, Origin]]:
         yield pocket.NAME, own, "embedded"
     folders: list[tuple[Path, Origin]] = [(store_folder(), "store"), *((one, "folder") for one in further_folders())]
     for folder, origin in folders:
-        for name, path in _in_folder(folder):
+        for name, path in models_in(folder):
             if name not in seen:
                 seen.add(name)
                 yield name, path, origin
@@ -260,19 +271,6 @@ def is_model_name(name: str) -> bool:
 
 def _has_weights(path: Path) -> bool:
     return path.is_file() or any(one.suffix in ENDINGS for one in path.rglob("*"))
-
-
-def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Names and paths of a folder's models. Where two files differ in their ending only, names keep the ending."""
-    try:
-        paths = [one for one in sorted(folder.iterdir()) if not one.name.startswith(".")]
-    except OSError:
-        return
-    kept = [one for one in paths if one.is_dir() or one.suffix in ENDINGS]
-    stems = [one.stem if one.suffix in ENDINGS else one.name for one in kept]
-    for path, stem in zip(kept, stems, strict=True):
-        name = stem if stems.count(stem) == 1 else path.name
-        yield name.replace("--", "/", 1), path
 
 
 def locate(name: str, *, paths: bool) -> tuple[str, Path, Origin]:
@@ -341,7 +339,7 @@ def licence_of(path: Path) -> str:
     front = re.match(r"---\s*\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace")[:20_000], re.DOTALL)
     try:
         values = yaml.safe_load(front[1]) if front else None
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none, brackets within brackets
         values = None
     if not isinstance(values, dict):
         return ""

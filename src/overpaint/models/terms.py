@@ -17,7 +17,10 @@ from overpaint.errors import ModelError
 from .catalogue import CatalogueEntry
 from .places import home
 
-_RESTRICTED = re.compile(r"non-?commercial|\bNC\b|-nc\b", re.IGNORECASE)
+_RESTRICTED = re.compile(
+    r"non[-_ ]?commercial|(?<![a-z0-9])nc(?![a-z0-9])|research[-_ ](use[-_ ])?only|of its own", re.IGNORECASE
+)
+"""Licences that must be accepted; "of its own" is what the hub's cards call "other"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def terms_of(name: str, licence: str, row: CatalogueEntry | None) -> LicenceTerm
         row: Its entry of the catalogue, where it has one.
     """
     if row is not None and row.terms:
-        return LicenceTerms(row.name, licence or row.licence, row.terms)
+        return LicenceTerms(row.name, row.licence, row.terms)  # a card may call the same text otherwise
     return LicenceTerms(name, licence) if _RESTRICTED.search(licence) else None
 
 

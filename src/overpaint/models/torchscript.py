@@ -13,6 +13,7 @@ import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ _STORAGES = {
     "BoolStorage": "bool",
 }
 _DEPTH = 64  # of modules within modules; more is no network
+_MOST_PARTS = 200_000
+
+MOST_PICKLE = 1 << 28
+"""Bytes of what a file of torch has beside its numbers: a small one may be packed as a large one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,9 @@ def is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except zipfile.BadZipFile:
+    except OSError:
+        raise
+    except Exception:  # any bytes may be in the file, and zipfile has many errors for them
         return False
     return any(name.count("/") == 1 and name.endswith("/constants.pkl") for name in names)
 
@@ -73,11 +80,13 @@ def script_tensors(path: Path) -> dict[str, ScriptTensor]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            top = _top(archive)
-            whole = _InertUnpickler(io.BytesIO(archive.read(f"{top}/data.pkl"))).load()
+            inside = archive.getinfo(f"{_top(archive)}/data.pkl")
+            if inside.file_size > MOST_PICKLE:
+                raise ValueError("no network has as much beside its numbers")
+            whole = _InertUnpickler(io.BytesIO(archive.read(inside))).load()
+        return dict(_tensors(whole, count(1)))
     except Exception as error:  # any bytes may be in the file
         raise ModelError(f"{path.name} is cut short or damaged; download it again") from error
-    return dict(_tensors(whole))
 
 
 def load_script_tensors(path: Path) -> dict[str, Any]:
@@ -151,8 +160,16 @@ def _tensor(storage: tuple[str, str], offset: int, shape: Any, strides: Any, *re
     return ScriptTensor(storage[1], _STORAGES[storage[0]], int(offset), sides, steps)
 
 
-def _tensors(held: Any, prefix: str = "", depth: int = _DEPTH) -> Iterator[tuple[str, ScriptTensor]]:
-    """Tensors of an object and of those within it, by names joined with dots."""
+def _tensors(
+    held: Any, parts: Iterator[int], prefix: str = "", depth: int = _DEPTH
+) -> Iterator[tuple[str, ScriptTensor]]:
+    """Tensors of an object and of those within it, by names joined with dots; `parts` counts the objects.
+
+    Raises:
+        ValueError: There are too many, as where an object is within itself.
+    """
+    if next(parts) > _MOST_PARTS:
+        raise ValueError("no network has as many parts")
     state = held.state if isinstance(held, _Inert) else held
     if not isinstance(state, Mapping) or depth == 0:
         return
@@ -160,4 +177,4 @@ def _tensors(held: Any, prefix: str = "", depth: int = _DEPTH) -> Iterator[tuple
         if isinstance(one, ScriptTensor):
             yield f"{prefix}{name}", one
         elif isinstance(one, _Inert | Mapping):
-            yield from _tensors(one, f"{prefix}{name}.", depth - 1)
+            yield from _tensors(one, parts, f"{prefix}{name}.", depth - 1)

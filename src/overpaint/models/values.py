@@ -174,6 +174,7 @@ class ModelRef:
         licence: From its note, its card or the catalogue; "" where it is unknown.
         vae_name: The user's name for the other VAE.
         vae_licence: Licence of the other VAE.
+        vae_accepted: As `accepted`, of the other VAE.
         parts: Of an eraser in several files, the file of each part by its published name.
         accepted: The date on which the user accepted its licence's text; "" where none need be accepted.
     """
@@ -190,6 +191,7 @@ class ModelRef:
     licence: str = ""
     vae_name: str = ""
     vae_licence: str = ""
+    vae_accepted: str = ""
     parts: Mapping[str, Path] = field(default_factory=dict)
     accepted: str = ""
 

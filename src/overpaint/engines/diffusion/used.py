@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from overpaint.errors import RequestError, concerning
-from overpaint.models import ModelEntry, ModelError, ModelRef, digest, entries, family_of, family_title, find_lora
+from overpaint.models import (
+    ModelEntry,
+    ModelError,
+    ModelRef,
+    digest,
+    entries,
+    family_of,
+    family_title,
+    find_lora,
+    with_accepted,
+)
 from overpaint.prompt import Network, Prompt
 from overpaint.prompt.chunks import names_in, occurs, words_of
 from overpaint.request import ModelRole, UsedModel
@@ -43,25 +53,22 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
         RequestError: A prompt that can't be read, or tags that can't be used.
         ModelError: A LoRA that is missing, of another kind, or for another family.
     """
-    found: list[tuple[ModelRole, str, Path, str]] = [
-        ("checkpoint", one.name, one.path, one.licence) for one in (ref, ref.base) if one is not None
+    found: list[tuple[ModelRole, str, Path, str, str]] = [
+        ("checkpoint", one.name, one.path, one.licence, one.accepted) for one in (ref, ref.base) if one is not None
     ]
     if ref.vae is not None:
-        found.append(("vae", ref.vae_name, ref.vae, ref.vae_licence))
+        found.append(("vae", ref.vae_name, ref.vae, ref.vae_licence, ref.vae_accepted))
     texts = read(prompt, text), read(negative, text, TEXTS[1])
-    found += [("lora", one.name, one.path, one.licence) for one in loras_of(*texts, ref)]
+    found += [("lora", one.name, one.path, one.licence, one.accepted) for one in loras_of(*texts, ref)]
     embeddings, _ = embeddings_of(texts, ref)
     if text.plain and embeddings:
         inversions = inversions_of(embeddings, texts, ref)
         beyond = unread(texts, family_of(ref.kind.family or "").tokenizers(ref), inversions, text)
         embeddings = [one for one in embeddings if one.name not in beyond]
-    found += [("embedding", one.name, one.path, one.licence) for one in embeddings]
-    accepted = {one.name: one.accepted for one in (ref, ref.base) if one is not None and one.accepted}
+    found += [("embedding", one.name, one.path, one.licence, one.accepted) for one in embeddings]
     return tuple(
-        UsedModel(
-            role=role, name=name, sha256=digest(path), licence=licence or UNKNOWN, accepted=accepted.get(name) or None
-        )
-        for role, name, path, licence in dict.fromkeys(found)
+        UsedModel(role=role, name=name, sha256=digest(path), licence=licence or UNKNOWN, accepted=accepted or None)
+        for role, name, path, licence, accepted in dict.fromkeys(found)
     )
 
 
@@ -133,7 +140,10 @@ def embeddings_of(texts: Sequence[Prompt], ref: ModelRef) -> tuple[list[ModelEnt
                 "allow_pickle lets it be read"
             )
         else:
-            taken.append(entry)
+            try:
+                taken.append(with_accepted(entry))
+            except ModelError as error:
+                notes.append(f"the textual inversion {entry.name!r}: its name stays text, as {error}")
     used = names_in(text, [one.name for one in taken])  # "foo" has no place in "foo-bar" where that is taken
     return [one for one in taken if one.name in used], notes
 
