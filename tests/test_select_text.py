@@ -14,6 +14,8 @@ from overpaint.errors import MaskError
 from overpaint.geometry import Box
 from overpaint.picture import Picture, from_array, open_picture
 from overpaint.select import SelectorHints, select, selected
+from overpaint.select import text as reading
+from overpaint.select.text import TextLine
 
 pytest.importorskip("rapidocr", reason="the extra text is not installed")
 pytest.importorskip("onnxruntime", reason="the extra text is not installed")
@@ -65,6 +67,23 @@ def test_dates_alone_are_taken_on_request(letters):
     picture, date, _ = letters
     (found,) = select(picture, "text", SelectorHints(options={"kind": "date"}))
     assert (found.label, (found.mask.core & date).sum()) == ("12.08.2003", date.sum())
+
+
+@pytest.mark.parametrize(("gap", "joined"), [(60, True), (400, False)])
+def test_pieces_of_a_date_around_what_was_not_read_are_one(monkeypatch, gap, joined):
+    def piece(text: str, left: int) -> TextLine:
+        return TextLine(((left, 20), (left + 60, 20), (left + 60, 50), (left, 50)), text, 0.9)
+
+    monkeypatch.setattr(reading, "_read", lambda pixels: [piece("31.", 10), piece("1999", 70 + gap), piece("Joe", 700)])
+    picture = from_array(np.random.default_rng(gap).integers(0, 255, (80, 800, 3), np.uint8))
+    if not joined:
+        with pytest.raises(MaskError, match="found nothing"):
+            select(picture, "text", SelectorHints(options={"kind": "date"}))
+        return
+    (found,) = select(picture, "text", SelectorHints(options={"kind": "date"}))
+    assert found.label == "31. 1999"
+    assert found.mask.core[20:50, 10:190].all()
+    assert not found.mask.core[:, 690:].any()
 
 
 def test_a_text_that_is_not_there_is_not_found(letters):

@@ -7,12 +7,12 @@ once.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from itertools import combinations
 from typing import Any, Literal
 
 import cv2
@@ -27,6 +27,7 @@ from overpaint.picture import Picture
 
 from .base import Selection, SelectorCard, SelectorHints, SelectorOptions
 from .cache import shared
+from .dates import may_be_date
 from .seen import SeenPicture
 
 Pixels = NDArray[np.uint8]
@@ -48,7 +49,8 @@ LEAST_RIM = 2.0
 APART = 1 << 28
 """Values of masks that are given one by one; the lines beyond are joined into one selection."""
 
-_DATE = re.compile(r"(?:\d{1,4}\s?[.,:/' -]\s?){1,2}\d{1,4}|'\d\d\s+\d{1,2}\s+\d{1,2}")
+ROW_GAP = 4.0
+"""Heights of lettering that may lie between two pieces of one date, of which what is between was not read."""
 
 
 class TextOptions(SelectorOptions):
@@ -91,7 +93,7 @@ class Text:
         options=TextOptions,
         tip="lower the option least, or mark it by hand",
         licence="Apache-2.0",
-        digest="text-ppocr-1",
+        digest="text-ppocr-2",
         references=("PaddlePaddle, PP-OCR, https://github.com/PaddlePaddle/PaddleOCR",),
     )
 
@@ -109,7 +111,8 @@ class Text:
         options = TextOptions.model_validate(dict(hints.options))
         seen = SeenPicture.of(picture)
         lines = shared.get((seen.digest, "text"), lambda: _lines(seen), lambda made: 100 + 200 * len(made))
-        kept = [one for one in lines if _wanted(one, options, hints)]
+        sure = [one for one in lines if one.score >= options.least]
+        kept = [one for one in (_dates(sure) if options.kind == "date" else sure) if _wanted(one, options, hints)]
         apart = max(1, APART // seen.size.area)
         selections = [Selection(_mask(seen.size, [one]), one.score, one.text) for one in kept[:apart]]
         if rest := kept[apart:]:
@@ -119,8 +122,6 @@ class Text:
 
 def _wanted(line: TextLine, options: TextOptions, hints: SelectorHints) -> bool:
     text = line.text.casefold()
-    if line.score < options.least or (options.kind == "date" and not _DATE.search(text)):
-        return False
     if any(part.casefold() not in text for part in (options.containing, hints.text)):
         return False
     box = line.box
@@ -128,6 +129,25 @@ def _wanted(line: TextLine, options: TextOptions, hints: SelectorHints) -> bool:
     return not hints.boxes or any(
         one.left <= across < one.right and one.top <= down < one.bottom for one in hints.boxes
     )
+
+
+def _dates(lines: list[TextLine]) -> list[TextLine]:
+    """The lines that may be dates, and pieces of one row that are one together: a part between was not read."""
+    dates = [one for one in lines if may_be_date(one.text)]
+    rest = sorted((one for one in lines if not may_be_date(one.text)), key=lambda one: one.box.left)
+    for left, right in combinations(rest, 2):
+        if _in_one_row(left.box, right.box) and may_be_date(text := f"{left.text} {right.text}"):
+            around = cv2.boxPoints(cv2.minAreaRect(np.array(left.corners + right.corners, np.float32)))
+            corners = tuple((float(x), float(y)) for x, y in around)
+            dates.append(TextLine(corners, text, min(left.score, right.score)))
+    return sorted(dates, key=lambda one: -one.score)
+
+
+def _in_one_row(left: Box, right: Box) -> bool:
+    """Whether two boxes may be pieces of one line: as high, beside each other, and not far apart."""
+    shared_rows = min(left.bottom, right.bottom) - max(left.top, right.top)
+    height = min(left.height, right.height)
+    return shared_rows > 0.5 * max(left.height, right.height) and -height < right.left - left.right < ROW_GAP * height
 
 
 def _mask(size: Size, lines: list[TextLine]) -> Mask:
