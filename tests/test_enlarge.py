@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -13,11 +14,11 @@ from skimage import data
 
 import overpaint
 from overpaint.cli import main
-from overpaint.errors import Cancelled, PictureError, RequestError
+from overpaint.errors import Cancelled, EngineError, PictureError, RequestError
 from overpaint.geometry import Size
 from overpaint.picture import Metadata, Picture, PictureLimits, encode, from_array, limited, open_picture
 from overpaint.record import SourceType, declared_type
-from overpaint.restore import enlarge, enlarged_size, self_taught
+from overpaint.restore import enlarge, enlarged_size, memory_of, self_taught
 from test_untouched import picture_of
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:256, 100:356])
@@ -141,6 +142,26 @@ def test_a_size_that_is_none_is_named(asked: dict[str, float], field: str):
 def test_a_result_too_large_is_refused_before_any_work():
     with limited(PictureLimits(pixels=20_000)), pytest.raises(PictureError, match="pixels"):
         enlarge(from_array(PHOTO[:100, :100]))
+
+
+def test_more_memory_than_there_is_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch):
+    """A network makes a picture four times as wide first, also for a result that is hardly larger."""
+    size, to = Size(2000, 1000), Size(2100, 1050)
+    assert memory_of(size, to, 4) > 24 * 8000 * 4000
+    assert memory_of(size, to) > 24 * 4000 * 2000
+    assert memory_of(size, Size(10_000, 5000), 4) > 24 * 32_000 * 16_000  # two runs
+
+    class Fours:
+        name, scale = "fours", 4
+
+        def __call__(self, colours: np.ndarray, on_tile: object) -> np.ndarray:
+            raise AssertionError("it is not run")
+
+    monkeypatch.setattr(import_module("overpaint.restore.enlarge"), "available_memory", lambda: 500_000_000)
+    blank = from_array(np.zeros((1000, 2000, 3), np.uint8))
+    with pytest.raises(EngineError, match=r"takes about 1\.1 GB of memory, and 0\.5 GB are left") as caught:
+        enlarge(blank, scale=1.05, upscaler=Fours())
+    assert caught.value.code == "memory-short"
 
 
 def test_a_tiny_picture_is_enlarged_all_the_same():

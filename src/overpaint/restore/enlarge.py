@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.engines import Monitor
+from overpaint.engines.weight_store import available_memory
 from overpaint.errors import EngineError, RequestError
 from overpaint.exemplar.blas import one_thread
 from overpaint.geometry import Box, Size
@@ -39,6 +40,10 @@ from .self_taught import Plane, doubled, lanczos, taught_by
 
 LARGEST_SCALE = 16.0
 """How many times as wide a picture may become."""
+
+
+_BYTES_MADE, _BYTES_BETWEEN = 45, 30
+"""Bytes of memory for each pixel of the result, and of the picture that it is reduced from: measured with 8-bit RGB."""
 
 
 class Upscaler(Protocol):
@@ -135,12 +140,13 @@ def enlarge(
     Raises:
         RequestError: See `enlarged_size`.
         PictureError: The result would have too many pixels.
-        EngineError: The network gave pixels that are not finite numbers.
+        EngineError: There is not enough memory, or the network gave pixels that are not finite numbers.
         Cancelled: The monitor was cancelled.
     """
     monitor = monitor or Monitor()
     to = enlarged_size(picture.size, scale=scale, width=width, height=height)
     current_limits().check_pixels(to.width, to.height)
+    _check_memory(picture.size, to, upscaler)
     samples, notes = picture.samples, []
     if picture.alpha is not None:
         samples = edge_extended(samples, picture.alpha == 0)
@@ -161,6 +167,37 @@ def enlarge(
     return EnlargedPicture(result, to.width / picture.size.width, by, tuple(notes))
 
 
+def memory_of(size: Size, to: Size, times: int = 2) -> int:
+    """Bytes of memory that it takes to enlarge a picture.
+
+    What enlarges makes a picture whole times as large, of which a smaller result is a reduction: ten times as many
+    pixels, it may be.
+
+    Args:
+        size: The picture's.
+        to: The result's.
+        times: How many times as wide each run makes a picture: a network's scale, or 2 without one.
+    """
+    between = size.area * int(times ** (2 * _runs(size, to, times)))
+    return _BYTES_MADE * to.area + _BYTES_BETWEEN * between
+
+
+def _runs(size: Size, to: Size, times: int) -> int:
+    """How often a picture is made so many times as wide until it has a size, or more."""
+    return max(1, math.ceil(math.log(to.width / size.width) / math.log(times) - 1e-9))
+
+
+def _check_memory(size: Size, to: Size, upscaler: Upscaler | None) -> None:
+    """Raise EngineError where there is less memory than it takes: the system would end the whole program."""
+    wanted, left = memory_of(size, to, 2 if upscaler is None else upscaler.scale), available_memory()
+    if left is not None and wanted > left:
+        raise EngineError(
+            f"to enlarge the picture to {to} takes about {wanted / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB are "
+            "left",
+            code="memory-short",
+        )
+
+
 def resized(colours: Plane, to: Size) -> Plane:
     """(h, w, C) float32 in [0, 1] at another size, by Lanczos' filter."""
     if colours.shape[:2] == to.shape:
@@ -172,7 +209,7 @@ def _by_itself(colours: Plane, to: Size, monitor: Monitor) -> tuple[Plane, bool]
     """The colours at a larger size, by as many doublings as are needed; whether the picture taught anything."""
     with one_thread():
         taught = taught_by(colours)
-        steps = max(1, math.ceil(math.log2(to.width / colours.shape[1]) - 1e-9))
+        steps = _runs(Size(colours.shape[1], colours.shape[0]), to, 2)
         for step in range(steps):
             colours = doubled(colours, taught, monitor.check)
             monitor.progress(step + 1, steps)
@@ -183,8 +220,7 @@ def _by_network(picture: Picture, samples: Samples, to: Size, upscaler: Upscaler
     """The samples at a larger size. What the network changes is brought back into the picture's own colours."""
     converter = converter_for(picture, "srgb")
     canvas = converter.to_canvas(samples)
-    runs = max(1, math.ceil(math.log(to.width / picture.size.width) / math.log(upscaler.scale) - 1e-9))
-    for _ in range(runs):
+    for _ in range(_runs(picture.size, to, upscaler.scale)):
 
         def on_tile(tile: int, tiles: int) -> None:
             monitor.check()

@@ -13,6 +13,7 @@ from overpaint.errors import EngineError, OverpaintError
 from overpaint.models import find_network
 from overpaint.picture import Picture, PictureLimits, current_limits, limited
 from overpaint.picture.limits import MEMORY_PER_PIXEL
+from overpaint.restore import memory_of
 from overpaint.studio import Studio
 
 from .decoding import decoded
@@ -20,6 +21,9 @@ from .pictures import PictureStore
 from .settings import ServerSettings
 from .tasks import EnhanceTask, EnlargeTask
 from .work import Results, file_of
+
+_MOST_TIMES = 4
+"""How many times as wide networks make a picture in one run, most of them."""
 
 
 class EnhanceWorker:
@@ -58,7 +62,10 @@ class EnhanceWorker:
                 picture = self._read(owner, task, monitor, share)
                 size = task.size_of(picture.size)
                 current_limits().check_pixels(size.width, size.height)
-                share.grow(size.area * MEMORY_PER_PIXEL, monitor.check)
+                needed = size.area * MEMORY_PER_PIXEL
+                if isinstance(task, EnlargeTask):
+                    needed = memory_of(picture.size, size, 2 if task.model is None else _MOST_TIMES)
+                share.grow(needed, monitor.check)
                 made = file_of(self._studio.enhance(picture, task.settings, monitor), task)
         except OverpaintError:
             raise
