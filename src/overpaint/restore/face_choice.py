@@ -93,7 +93,7 @@ def choose_faces(
         return FaceChoice(notes=(f"without restore_faces {unused} had no effect",) if unused else ())
     restorer = restorer_of(name)
     if restorer is None:
-        return FaceChoice(notes=(f"restore_faces had no effect: {_NONE_HERE}; {_MORE}",))
+        return FaceChoice(notes=(f"{_NONE_HERE}, so that restore_faces had no effect; {_MORE}",))
     if settings.weight == 0:
         return FaceChoice(restorer, settings, notes=("a weight of 0 leaves faces as they are",))
     notes = []

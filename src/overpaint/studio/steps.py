@@ -207,7 +207,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     own += opacity_note(prepared.request, painter.card, regions)
     own += faces.notes
     if faces.active and restored_faces == 0:
-        own += ("restore_faces had no effect: no face is in what was painted",)
+        own += ("no face is in what was painted, so that restore_faces had no effect",)
     seen = [(one.canvas, painted) for one, painted in zip(canvases, made.painted, strict=True)]
     own += effect_note(prepared.request, painter, seen)
     made_notes = (note for one in made.painted for note in one.notes)
