@@ -29,7 +29,7 @@ from overpaint.errors import EngineError, ModelError, OverpaintError, RequestErr
 from overpaint.models import accept, digest, find_network, licence_terms
 from overpaint.picture import Picture, from_array
 from overpaint.record import infotext, read_record
-from overpaint.request import EditRequest
+from overpaint.request import EditRequest, MaskSpec, SelectPart
 from overpaint.restore import FaceSettings, face_frame, face_networks, restore_faces
 from overpaint.select import select
 from overpaint.select.face_search import find_faces
@@ -372,6 +372,25 @@ def test_yunet_is_used_when_it_is_in_the_store(quick: Path, store: Path):
         PHOTO, cv2.getRotationMatrix2D((120, 120), 40, 1), (256, 256), borderMode=cv2.BORDER_REFLECT
     )
     assert len(select(from_array(tilted), "faces")) == 1
+
+
+@pytest.mark.skipif(not YUNET.exists(), reason="the network of YuNet is not here")
+def test_what_finds_faces_to_be_selected_is_recorded_and_found_again(store: Path):
+    """The cascade does not see a face that is turned, and a replay on another machine must not use it in silence."""
+    settings = EditRequest.of("remove", engine="telea", mask=MaskSpec(parts=(SelectPart(selector="faces"),)))
+    with Studio(threads=1) as studio:
+        by_cascade = studio.edit(from_array(PHOTO), settings).resolved
+        shutil.copy(YUNET, store / "yunet.onnx")
+        by_network = studio.edit(from_array(PHOTO), settings)
+        again = studio.edit(from_array(PHOTO), EditRequest.of("remove", engine="telea", mask=by_cascade.mask)).resolved
+    assert [one.role for one in by_network.resolved.models] == ["face-detector"]
+    assert by_network.resolved.mask.parts[0].options == {"model": "yunet"}
+    assert by_cascade.mask.parts[0].options == {"model": "cascade"}
+    assert by_cascade.models == again.models == ()
+    record = by_network.record
+    (store / "yunet.onnx").unlink()
+    with Studio(threads=1) as studio, pytest.raises(ModelError, match="yunet"):
+        replay(studio, record, from_array(PHOTO))
 
 
 def test_automatic1111s_clients_have_faces_restored(quick: Path, tmp_path: Path):

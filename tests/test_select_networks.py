@@ -436,6 +436,25 @@ def test_an_edit_records_the_networks_that_selected_and_is_replayed_with_them(
         assert "small-cutout" in "".join(capsys.readouterr())
 
 
+def test_rows_of_a_batch_are_done_again_where_another_network_selects(empty, tmp_path, monkeypatch, capsys):
+    from overpaint.cli import main
+
+    def done() -> tuple[int, int]:
+        assert main(["batch", "rows.jsonl", "-o", "out"]) == 0
+        ended = json.loads(capsys.readouterr().out.splitlines()[-1])
+        return ended["done"], ended["unchanged"]
+
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(pixels()).save("photo.png")
+    row = {"image": "photo.png", "intent": "remove", "engine": "telea", "select": "subject"}
+    Path("rows.jsonl").write_text(json.dumps(row))
+    assert [done(), done()] == [(1, 0), (0, 1)]
+    word_networks.cutout_file(empty / "cutout.onnx")
+    assert [done(), done()] == [(1, 0), (0, 1)], "it finds the subject from now on"
+    word_networks.cutout_file(empty / "cutout.onnx", logits=False)
+    assert [done(), done()] == [(1, 0), (0, 1)], "its weights have changed"
+
+
 def test_a_class_that_words_found_is_found_by_the_same_network_again(networks, empty, tmp_path, monkeypatch):
     from overpaint.cli import main
     from overpaint.record import read_record

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from overpaint.doors.names import DEFAULT_TEMPLATE, check_template, filled, inside, is_for_windows
-from overpaint.doors.places import WORDS, Places
+from overpaint.doors.places import WORDS, Places, selections
 from overpaint.errors import (
     InputError,
     OverpaintError,
@@ -25,7 +25,7 @@ from overpaint.errors import (
     did_you_mean,
 )
 from overpaint.record import Marking
-from overpaint.request import EditRequest
+from overpaint.request import EditRequest, MaskSpec, ResolvedRequest
 from overpaint.values import digest_of
 
 from .clashes import OwnFiles, refuse_outputs_that_are_read, refuse_same_outputs, usable_outputs
@@ -331,17 +331,30 @@ class _Planner:
         raise PictureError(message, field=what, value=str(path))
 
     def _resolve(self, row: EditRow) -> _Resolved:
-        """The resolved request with seed 0; found once for rows with equal settings."""
-        if row.settings not in self._resolved:
+        """The resolved request with seed 0; found once for rows with equal settings and selectors."""
+        selects = _selects(row)
+        key = f"{row.settings}\0{selects}"
+        if key not in self._resolved:
             try:
-                found, notes = self.studio.resolved(row.request, seed=0), self.studio.notes_before(row.request)
-                self._resolved[row.settings] = _Resolved(found.engine, found.model, found.digest, notes)
+                found, notes = self._found_for(row, selects), self.studio.notes_before(row.request)
+                self._resolved[key] = _Resolved(found.engine, found.model, found.digest, notes)
             except InputError as error:
-                self._resolved[row.settings] = error
-        outcome = self._resolved[row.settings]
+                self._resolved[key] = error
+        outcome = self._resolved[key]
         if isinstance(outcome, InputError):
             raise outcome
         return outcome
+
+    def _found_for(self, row: EditRow, selects: Places) -> ResolvedRequest:
+        """The resolved request of a row, with the networks that select its mask, as its result depends on them too.
+
+        Where these can't be told, the row fails when it is done, which says why.
+        """
+        if row.request.mask is None:
+            with contextlib.suppress(OverpaintError):
+                if parts := selections(selects, None):
+                    return self.studio.resolved(row.request.merged(mask=MaskSpec(parts=tuple(parts))), seed=0)
+        return self.studio.resolved(row.request, seed=0)
 
     def _output(self, row: EditRow, image: Place, known: Known | None, engine: str) -> Place:
         from overpaint.picture import extension_for, format_for_path, format_of_path, format_of_result
@@ -362,6 +375,13 @@ class _Planner:
             "ext": extension_for(format, image),
         }
         return self.rules.out / inside(filled(self.rules.name, values))
+
+
+def _selects(row: EditRow) -> Places:
+    """What of a row's places decides about the networks that select: where its points and boxes are does not."""
+    own = row.places
+    pointed = ("0,0",) if own.point or own.select_box else ()
+    return Places(select=own.select, select_text=own.select_text, select_option=own.select_option, point=pointed)
 
 
 def _in_order(rows: list[EditRow]) -> Iterator[EditRow]:

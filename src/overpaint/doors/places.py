@@ -170,10 +170,11 @@ def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask], *, 
     return MaskInput(None, MaskSpec(parts=tuple(parts), invert=places.invert), rasters, (*notes, *places.notes))
 
 
-def selections(places: Places, size: Size) -> list[SelectPart]:
+def selections(places: Places, size: Size | None) -> list[SelectPart]:
     """What is selected in a picture of this size, a part for each selector, and for each text.
 
-    With several selectors each gets the hints and options that it takes.
+    With several selectors each gets the hints and options that it takes. Without a size, which says what points and
+    boxes mean, the parts have none: they show what selects, and by which networks.
 
     Raises:
         RequestError: A selector is not there, or a hint or an option is one that none of them takes.
@@ -197,11 +198,13 @@ def selections(places: Places, size: Size) -> list[SelectPart]:
     if not names:
         names = (selector_for(SelectorHints(text=" ".join(places.select_text))),)
     cards = {name: selector_card(name) for name in names}
-    hints: dict[str, tuple[Any, ...]] = {
-        "points": tuple(_point(text, size, "point") for text in places.point),
-        "not_points": tuple(_point(text, size, "not_point") for text in places.not_point),
-        "boxes": tuple(tuple(forms.box(text, size, "select_box")) for text in places.select_box),
-    }
+    hints: dict[str, tuple[Any, ...]] = {}
+    if size is not None:
+        hints = {
+            "points": tuple(_point(text, size, "point") for text in places.point),
+            "not_points": tuple(_point(text, size, "not_point") for text in places.not_point),
+            "boxes": tuple(tuple(forms.box(text, size, "select_box")) for text in places.select_box),
+        }
     options = dict(forms.key_value(text, "select_option") for text in places.select_option)
     kinds: dict[str, HintKind] = {"points": "points", "not_points": "points", "boxes": "boxes"}
     hints_taken = {kind for card in cards.values() for kind in card.takes}
@@ -219,7 +222,8 @@ def selections(places: Places, size: Size) -> list[SelectPart]:
             texts = places.select_text
         for text in texts:
             part = SelectPart(selector=name, text=text, options=chosen or None, **dict[str, Any](own))
-            check_hints(card, hints_of(part), size)
+            if size is not None:
+                check_hints(card, hints_of(part), size)
             parts.append(part)
     return parts
 

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from overpaint.errors import EngineError, MissingExtraError, ModelError
 from overpaint.models import ModelRef, digest, find_network, read_json
+from overpaint.models.values import What
 
 T = TypeVar("T")
 
@@ -53,14 +54,14 @@ def network_access(*, paths: bool, allow_pickle: bool = False) -> Iterator[None]
         _access.reset(token)
 
 
-def named_network(name: str) -> ModelRef:
-    """The selector's network of this name, as far as the present access goes.
+def named_network(name: str, what: What = "selector") -> ModelRef:
+    """The selector's network of this name and task, as far as the present access goes.
 
     Raises:
         ModelError: As `overpaint.models.find_network`.
     """
     access = _access.get()
-    return find_network(name, "selector", paths=access.paths, allow_pickle=access.allow_pickle)
+    return find_network(name, what, paths=access.paths, allow_pickle=access.allow_pickle)
 
 
 def transformers_class(model: str, name: str, what: str) -> Any:

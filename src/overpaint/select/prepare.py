@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -237,10 +237,10 @@ def is_usable(networks: Collection[str], package: str) -> bool:
         return False
 
 
-def used_network(ref: ModelRef) -> UsedModel:
+def used_network(ref: ModelRef, role: Literal["selector", "face-detector"] = "selector") -> UsedModel:
     """A selector's network, for records."""
     return UsedModel(
-        role="selector",
+        role=role,
         name=ref.name,
         sha256=network_digest(ref.path),
         licence=ref.licence or "unknown",
