@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,18 @@ HIERA = {
     "global_attention_blocks": [3],
 }
 LEVELS = {"backbone_channel_list": [128, 64, 32, 16], "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]]}
+REPVIT = {
+    "model_type": "timm_wrapper",
+    "architecture": "repvit_m1",
+    "num_classes": 1000,
+    "model_args": {
+        "features_only": True,
+        "in_chans": 3,
+        "out_indices": [0, 1, 2, 3],
+        "embed_dim": [16, 32, 64, 128],
+        "depth": [1, 2, 3, 1],
+    },
+}
 VIT3 = {
     "model_type": "sam3_vit_model",
     "hidden_size": 32,
@@ -65,6 +78,16 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
         "prompt_encoder_config": PROMPTS,
         "mask_decoder_config": DECODER,
     },
+    "edgetam": {
+        "vision_config": {
+            "model_type": "edgetam_vision_model",
+            "backbone_config": REPVIT,
+            "fpn_hidden_size": 32,
+            **LEVELS,
+        },
+        "prompt_encoder_config": PROMPTS,
+        "mask_decoder_config": DECODER,
+    },
     "sam3": {
         "vision_config": {
             "model_type": "sam3_vision_model",
@@ -77,7 +100,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 
-SEEDS = {"sam3": 5}
+SEEDS = {"sam3": 5, "edgetam": 40}
 """Where weights of the seed 0 give masks of which a hair decides."""
 
 
@@ -106,6 +129,12 @@ def classes(network: str) -> tuple[Any, Any]:
 
 def network(name: str, seed: int = 0) -> Any:
     """A random network, whose masks are neither empty nor full."""
+    if name == "edgetam":  # transformers alone can't make it without timm
+        from transformers.models.edgetam.modeling_edgetam import EdgeTamModel
+
+        from overpaint.select.sam.edgetam import edgetam_settings
+
+        return randomised(EdgeTamModel(edgetam_settings(SETTINGS[name], name)), seed)
     kind, settings = classes(name)
     return randomised(kind(settings(**SETTINGS[name])), seed)
 
@@ -117,8 +146,10 @@ def randomised(model: Any, seed: int = 0) -> Any:
     for key, one in model.state_dict().items():
         spread = 1.0 if "positional_embedding" in key else 1.5 / max(1, one[0].numel() if one.ndim > 1 else 16) ** 0.5
         tensors[key] = torch.randn(one.shape, generator=drawn) * spread
-        if one.ndim == 1 and "norm" in key and key.endswith("weight"):
+        if one.ndim == 1 and ("norm" in key or ".bn." in key) and key.endswith("weight"):
             tensors[key] += 1
+        if key.endswith("running_var"):
+            tensors[key] = 0.5 + tensors[key].abs()
     for key in tensors:
         if "iou_prediction_head.proj_out" in key:  # SAM 1's estimates have no sigmoid
             tensors[key] = tensors[key] * 0.2 + (0.5 if key.endswith("bias") else 0)
@@ -133,6 +164,10 @@ def saved(name: str, folder: Path) -> Any:
     """A random network, kept in a folder in transformers' layout."""
     model = network(name, SEEDS.get(name, 0))
     model.save_pretrained(folder)
+    if name == "edgetam":  # as it is published: the encoder is timm's
+        config = json.loads((folder / "config.json").read_text())
+        config["vision_config"]["backbone_config"] = REPVIT
+        (folder / "config.json").write_text(json.dumps(config))
     return model
 
 

@@ -107,7 +107,7 @@ def pixel(x: float, y: float, size: Size, square: bool) -> list[float]:
 def test_masks_are_those_of_transformers_own_model_and_processor(folders, name):
     folder, model = folders[name]
     pixels = photo()
-    size, square = Size(120, 90), name in ("sam2", "sam3")
+    size, square = Size(120, 90), name in ("sam2", "edgetam", "sam3")
     points = [pixel(50, 40, size, square), pixel(90.5, 20.25, size, square)]
     corners = [*pixel(20, 10, size, square), *pixel(100, 80, size, square)]
     asked = {
@@ -480,19 +480,3 @@ def test_words_are_for_sam_3_alone(folders):
     (folder, _) = folders["sam3"]  # the tracker alone
     with pytest.raises(ModelError, match=r"it has no tokenizer\.json"):
         select(picture(), "sam3", SelectorHints(text="red car", options={"model": str(folder)}))
-
-
-def test_edgetam_without_timm_is_no_default_and_says_what_is_missing(tmp_path, monkeypatch, store):
-    from safetensors.torch import save_file
-    from transformers.models.edgetam.configuration_edgetam import EdgeTamConfig
-
-    from overpaint.select.sam import default_network, load
-
-    folder = store / "edge"
-    folder.mkdir(parents=True)
-    EdgeTamConfig().save_pretrained(folder)
-    save_file({"mask_decoder.iou_token.weight": torch.zeros(1, 256)}, folder / "model.safetensors")
-    monkeypatch.setattr(load, "find_spec", lambda name: None)
-    assert default_network() is None
-    with pytest.raises(OverpaintError, match="edge needs the package timm"):
-        select(picture(), "sam", hints(folder, (50, 40)))

@@ -86,13 +86,50 @@ def transformers_class(model: str, name: str, what: str) -> Any:
         raise EngineError(message, hint="install 'overpaint[select]' again") from error
 
 
-def loaded_folder(kind: Any, ref: ModelRef, names: Mapping[str, str] = MappingProxyType({})) -> Any:
+def encoder_of_ours(name: str, part: str, make: Callable[..., Any]) -> None:
+    """Let a configuration of transformers name a network of ours as the encoder of another one.
+
+    Args:
+        name: The encoder's `model_type`; what it is made of is the setting `sizes`.
+        part: The name of the network within the encoder, which begins the names of its tensors.
+        make: Makes the network from the sizes, as named arguments. It gives what it sees at several sizes, in a list.
+    """
+    from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+    from transformers.modeling_outputs import BaseModelOutput
+
+    class EncoderConfig(PreTrainedConfig):  # type: ignore[misc]
+        model_type = name
+        sizes: dict[str, Any] | None = None
+
+    class Encoder(PreTrainedModel):  # type: ignore[misc]
+        config_class = EncoderConfig
+        main_input_name = "pixel_values"
+
+        def __init__(self, config: EncoderConfig) -> None:
+            super().__init__(config)
+            self.add_module(part, make(**(config.sizes or {})))
+            self.post_init()
+
+        def forward(self, pixel_values: Any, **_: Any) -> Any:
+            return BaseModelOutput(last_hidden_state=self.get_submodule(part)(pixel_values))
+
+    AutoConfig.register(name, EncoderConfig, exist_ok=True)
+    AutoModel.register(EncoderConfig, Encoder, exist_ok=True)
+
+
+def loaded_folder(
+    kind: Any,
+    ref: ModelRef,
+    names: Mapping[str, str] = MappingProxyType({}),
+    settings: Callable[[], Any] | None = None,
+) -> Any:
     """A network of transformers from a folder in its layout, ready to run on the CPU in single precision.
 
     Args:
         kind: The class.
         ref: The folder; its pickle is read only where that was allowed, and weights only.
         names: The network's names of tensors that the file has by others: patterns, and what takes their place.
+        settings: Makes its configuration, where that is not the folder's own.
 
     Raises:
         ModelError: A file is missing, cut short or damaged, is for another network, or asks for what is elsewhere.
@@ -109,6 +146,7 @@ def loaded_folder(kind: Any, ref: ModelRef, names: Mapping[str, str] = MappingPr
     with _failing(ref.name), _quiet():
         network, found = kind.from_pretrained(
             str(ref.path),
+            config=None if settings is None else settings(),
             local_files_only=True,
             use_safetensors=safe,
             weights_only=True,

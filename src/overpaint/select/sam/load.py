@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from overpaint.errors import MissingExtraError, ModelError
+from overpaint.errors import ModelError
 from overpaint.models import ModelRef, networks_here
 from overpaint.select.networks import (
     held,
@@ -27,8 +27,8 @@ from .transformers_networks import PromptedSam, Sam3Words, picture_of, tokenizer
 FAMILY = ("sam", "sam-hq", "sam2", "edgetam", "sam3", "sam-onnx")
 """Networks of this family, by their names in `overpaint.models`."""
 
-NEEDS = {"edgetam": "timm", "sam-onnx": "onnxruntime"}
-"""Packages that a network needs; timm has the encoder of EdgeTAM, and brings torchvision."""
+NEEDS = {"sam-onnx": "onnxruntime"}
+"""Packages that a network needs."""
 
 SUGGESTED = "sam2.1-tiny"
 """What is suggested where none is here."""
@@ -101,14 +101,15 @@ def loaded(ref: ModelRef) -> tuple[SamNetwork, str]:
 
 def _load(ref: ModelRef, digest: str) -> SamNetwork:
     network = ref.kind.network
-    if network == "edgetam" and find_spec(NEEDS[network]) is None:
-        message = f"{ref.name} needs the package {NEEDS[network]}, which is not installed: pip install {NEEDS[network]}"
-        raise MissingExtraError(message, field="model", value=NEEDS[network])
     if network == "sam-onnx":
         return OnnxSam(*onnx_pair(ref.path))
     package, name, config = _CLASSES[network]
     kind = transformers_class(f"{package}.modeling_{package}", name, ref.name)
-    if ref.path.is_dir():
+    if ref.path.is_dir() and network == "edgetam":
+        from .edgetam import edgetam
+
+        model = edgetam(ref)
+    elif ref.path.is_dir():
         model = loaded_folder(kind, ref, _NAMES.get(network, {}))
     else:
         settings = transformers_class(f"{package}.configuration_{package}", config, ref.name)
