@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overpaint.engines.diffusion.dialects.diffusers_schedule import diffusers_schedule
-from overpaint.engines.diffusion.dialects.native import SPACINGS, native_schedule
+from overpaint.engines.diffusion.dialects.diffusers_schedule import SCHEDULED, diffusers_schedule
+from overpaint.engines.diffusion.dialects.native import native_schedule
 from overpaint.engines.diffusion.names import (
     SAMPLER_NAMES,
     SCHEDULER_NAMES,
@@ -22,7 +23,10 @@ from overpaint.engines.diffusion.names import (
 )
 from overpaint.engines.diffusion.sample import SamplingPlan
 from overpaint.engines.diffusion.schedule import Training
+from overpaint.engines.diffusion.spacings import SPACINGS, Span
 from overpaint.errors import RequestError
+from overpaint.geometry import Size
+from overpaint.models import family_of
 
 SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
@@ -58,10 +62,13 @@ def test_an_unknown_beta_schedule_is_refused():
     scheduler=st.sampled_from(sorted(SPACINGS)),
     steps=st.integers(1, 120),
     strength=st.floats(0.0005, 1),
+    discards=st.booleans(),
 )
-def test_native_takes_exactly_its_steps_from_the_level_of_its_strength(scheduler: str, steps: int, strength: float):
-    training = Training.of(SD)
-    schedule = native_schedule(training, steps=steps, strength=strength, scheduler=scheduler)
+def test_native_takes_exactly_its_steps_from_the_level_of_its_strength(
+    scheduler: str, steps: int, strength: float, discards: bool
+):
+    training = family_of("sd1").training(SD, Size(512, 512))
+    schedule = native_schedule(training, steps=steps, strength=strength, scheduler=scheduler, discards=discards)
     assert schedule.steps == steps
     assert schedule.start == pytest.approx(training.sigma(strength * 1000 - 1))
     assert schedule.sigmas[-1] == 0
@@ -72,7 +79,7 @@ def test_native_takes_exactly_its_steps_from_the_level_of_its_strength(scheduler
 
 
 def test_native_strength_1_begins_at_the_strongest_level_under_any_scheduler():
-    training = Training.of(SD)
+    training = family_of("sd1").training(SD, Size(512, 512))
     for scheduler in SPACINGS:
         assert native_schedule(training, steps=20, scheduler=scheduler).start == training.sigmas[-1]
 
@@ -85,6 +92,63 @@ def test_native_strength_0_has_nothing_to_do():
 def test_a_plan_refuses_what_makes_no_sense(wrong: dict):
     with pytest.raises(RequestError, match=r"0|1\.5"):
         SamplingPlan(SamplerChoice("euler"), **wrong).schedule()
+
+
+def test_align_your_steps_are_the_published_levels():
+    """Those of diffusers, whose last level is 0 in place of the lowest of training, 0.029."""
+    from diffusers.schedulers import AysSchedules
+
+    for family, name in (("sd1", "StableDiffusionSigmas"), ("sdxl", "StableDiffusionXLSigmas")):
+        training = family_of(family).training(SD, Size(512, 512))
+        levels = native_schedule(training, steps=11, scheduler="align_your_steps").sigmas
+        np.testing.assert_allclose(levels[:10], AysSchedules[name][:10], rtol=5e-3)
+        assert levels[10] == pytest.approx(0.029, rel=0.01)
+
+
+def test_align_your_steps_is_refused_where_none_were_published():
+    with pytest.raises(RequestError, match="no Align Your Steps levels") as error:
+        native_schedule(Training.flow(), steps=9, scheduler="align_your_steps")
+    assert error.value.field == "scheduler"
+
+
+def test_kl_optimal_levels_are_even_in_the_arc_tangent():
+    training = Training.of(SD)
+    angles = np.arctan(SPACINGS["kl_optimal"](Span(training, 999, 12)))
+    assert angles[0] == pytest.approx(math.atan(training.sigmas[-1]))
+    np.testing.assert_allclose(np.diff(angles), np.diff(angles)[0])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 7])
+def test_turbo_takes_the_times_of_sd_turbo(steps: int):
+    training = Training.of(SD)
+    times = native_schedule(training, steps=steps, scheduler="turbo").times
+    assert times == pytest.approx([round(1000 - 1000 * k / steps) - 1 for k in range(steps)], abs=1e-3)
+
+
+def test_ddim_uniform_ends_at_the_second_training_time():
+    training = Training.of(SD)
+    times = native_schedule(training, steps=10, scheduler="ddim_uniform").times
+    assert times[-1] == pytest.approx(1, abs=1e-3)
+    np.testing.assert_allclose(np.diff(times), np.diff(times)[0], rtol=1e-3)
+
+
+@pytest.mark.parametrize("sampler", ["dpm2", "dpm2_a", "dpmpp_3m_sde"])
+def test_the_last_level_of_one_step_more_is_discarded(sampler: str):
+    """AUTOMATIC1111's rule for these three."""
+    kept = SamplingPlan(SamplerChoice("heun", "karras"), 11).schedule().sigmas
+    ours = SamplingPlan(SamplerChoice(sampler, "karras"), 10).schedule().sigmas
+    assert ours == (*kept[:10], 0.0)
+
+
+def test_rho_bends_the_schedulers_that_have_one():
+    def levels(scheduler: str, rho: float | None) -> tuple[float, ...]:
+        return SamplingPlan(SamplerChoice("euler", scheduler), 8, rho=rho).schedule().sigmas
+
+    for scheduler, row in SCHEDULER_NAMES.items():
+        if scheduler == "align_your_steps":
+            continue
+        assert (levels(scheduler, 3.0) != levels(scheduler, None)) == (row.rho is not None)
+        assert row.rho is None or levels(scheduler, row.rho) == levels(scheduler, None)
 
 
 def test_simple_takes_training_levels():
@@ -143,8 +207,14 @@ def test_levels_and_times_equal_those_of_diffusers(sampler: str, spacing: str, r
     ("steps", "strength", "taken"), [(20, 0.75, 15), (50, 0.9999, 49), (20, 1.0, 20), (10, 0.1, 1)]
 )
 def test_strength_leaves_steps_out_as_in_diffusers(steps: int, strength: float, taken: int):
-    for sampler in SAMPLER_NAMES:
+    for sampler in SCHEDULED:
         assert diffusers_schedule(SD, sampler, steps=steps, strength=strength).steps == taken
+
+
+@pytest.mark.parametrize("sampler", sorted(SAMPLER_NAMES.keys() - SCHEDULED))
+def test_a_sampler_without_a_scheduler_of_diffusers_is_refused_in_its_dialect(sampler: str):
+    with pytest.raises(RequestError, match=f"no scheduler for the sampler '{sampler}'"):
+        diffusers_schedule(SD, sampler, steps=10)
 
 
 def test_a_strength_that_leaves_no_step_is_refused():
@@ -152,7 +222,7 @@ def test_a_strength_that_leaves_no_step_is_refused():
         diffusers_schedule(SD, "euler", steps=10, strength=0.04)
 
 
-@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
+@pytest.mark.parametrize("sampler", sorted(SCHEDULED))
 def test_more_steps_than_times_are_refused(sampler: str):
     with pytest.raises(RequestError, match="1200 "):
         diffusers_schedule(SD | {"timestep_spacing": "leading"}, sampler, steps=1200)
@@ -175,6 +245,16 @@ def test_more_steps_than_distilled_are_refused():
         ("DPM2 a Karras", "dpm2_a", "karras"),
         ("DPM2", "dpm2", None),
         ("PLMS", "pndm", None),
+        ("DPM++ SDE Karras", "dpmpp_sde", "karras"),
+        ("DPM++ 3M SDE Exponential", "dpmpp_3m_sde", "exponential"),
+        ("dpmpp_2s_ancestral", "dpmpp_2s_a", None),
+        ("k_dpm_fast", "dpm_fast", None),
+        ("DPM adaptive", "dpm_adaptive", None),
+        ("Restart Polyexponential", "restart", "polyexponential"),
+        ("DDIM CFG++", "ddim_cfg_pp", None),
+        ("Euler Align Your Steps", "euler", "align_your_steps"),
+        ("Euler ays", "euler", "align_your_steps"),
+        ("DDIM ddim_uniform", "ddim", "ddim_uniform"),
         ("uni_pc", "unipc", None),
         ("LMS Karras", "lms", "karras"),
         ("Euler SGM Uniform", "euler", "sgm_uniform"),
@@ -207,7 +287,7 @@ def test_automatic_is_the_usual_scheduler():
     assert parse_scheduler("Automatic") is None
 
 
-@pytest.mark.parametrize("name", ["Euler b", "", "DPM fast", "Karras"])
+@pytest.mark.parametrize("name", ["Euler b", "", "DEIS", "Karras"])
 def test_an_unknown_sampler_is_one_clear_error(name: str):
     with pytest.raises(RequestError, match="sampler") as error:
         parse_sampler(name)
@@ -217,10 +297,10 @@ def test_an_unknown_sampler_is_one_clear_error(name: str):
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [
-        ("DPM++ SDE Karras", "DPM++ 2M SDE Karras"),
-        ("Restart", "Heun"),
-        ("DDIM CFG++", "DDIM"),
-        ("DPM++ 2S a", "DPM2 a"),
+        ("DPM++ 2M SDE Heun Karras", "DPM++ 2M SDE Karras"),
+        ("Heun++ 2", "Heun"),
+        ("DEIS", "DPM++ 2M"),
+        ("iPNDM", "LMS"),
     ],
 )
 def test_a_sampler_of_another_program_is_refused_with_the_nearest_one_here(name: str, nearest: str):
@@ -233,8 +313,8 @@ def test_a_sampler_of_another_program_is_refused_with_the_nearest_one_here(name:
 
 
 def test_a_scheduler_of_another_program_is_refused_with_the_nearest_one_here():
-    with pytest.raises(RequestError, match="'Align Your Steps' is not available; the nearest is 'Karras'"):
-        parse_scheduler("Align Your Steps")
+    with pytest.raises(RequestError, match="'Linear Quadratic' is not available; the nearest is 'Simple'"):
+        parse_scheduler("Linear Quadratic")
 
 
 def test_an_unknown_scheduler_is_one_clear_error():
@@ -246,3 +326,15 @@ def test_times_of_levels_between_are_between():
     training = Training.of(SD)
     middle = math.sqrt(training.sigmas[500] * training.sigmas[501])
     assert training.time(middle) == pytest.approx(500.5, abs=1e-3)
+
+
+def test_the_documents_name_every_sampler_scheduler_and_option():
+    from overpaint.engines.diffusion.options import DiffusionOptions
+
+    docs = Path(__file__).parent.parent / "docs"
+    settings_page, models_page = ((docs / name).read_text() for name in ("settings.md", "models.md"))
+    rows = [line for line in settings_page.splitlines() if line.startswith("|")]
+    for row in (*SAMPLER_NAMES.values(), *SCHEDULER_NAMES.values()):
+        assert any(row.title in line.split("|")[1].replace(", ", ",").strip().split(",") for line in rows), row.title
+    for name in DiffusionOptions.model_fields:
+        assert f"`{name}`" in models_page, name

@@ -408,8 +408,31 @@ def test_sampler_name_counts_before_sampler_index(ann):
     assert "Sampler: DPM++ 2M, Schedule type: Karras" in info_of(both)["infotexts"][0]
     index = inpainted(ann, "pocket", steps=1, sampler_index="LMS", scheduler="exponential")
     assert "Sampler: LMS, Schedule type: Exponential" in info_of(index)["infotexts"][0]
-    near = inpainted(ann, "pocket", steps=1, sampler_name="DPM++ SDE Karras")
-    assert "the sampler 'DPM++ SDE Karras' is not available: DPM++ 2M SDE was used" in info_of(near)["notes"]
+    stochastic = inpainted(ann, "pocket", steps=1, sampler_name="DPM++ SDE Karras")
+    assert "Sampler: DPM++ SDE, Schedule type: Karras" in info_of(stochastic)["infotexts"][0]
+    near = inpainted(ann, "pocket", steps=1, sampler_name="DPM++ 2M SDE Heun Karras")
+    assert "the sampler 'DPM++ 2M SDE Heun Karras' is not available: DPM++ 2M SDE was used" in info_of(near)["notes"]
+
+
+def test_settings_of_samplers_act(ann):
+    def painted(**settings):
+        reply = inpainted(ann, "pocket", steps=3, seed=4, sampler_name="Euler", **settings)
+        return reply["images"][0], [one for one in info_of(reply)["notes"] if "effect" in one]
+
+    plain, quiet = painted(s_churn=0, s_tmax=0, s_noise=1.0, eta=1.0, s_min_uncond=None)
+    assert quiet == []
+    for changed_one in ({"s_churn": 20}, {"s_churn": 20, "s_noise": 1.05}, {"s_min_uncond": 20.0}):
+        picture, notes = painted(**changed_one)
+        assert notes == []
+        assert picture != plain, changed_one
+    _, notes = painted(eta=0.5, s_noise=1.1)
+    assert any("eta has no effect with Euler" in one for one in notes)
+    assert any("s_noise has no effect with Euler" in one for one in notes)
+
+
+def test_schedulers_have_their_exponents(ann):
+    rhos = {one["name"]: one["default_rho"] for one in ann.get("/sdapi/v1/schedulers").json()}
+    assert (rhos["karras"], rhos["polyexponential"], rhos["automatic"], rhos["kl_optimal"]) == (7.0, 1.0, -1.0, -1.0)
 
 
 def test_without_a_prompt_and_a_choice_the_surroundings_are_continued(client_of):

@@ -6,8 +6,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from overpaint.errors import RequestError, did_you_mean
+
+Trait = Literal["eta", "noise", "churn", "negative", "own_levels"]
+"""Of samplers: "eta": renews a share eta of the noise; "noise": adds noise on the way; "churn": can add noise before
+a step; "negative": keeps the negative prompt's noise (CFG++), with a guidance scale of 0 to 1; "own_levels": spaces its
+levels itself, between the schedule's first and its last above 0.
+"""
+
+_RENEWS: frozenset[Trait] = frozenset({"eta", "noise"})
+_CHURNS: frozenset[Trait] = frozenset({"churn"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,40 +30,58 @@ class SamplingName:
         similar: Samplers or schedulers of other programs that are not available here, and to which this is the nearest.
         usual: Of a sampler: the scheduler that "Automatic" stands for, from AUTOMATIC1111's table; for LCM and TCD the
             spacing that they were distilled with.
+        discards: Of a sampler: whether its levels are those of one step more without the last one above 0, as in
+            AUTOMATIC1111: the step from there to 0 would be too short for a second derivative.
+        traits: Of a sampler: what sets it apart.
+        rho: Of a scheduler: its exponent unless given; None: it has none.
     """
 
     title: str
     aliases: tuple[str, ...] = ()
     similar: tuple[str, ...] = ()
     usual: str = "normal"
+    discards: bool = False
+    traits: frozenset[Trait] = frozenset()
+    rho: float | None = None
 
 
 SAMPLER_NAMES: Mapping[str, SamplingName] = MappingProxyType(
     {
-        "euler": SamplingName("Euler", ("eulerdiscrete",), ("eulercfgpp",)),
-        "euler_a": SamplingName(
-            "Euler a", ("eulerancestral", "eulerancestraldiscrete"), ("ddpm", "euleracfgpp", "eulerancestralcfgpp")
-        ),
-        "heun": SamplingName("Heun", ("heundiscrete",), ("heunpp2", "restart")),
+        "euler": SamplingName("Euler", ("eulerdiscrete",), traits=_CHURNS),
+        "euler_a": SamplingName("Euler a", ("eulerancestral", "eulerancestraldiscrete"), ("ddpm",), traits=_RENEWS),
+        "heun": SamplingName("Heun", ("heundiscrete",), ("heunpp2",), traits=_CHURNS),
         "lms": SamplingName("LMS", ("lmsdiscrete",), ("ipndm",)),
-        "dpm2": SamplingName("DPM2", ("kdpm2", "kdpm2discrete"), ("dpmsolversinglestep",), "karras"),
+        "dpm2": SamplingName(
+            "DPM2", ("kdpm2", "kdpm2discrete"), ("dpmsolversinglestep",), "karras", discards=True, traits=_CHURNS
+        ),
         "dpm2_a": SamplingName(
             "DPM2 a",
             ("dpm2ancestral", "kdpm2a", "kdpm2ancestral", "kdpm2ancestraldiscrete"),
-            ("dpmpp2sa", "dpmpp2sancestral"),
-            "karras",
+            usual="karras",
+            discards=True,
+            traits=_RENEWS,
         ),
-        "dpmpp_2m": SamplingName(
-            "DPM++ 2M", ("dpmsolvermultistep",), ("dpmfast", "dpmadaptive", "deis", "deismultistep"), "karras"
-        ),
+        "dpmpp_2m": SamplingName("DPM++ 2M", ("dpmsolvermultistep",), ("deis", "deismultistep"), "karras"),
         "dpmpp_2m_sde": SamplingName(
-            "DPM++ 2M SDE", (), ("dpmppsde", "dpmpp3msde", "dpmpp2msdeheun", "dpmsolversde"), "exponential"
+            "DPM++ 2M SDE", ("dpmpp2msdegpu",), ("dpmpp2msdeheun",), "exponential", traits=_RENEWS
         ),
-        "ddim": SamplingName("DDIM", (), ("ddimcfgpp",)),
+        "dpmpp_3m_sde": SamplingName(
+            "DPM++ 3M SDE", ("dpmpp3msdegpu",), usual="exponential", discards=True, traits=_RENEWS
+        ),
+        "dpmpp_sde": SamplingName("DPM++ SDE", ("dpmppsdegpu", "dpmsolversde"), usual="karras", traits=_RENEWS),
+        "dpmpp_2s_a": SamplingName("DPM++ 2S a", ("dpmpp2sancestral",), usual="karras", traits=_RENEWS),
+        "dpm_fast": SamplingName("DPM fast", traits=_RENEWS | {"own_levels"}),
+        "dpm_adaptive": SamplingName("DPM adaptive", traits=_RENEWS | {"own_levels"}),
+        "restart": SamplingName("Restart", usual="karras", traits=frozenset({"noise"})),
+        "ddim": SamplingName("DDIM", traits=_RENEWS),
+        "ddim_cfg_pp": SamplingName("DDIM CFG++", traits=_RENEWS | {"negative"}),
+        "euler_cfg_pp": SamplingName(
+            "Euler CFG++", (), ("euleracfgpp", "eulerancestralcfgpp"), traits=frozenset({"negative"})
+        ),
         "pndm": SamplingName("PNDM", ("plms",)),
         "unipc": SamplingName("UniPC", ("unipcmultistep", "unipcbh2")),
-        "lcm": SamplingName("LCM", usual="sgm_uniform"),
-        "tcd": SamplingName("TCD", usual="sgm_uniform"),
+        "lcm": SamplingName("LCM", usual="sgm_uniform", traits=frozenset({"noise"})),
+        "tcd": SamplingName("TCD", usual="sgm_uniform", traits=_RENEWS),
     }
 )
 """Samplers by canonical name."""
@@ -61,10 +89,15 @@ SAMPLER_NAMES: Mapping[str, SamplingName] = MappingProxyType(
 SCHEDULER_NAMES: Mapping[str, SamplingName] = MappingProxyType(
     {
         "normal": SamplingName("Normal", ("uniform",)),
-        "karras": SamplingName("Karras", (), ("kloptimal", "alignyoursteps", "ays")),
-        "exponential": SamplingName("Exponential", (), ("polyexponential",)),
-        "sgm_uniform": SamplingName("SGM Uniform", ("sgm", "trailing"), ("ddim", "ddimuniform", "turbo")),
+        "karras": SamplingName("Karras", rho=7.0),
+        "exponential": SamplingName("Exponential"),
+        "polyexponential": SamplingName("Polyexponential", rho=1.0),
+        "sgm_uniform": SamplingName("SGM Uniform", ("sgm", "trailing")),
+        "kl_optimal": SamplingName("KL Optimal"),
+        "align_your_steps": SamplingName("Align Your Steps", ("ays",)),
         "simple": SamplingName("Simple", (), ("linearquadratic",)),
+        "ddim_uniform": SamplingName("DDIM Uniform", ("ddim",)),
+        "turbo": SamplingName("Turbo", ("sdturbo",)),
         "beta": SamplingName("Beta"),
     }
 )
@@ -84,6 +117,11 @@ class SamplerChoice:
 
     sampler: str
     scheduler: str | None = None
+
+    @property
+    def traits(self) -> frozenset[Trait]:
+        """What sets the sampler apart."""
+        return SAMPLER_NAMES[self.sampler].traits
 
     @property
     def usual(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from .values import NoiseLike
+
 
 class Noise:
     """Standard normal noise from a generator of one picture."""
@@ -24,3 +26,8 @@ class Noise:
             return drawn
         drawn = torch.randn(tuple(like.shape), generator=self.generator, dtype=torch.float32)
         return drawn.to(like.device)
+
+
+def scaled(noise: NoiseLike, factor: float) -> NoiseLike:
+    """The same noise times a factor."""
+    return noise if factor == 1 else lambda like: factor * noise(like)

@@ -16,6 +16,8 @@ LOADING = ("vae", "base", "variant", "prediction", "config")
 
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
 
+GuidanceWay = Literal["cfg", "apg", "cfg_zero"]
+
 
 class DiffusionOptions(EngineOptions):
     """Options that only this engine knows."""
@@ -44,6 +46,37 @@ class DiffusionOptions(EngineOptions):
     )
     eta: float | None = Field(
         default=None, ge=0, le=1, description="how much noise a sampler renews at each step (its usual unless given)"
+    )
+    s_churn: float = Field(
+        default=0.0,
+        ge=0,
+        le=1000,
+        description="noise that Euler, Heun and DPM2 add before steps, over all of them",
+    )
+    s_tmin: float = Field(default=0.0, ge=0, description="the lowest noise level (sigma) with s_churn")
+    s_tmax: float | None = Field(default=None, ge=0, description="the highest noise level with s_churn; none for all")
+    s_noise: float = Field(default=1.0, ge=0, le=10, description="factor of the noise that a sampler adds on the way")
+    rho: float | None = Field(
+        default=None, gt=0, le=100, description="exponent of the schedulers Karras (7) and Polyexponential (1)"
+    )
+    guidance_method: GuidanceWay = Field(
+        default="cfg",
+        description="how guidance adds up: plainly, projected (APG, less oversaturated), or fitted first (CFG-Zero*)",
+    )
+    apg_eta: float = Field(
+        default=0.0, ge=0, le=1, description="of apg: how much stays of the part of guidance that oversaturates"
+    )
+    apg_norm: float = Field(
+        default=15.0, ge=0, description="of apg: the greatest length of guidance, over all latents; 0 for any"
+    )
+    apg_momentum: float = Field(
+        default=-0.5, gt=-1, lt=1, description="of apg: weight of the earlier steps' guidance; below 0 turns from it"
+    )
+    guidance_stop: float | None = Field(
+        default=None, ge=-1, le=1, description="end guidance once both outputs are as similar as this (cosine: 0.99)"
+    )
+    s_min_uncond: float = Field(
+        default=0.0, ge=0, description="every second step below this noise level goes without the negative prompt"
     )
 
 

@@ -14,12 +14,21 @@ from overpaint.errors import EngineError, OverpaintError, RequestError
 from .blend import Blend, BlendRule
 from .denoiser import NetworkDenoiser
 from .dialects import NATIVE, Dialect
-from .guidance import Guidance
+from .guidance import Guidance, GuidanceMemory
 from .names import SamplerChoice
-from .noise import Noise
-from .samplers import SAMPLERS, SamplerContext
+from .noise import Noise, scaled
+from .samplers import NO_CHURN, SAMPLERS, Churn, SamplerContext
 from .schedule import Schedule, Training
-from .values import Conditioning, NotFiniteError, Query, SampleLatents, SamplerRun, StepResult, Timeline
+from .values import (
+    Conditioning,
+    NegativeQuery,
+    NotFiniteError,
+    Query,
+    SampleLatents,
+    SamplerRun,
+    StepResult,
+    Timeline,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,9 @@ class SamplingPlan:
         eta: Share of noise that a sampler renews; None: its usual in the dialect.
         config: The model's scheduler config, for spacing in the dialect diffusers.
         training: The noise levels of training.
+        rho: Exponent of schedulers that have one; None: their usual.
+        churn: Noise that some samplers add before a step.
+        noise_scale: Factor of all fresh noise after the first.
     """
 
     choice: SamplerChoice
@@ -43,6 +55,9 @@ class SamplingPlan:
     eta: float | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
     training: Training = field(default_factory=Training.of)
+    rho: float | None = None
+    churn: Churn = NO_CHURN
+    noise_scale: float = 1.0
 
     def schedule(self) -> Schedule:
         """The noise levels that follow.
@@ -53,6 +68,10 @@ class SamplingPlan:
         if self.steps < 1 or not 0 <= self.strength <= 1:
             raise RequestError(f"steps must be 1 or more and strength 0 to 1, not {self.steps} and {self.strength}")
         return self.dialect.schedule(self)
+
+    def guides_at(self, scale: float) -> bool:
+        """Whether a guidance scale makes both the prompt's and the negative prompt's estimate needed."""
+        return "negative" in self.choice.traits or self.dialect.guides_at(scale)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +126,7 @@ class Sample:
             positive: The prompt, over the steps.
             negative: The negative prompt, over the steps.
             noise: The picture's own noise; the first draw is the noise that it starts with.
-            guidance: Scale, interval and rescale.
+            guidance: How it is guided.
             blend: The blend rule; None: the dialect's own.
             monitor: For progress and cancellation.
 
@@ -127,6 +146,8 @@ class Sample:
         self._extra = latents.extra
         self._run: SamplerRun | None = None
         self._query: Query | None = None
+        self._memory = GuidanceMemory()
+        self._negative_estimate: torch.Tensor | None = None
         self._result: torch.Tensor | None = None
         self.error: BaseException | None = None
         """The error that ended it early, or None."""
@@ -141,7 +162,8 @@ class Sample:
         self._blend = Blend(rule, latents.mask, latents.content, first)
         eta = plan.dialect.eta(plan.choice.sampler, plan.eta)
         extrapolates = plan.dialect.extrapolates(denoiser.prediction)
-        self._run = SAMPLERS[plan.choice.sampler](x, SamplerContext(self.schedule, noise, eta, extrapolates))
+        context = SamplerContext(self.schedule, scaled(noise, plan.noise_scale), eta, extrapolates, plan.churn)
+        self._run = SAMPLERS[plan.choice.sampler](x, context)
         self._continue(None)
 
     @property
@@ -192,12 +214,15 @@ class Sample:
         try:
             given = iter(estimates)
             positive, negative = (next(given) if wanted else None for wanted in self._sides(query))
-            x0 = self.guidance.combine(positive, negative, query.x, query.sigma, self.denoiser.prediction)
+            prediction, first = self.denoiser.prediction, query.step == 0
+            x0 = self.guidance.combine(positive, negative, query.x, query.sigma, prediction, self._memory, first=first)
             if not torch.isfinite(x0).all():
                 raise NotFiniteError(
                     f"the network gave numbers that are not finite at step {query.step + 1} of {self.steps}"
                 )
             self.estimate = self._blend.estimate(x0, query.step, self.steps)
+            other = x0 if negative is None else negative
+            self._negative_estimate = self._blend.estimate(other, query.step, self.steps)
             self._continue(self.estimate)
         except BaseException as error:
             self.fail(error)
@@ -206,9 +231,9 @@ class Sample:
 
     def _sides(self, query: Query) -> tuple[bool, bool]:
         """Whether the prompt's and the negative prompt's estimates are needed; one is enough where both are equal."""
-        if self.denoiser.embeds_guidance or not self.plan.dialect.guides_at(self.guidance.scale):
+        if self.denoiser.embeds_guidance or not self.plan.guides_at(self.guidance.scale):
             return True, False
-        sides = self.guidance.sides(query.step, self.steps)
+        sides = self.guidance.sides(query.step, self.steps, query.sigma, self._memory)
         if all(sides) and self._positive.at(query.step).same(self._negative.at(query.step)):
             return True, False
         return sides
@@ -217,7 +242,11 @@ class Sample:
         """Run the sampler to its next query, or to its end."""
         assert self._run is not None
         output = next(self._run) if x0 is None else self._run.send(x0)
-        while isinstance(output, StepResult):
+        while not isinstance(output, Query):
+            if isinstance(output, NegativeQuery):
+                assert self._negative_estimate is not None, "there is an estimate after the first query"
+                output = self._run.send(self._negative_estimate)
+                continue
             x = self._blended(output)
             if not output.inner:
                 self.step = output.step + 1

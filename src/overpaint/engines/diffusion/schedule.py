@@ -31,9 +31,12 @@ class Training:
 
     Attributes:
         sigmas: (T,) noise levels sqrt((1 - a) / a), ascending.
+        aligned: Descending levels that were found best for the networks (Sabour et al. 2024, arXiv 2404.14507); () for
+            networks without published ones.
     """
 
     sigmas: Levels
+    aligned: tuple[float, ...] = ()
 
     @staticmethod
     def of(config: Mapping[str, Any] | None = None) -> Training:
@@ -179,10 +182,10 @@ class Schedule:
             yield Interval(index - self.begin, index, self.sigmas[index], self.times[index], targets[index])
 
 
-def karras_levels(high: float, low: float, steps: int) -> Levels:
-    """Even in sigma^(1/7) (Karras et al. 2022, equation 5)."""
-    root = np.linspace(high ** (1 / KARRAS_RHO), low ** (1 / KARRAS_RHO), steps)
-    return np.asarray(root**KARRAS_RHO)
+def karras_levels(high: float, low: float, steps: int, rho: float = KARRAS_RHO) -> Levels:
+    """Even in sigma^(1/rho) (Karras et al. 2022, equation 5)."""
+    root = np.linspace(high ** (1 / rho), low ** (1 / rho), steps)
+    return np.asarray(root**rho)
 
 
 def exponential_levels(high: float, low: float, steps: int) -> Levels:

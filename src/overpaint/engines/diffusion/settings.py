@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,16 @@ from overpaint.request import Sampling
 
 from .dialects import Dialect, dialect_of
 from .families import Family
-from .guidance import Guidance
-from .names import SAMPLER_NAMES, SamplerChoice, parse_sampler
+from .guidance import Guidance, Projection
+from .names import SAMPLER_NAMES, SCHEDULER_NAMES, SamplerChoice, parse_sampler
 from .options import DiffusionOptions
 from .sample import SamplingPlan
-from .samplers import ETA_SAMPLERS
+from .samplers import NO_CHURN, Churn
 from .start import sampling_of
 from .text_plan import TextSettings
+
+CFG_PP_SCALE = 12.5
+"""A guidance scale over this is that of CFG++, 0 to 1, so that one slider serves all samplers, as in AUTOMATIC1111."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,20 @@ class PaintSettings:
     @property
     def notes(self) -> tuple[str, ...]:
         """Settings that have no effect, for people."""
-        sampler, found = self.plan.choice.sampler, []
-        if self.plan.eta is not None and sampler not in ETA_SAMPLERS:
-            title = SAMPLER_NAMES[sampler].title
+        plan, traits, found = self.plan, self.plan.choice.traits, []
+        title = SAMPLER_NAMES[plan.choice.sampler].title
+        if plan.eta is not None and "eta" not in traits:
             found.append(f"the option eta has no effect with {title}, which renews no share of the noise")
+        churned = plan.churn.amount > 0 and "churn" in traits
+        if plan.churn != NO_CHURN and not churned:
+            reason = "where s_churn is 0" if plan.churn.amount == 0 else f"with {title}, which takes no churn"
+            found.append(f"the options s_churn, s_tmin and s_tmax have no effect {reason}")
+        if plan.noise_scale != 1 and not churned and "noise" not in traits:
+            found.append(f"the option s_noise has no effect with {title}, which adds no noise on the way")
+        if plan.rho is not None and not (plan.dialect.takes_rho and SCHEDULER_NAMES[plan.choice.usual].rho):
+            found.append("the option rho has no effect: the scheduler has no exponent")
+        if plan.choice.scheduler is not None and "own_levels" in traits:
+            found.append(f"{title} spaces most noise levels itself: of the scheduler it takes the first and the last")
         if self.text.plain and self.text.emphasis in ("no_norm", "ignore"):
             found.append(f"the option emphasis has no effect in the dialect {self.plan.dialect.name}: a prompt is text")
         return tuple(found)
@@ -52,12 +66,15 @@ class PaintSettings:
 
         `embedded`: the guidance scale is an input of the network.
         """
-        if self.plan.dialect.guides_at(self.guidance.scale) and not embedded:
+        if self.plan.guides_at(self.guidance.scale) and not embedded:
             return ()
         named = {
             "negative_prompt": bool((self.sampling.negative_prompt or "").strip()),
             "guidance_rescale": self.guidance.rescale != 0,
             "guidance_interval": self.guidance.interval != (0.0, 1.0),
+            "guidance_method": self.guidance.method != "cfg",
+            "guidance_stop": self.guidance.stop_at is not None,
+            "s_min_uncond": self.guidance.skip_below != 0,
         }
         given = ", ".join(name for name, one in named.items() if one)
         reason = "the network takes guidance_scale as an input"
@@ -82,10 +99,34 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
     choice, dialect = check_names(sampling, family)
     levels = family.training(config, canvas.size)
     return PaintSettings(
-        plan=SamplingPlan(choice, sampling.steps, sampling.strength, dialect, options.eta, config, levels),
-        guidance=Guidance(sampling.guidance_scale, sampling.guidance_interval, sampling.guidance_rescale),
+        plan=SamplingPlan(
+            choice,
+            sampling.steps,
+            sampling.strength,
+            dialect,
+            options.eta,
+            config,
+            levels,
+            rho=options.rho,
+            churn=Churn(options.s_churn, options.s_tmin, math.inf if options.s_tmax is None else options.s_tmax),
+            noise_scale=options.s_noise,
+        ),
+        guidance=_guidance(sampling, options, choice),
         text=TextSettings(sampling.clip_skip, options.emphasis, dialect.plain_text),
         sampling=sampling,
+    )
+
+
+def _guidance(sampling: Sampling, options: DiffusionOptions, choice: SamplerChoice) -> Guidance:
+    scale = sampling.guidance_scale
+    return Guidance(
+        scale / CFG_PP_SCALE if "negative" in choice.traits else scale,
+        sampling.guidance_interval,
+        sampling.guidance_rescale,
+        options.guidance_method,
+        Projection(options.apg_eta, options.apg_norm, options.apg_momentum),
+        options.s_min_uncond,
+        options.guidance_stop,
     )
 
 

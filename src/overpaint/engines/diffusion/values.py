@@ -175,8 +175,21 @@ class StepResult:
     inner: bool = False
 
 
-SamplerRun = Generator[Query | StepResult, torch.Tensor, None]
-"""A running sampler: after each Query it is sent x0, after each StepResult it is sent x."""
+@dataclass(frozen=True, slots=True)
+class NegativeQuery:
+    """A sampler's request for the negative prompt's part of the latest estimate. It is sent x0, (1, C, h, w).
+
+    The network is not called again. Where nothing is guided, it is the estimate itself.
+    """
+
+
+SamplerRequest = Query | NegativeQuery | StepResult
+
+SamplerRun = Generator[SamplerRequest, torch.Tensor, None]
+"""A running sampler: after each Query or NegativeQuery it is sent x0, after each StepResult it is sent x."""
+
+SamplerPart = Generator[SamplerRequest, torch.Tensor, torch.Tensor]
+"""A part of a running sampler, which returns a tensor: `x = yield from part`."""
 
 NoiseLike = Callable[[torch.Tensor], torch.Tensor]
 """Makes standard normal noise of a tensor's shape and device."""

@@ -24,10 +24,12 @@ class Dialect(ABC):
         name: As in requests.
         plain_text: Whether a prompt is taken as it is written, without weights, schedules or tags, up to one chunk.
             `clip_skip` then acts on the prompt alone, and an empty negative prompt is encoded like any other text.
+        takes_rho: Whether the exponent of a scheduler can be set.
     """
 
     name: str
     plain_text: bool = False
+    takes_rho: bool = False
 
     @abstractmethod
     def schedule(self, plan: SamplingPlan) -> Schedule:

@@ -32,6 +32,10 @@ SOLVERS = ("dpmpp_2m", "dpmpp_2m_sde", "unipc")
 """Solvers with whole times, spaced as for one step more."""
 
 DISTILLED = ("lcm", "tcd")
+
+SCHEDULED = frozenset({*SIGMA_SAMPLERS, *SOLVERS, *DISTILLED, "ddim", "pndm"})
+"""All samplers with a scheduler of diffusers'."""
+
 RESPACED = ("karras", "exponential", "beta")
 
 
@@ -50,8 +54,15 @@ def diffusers_schedule(
             or None for the config's own.
 
     Raises:
-        RequestError: diffusers has no such scheduler for this sampler, or strength leaves no step.
+        RequestError: diffusers has no scheduler for this sampler, or not this one, or strength leaves no step.
     """
+    if sampler not in SCHEDULED:
+        raise RequestError(
+            f"diffusers has no scheduler for the sampler {sampler!r}",
+            field="sampler",
+            value=sampler,
+            hint="use the native dialect, or another sampler",
+        )
     begin = max(steps - min(int(steps * strength), steps), 0)
     if begin >= steps:
         raise RequestError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,15 +9,10 @@ import torch
 
 from overpaint.engines.base import Canvas, Monitor
 from overpaint.engines.diffusion.blend import BlendRule
+from overpaint.engines.diffusion.names import SAMPLER_NAMES
 from overpaint.engines.diffusion.noise import Noise
-from overpaint.engines.diffusion.schedule import (
-    Levels,
-    Schedule,
-    Training,
-    beta_quantiles,
-    exponential_levels,
-    karras_levels,
-)
+from overpaint.engines.diffusion.schedule import Schedule, Training
+from overpaint.engines.diffusion.spacings import SPACINGS, Span
 from overpaint.engines.diffusion.start import (
     Encoder,
     ExtraInput,
@@ -39,10 +33,18 @@ class NativeDialect(Dialect):
     """Overpaint's own rules."""
 
     name = "native"
+    takes_rho = True
 
     def schedule(self, plan: SamplingPlan) -> Schedule:
         """See `native_schedule`."""
-        return native_schedule(plan.training, steps=plan.steps, strength=plan.strength, scheduler=plan.choice.usual)
+        return native_schedule(
+            plan.training,
+            steps=plan.steps,
+            strength=plan.strength,
+            scheduler=plan.choice.usual,
+            rho=plan.rho,
+            discards=SAMPLER_NAMES[plan.choice.sampler].discards,
+        )
 
     def blend_rule(self, *, inpainting: bool) -> BlendRule:
         """The estimate's kept cells are replaced by the known latents, for every network."""
@@ -74,7 +76,15 @@ class NativeDialect(Dialect):
 NATIVE = NativeDialect()
 
 
-def native_schedule(training: Training, *, steps: int, strength: float = 1.0, scheduler: str = "normal") -> Schedule:
+def native_schedule(
+    training: Training,
+    *,
+    steps: int,
+    strength: float = 1.0,
+    scheduler: str = "normal",
+    rho: float | None = None,
+    discards: bool = False,
+) -> Schedule:
     """Exactly `steps` steps from the noise level of training time strength x T down to 0.
 
     Training times count from 1 here, so that strength 1 is the last and noisiest. The content stays under the noise,
@@ -85,33 +95,21 @@ def native_schedule(training: Training, *, steps: int, strength: float = 1.0, sc
         steps: At least 1.
         strength: 0 to 1.
         scheduler: One of `SPACINGS`.
+        rho: Exponent of Karras' and of polyexponential levels; None: 7 and 1.
+        discards: Whether the last level above 0 of one step more is left out (see `SamplingName.discards`).
+
+    Raises:
+        RequestError: The scheduler has no levels for this network.
     """
     if strength == 0:
         return Schedule(training, (0.0,), ())
     first = strength * training.steps - 1
     start = training.sigma(first)
     # Below the first training time all spacings would be one point; the levels are even there.
-    levels = start * (1 - np.arange(steps) / steps) if first <= 0 else SPACINGS[scheduler](training, first, steps)
+    if first <= 0:
+        levels = start * (1 - np.arange(steps) / steps)
+    else:
+        levels = SPACINGS[scheduler](Span(training, first, steps + discards, rho))[:steps]
     levels[0] = start
     sigmas = (*(float(level) for level in levels), 0.0)
     return Schedule(training, sigmas, tuple(training.time(sigma) for sigma in sigmas[:-1]))
-
-
-def _simple(training: Training, first: float, steps: int) -> Levels:
-    """Every (T / steps)th training level; between levels where there are fewer than steps."""
-    back = np.arange(steps) * (first + 1) / steps
-    return training.levels(first - (np.floor(back) if first + 1 >= steps else back))
-
-
-SPACINGS: Mapping[str, Callable[[Training, float, int], Levels]] = {
-    # even in training time, down to the first
-    "normal": lambda training, first, steps: training.levels(np.linspace(first, 0, steps)),
-    # the same, the first time itself left out
-    "sgm_uniform": lambda training, first, steps: training.levels(np.linspace(first, 0, steps + 1)[:-1]),
-    "karras": lambda training, first, steps: karras_levels(training.sigma(first), training.sigma(0), steps),
-    "exponential": lambda training, first, steps: exponential_levels(training.sigma(first), training.sigma(0), steps),
-    "simple": _simple,
-    # training times at the quantiles of a beta distribution, which crowds both ends
-    "beta": lambda training, first, steps: training.levels(first * beta_quantiles(1 - np.arange(steps) / steps)),
-}
-"""Native schedulers: (training, first time, steps) to `steps` descending levels above 0."""

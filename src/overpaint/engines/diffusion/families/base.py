@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -70,6 +71,7 @@ class Family(ABC):
         text_width: Width of the text states that the network reads, which shows for which family a LoRA or a textual
             inversion was made; None: it shows none.
         dialects: Names of the dialects that this family can be sampled in.
+        aligned: Descending noise levels that were published as best for it (Align Your Steps); () for none.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Family(ABC):
     multiple: int = 8
     text_width: int | None = None
     dialects: tuple[str, ...] = ("native",)
+    aligned: tuple[float, ...] = ()
 
     # ---- files
 
@@ -183,7 +186,7 @@ class Family(ABC):
         """The noise levels that the network was trained on, by its scheduler's config."""
         from overpaint.engines.diffusion.schedule import Training
 
-        return Training.of(config)
+        return replace(Training.of(config), aligned=self.aligned)
 
     def embeds_guidance(self, network: Any) -> bool:
         """Whether the guidance scale is an input of the network, so that the prompt's row is enough."""

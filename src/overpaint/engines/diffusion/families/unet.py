@@ -75,6 +75,7 @@ class UNetFamily(Family):
         upcast_v: Whether those that predict v compute their attention in single precision (`attn_precision: fp32` of
             SD 2's original release).
         latents: Which autoencoders fit: those of families with the same word.
+        aligned: See `Family`; those of Stable Diffusion 1.5 and SDXL (Sabour et al. 2024).
     """
 
     name: str
@@ -90,6 +91,7 @@ class UNetFamily(Family):
     upcast_v: bool = False
     latents: str = "sd"
     dialects: tuple[str, ...] = ("native", "diffusers")
+    aligned: tuple[float, ...] = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 
     def import_networks(self) -> None:
         """See `Family.import_networks`."""
@@ -283,4 +285,5 @@ SDXL = UNetFamily(
     empty_is_zeros=True,
     sizes=True,
     latents="sdxl",
+    aligned=(14.615, 6.315, 3.771, 2.181, 1.342, 0.862, 0.555, 0.38, 0.234, 0.113, 0.029),
 )

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from overpaint.engines.diffusion.schedule import Schedule
+from overpaint.engines.diffusion.schedule import Interval, Schedule
 from overpaint.engines.diffusion.values import NoiseLike
 from overpaint.models import Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Churn:
+    """Noise that is added before a step (Karras et al. 2022, arXiv 2206.00364, algorithm 2).
+
+    Attributes:
+        amount: S_churn, 0 or more: the sum over all steps of the shares by which levels rise; 0 adds none.
+        low: S_tmin: levels below have no churn.
+        high: S_tmax: levels above have no churn.
+    """
+
+    amount: float = 0.0
+    low: float = 0.0
+    high: float = math.inf
+
+    def share(self, sigma: float, steps: int) -> float:
+        """By which share the level `sigma` rises at one of `steps` steps: 0 to sqrt(2) - 1."""
+        return min(self.amount / steps, math.sqrt(2) - 1) if self.low <= sigma <= self.high else 0.0
+
+
+NO_CHURN = Churn()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,12 +43,23 @@ class SamplerContext:
         noise: Makes fresh noise from the picture's own generator.
         eta: Share of the noise that is renewed at each step, for samplers that renew any; None: the sampler's usual.
         extrapolates: Kind of output that PLMS extrapolates: "v" or "epsilon" (see `Dialect.extrapolates`).
+        churn: Noise that Euler, Heun and DPM2 add before a step.
     """
 
     schedule: Schedule
     noise: NoiseLike
     eta: float | None = None
     extrapolates: Prediction = "epsilon"
+    churn: Churn = NO_CHURN
+
+    def churned(self, x: torch.Tensor, interval: Interval) -> tuple[torch.Tensor, Interval]:
+        """x raised to a higher level by fresh noise, and the interval from there."""
+        share = self.churn.share(interval.sigma, len(self.schedule.times))
+        if share <= 0:
+            return x, interval
+        raised = interval.sigma * (1 + share)
+        x = x + self.noise(x) * math.sqrt(raised**2 - interval.sigma**2)
+        return x, replace(interval, sigma=raised, time=self.schedule.training.time(raised))
 
 
 def slope(x: torch.Tensor, x0: torch.Tensor, sigma: float) -> torch.Tensor:

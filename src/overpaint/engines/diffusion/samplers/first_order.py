@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 from torch import Tensor
 
-from overpaint.engines.diffusion.values import Query, SamplerRun, StepResult
+from overpaint.engines.diffusion.values import NegativeQuery, Query, SamplerRun, StepResult
 
 from .context import SamplerContext, relevel, renewal, slope
 
 
 def euler(x: Tensor, context: SamplerContext) -> SamplerRun:
-    """Euler's method on the probability flow (Karras et al. 2022, arXiv 2206.00364, algorithm 2 without churn)."""
-    for interval in context.schedule.intervals():
+    """Euler's method on the probability flow (Karras et al. 2022, arXiv 2206.00364, algorithm 2, order 1)."""
+    for level in context.schedule.intervals():
+        x, interval = context.churned(x, level)
         x0 = yield Query(x, interval.sigma, interval.time, interval.step)
         x = x + slope(x, x0, interval.sigma) * (interval.target - interval.sigma)
         x = yield StepResult(x, interval.target, interval.step)
@@ -34,13 +36,29 @@ def euler_a(x: Tensor, context: SamplerContext) -> SamplerRun:
 
 def ddim(x: Tensor, context: SamplerContext) -> SamplerRun:
     """Denoising diffusion implicit models (Song et al. 2021, arXiv 2010.02502, equation 12): x0 + sigma' noise."""
+    return _ddim(x, context, negative=False)
+
+
+def ddim_cfg_pp(x: Tensor, context: SamplerContext) -> SamplerRun:
+    """DDIM with CFG++ (Chung et al. 2024, arXiv 2406.08070, algorithm 2): the negative prompt's noise is kept."""
+    return _ddim(x, context, negative=True)
+
+
+def euler_cfg_pp(x: Tensor, context: SamplerContext) -> SamplerRun:
+    """Euler's method with CFG++: that of DDIM without fresh noise, which is Euler's in sigma."""
+    return _ddim(x, replace(context, eta=0.0), negative=True)
+
+
+def _ddim(x: Tensor, context: SamplerContext, *, negative: bool) -> SamplerRun:
+    """x' = x0 + sigma' e, with the noise e of the estimate x0, or of the negative prompt's part of it."""
     eta = context.eta or 0.0
     intervals = list(context.schedule.intervals())
     for interval, after in pairwise([*intervals, None]):
         assert interval is not None
         x0 = yield Query(x, interval.sigma, interval.time, interval.step)
         down, up = renewal(interval.sigma, interval.target, eta)
-        x = x0 + down * slope(x, x0, interval.sigma)
+        noisy = (yield NegativeQuery()) if negative else x0
+        x = x0 + down * slope(x, noisy, interval.sigma)
         if up > 0:
             x = x + context.noise(x) * up
         arrived = after.sigma if after else interval.target

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from overpaint.engines.diffusion.schedule import Interval
@@ -79,6 +80,49 @@ def _falls_back(context: SamplerContext, interval: Interval) -> bool:
     """Whether the step has order 1: the last one, to 0 or of a short schedule, is unstable otherwise."""
     total = len(context.schedule.times)
     return interval.index == total - 1 and (interval.target == 0 or total < 15)
+
+
+def dpmpp_3m_sde(x: Tensor, context: SamplerContext) -> SamplerRun:
+    """SDE-DPM-Solver++ of order 3 (Lu et al. 2022, arXiv 2211.01095; k-diffusion's multistep of three estimates).
+
+    As `dpmpp_2m_sde`, with the estimate as a polynomial of lambda through this estimate and the last two, whose first
+    and second derivative in units of the step are weighted by phi-functions of (1 + eta) h.
+    """
+    eta = 1.0 if context.eta is None else context.eta
+    estimates: list[Tensor] = []
+    steps: list[float] = []
+    for interval in context.schedule.intervals():
+        x0 = yield Query(x, interval.sigma, interval.time, interval.step)
+        if interval.target > 0:
+            h = log_step(interval.sigma, interval.target)
+            whole = (1 + eta) * h
+            phi_1 = -math.expm1(-whole)
+            phi_2 = 1 - phi_1 / whole
+            phi_3 = phi_2 / whole - 0.5
+            first, second = _derivatives([x0, *estimates], [last / h for last in steps])
+            x = math.exp(-whole) * x + phi_1 * x0 + phi_2 * first - phi_3 * second
+            if eta > 0:
+                x = x + interval.target * math.sqrt(-math.expm1(-2 * eta * h)) * context.noise(x)
+            estimates, steps = [x0, *estimates[:1]], [h, *steps[:1]]
+        else:
+            x = x0
+        x = yield StepResult(x, interval.target, interval.step)
+
+
+def _derivatives(estimates: list[Tensor], steps: list[float]) -> tuple[Tensor, Tensor]:
+    """First and second derivative (the latter halved) of one to three estimates, the latest first.
+
+    `steps`: the lengths between them, in units of the coming step.
+    """
+    zero = torch.zeros_like(estimates[0])
+    if len(estimates) == 1:
+        return zero, zero
+    recent = (estimates[0] - estimates[1]) / steps[0]
+    if len(estimates) == 2:
+        return recent, zero
+    earlier = (estimates[1] - estimates[2]) / steps[1]
+    bend = (recent - earlier) / (steps[0] + steps[1])
+    return recent + bend * steps[0], bend
 
 
 def unipc(x: Tensor, context: SamplerContext) -> SamplerRun:

@@ -11,12 +11,13 @@ from torch import Tensor
 from overpaint.engines.diffusion.schedule import Interval
 from overpaint.engines.diffusion.values import Query, SamplerRun, StepResult
 
-from .context import SamplerContext, renewal, slope
+from .context import NO_CHURN, SamplerContext, renewal, slope
 
 
 def heun(x: Tensor, context: SamplerContext) -> SamplerRun:
     """Heun's method (Karras et al. 2022, arXiv 2206.00364, algorithm 1): Euler, then the mean of both ends' slopes."""
-    for interval, end_time in _steps(context):
+    for level, end_time in _steps(context):
+        x, interval = context.churned(x, level)
         sigma, target = interval.sigma, interval.target
         x0 = yield Query(x, sigma, interval.time, interval.step)
         d = slope(x, x0, sigma)
@@ -28,8 +29,8 @@ def heun(x: Tensor, context: SamplerContext) -> SamplerRun:
 
 
 def dpm2(x: Tensor, context: SamplerContext) -> SamplerRun:
-    """DPM-Solver-2 (Lu et al. 2022, arXiv 2206.00927, algorithm 1): `dpm2_a` with no noise renewed."""
-    return dpm2_a(x, replace(context, eta=0.0))
+    """DPM-Solver-2 (Lu et al. 2022, arXiv 2206.00927, algorithm 1), with churn: no noise is renewed."""
+    return _dpm2(x, context, eta=0.0)
 
 
 def dpm2_a(x: Tensor, context: SamplerContext) -> SamplerRun:
@@ -37,8 +38,12 @@ def dpm2_a(x: Tensor, context: SamplerContext) -> SamplerRun:
 
     Without noise: Lu et al. 2022, arXiv 2206.00927, algorithm 1.
     """
-    eta = 1.0 if context.eta is None else context.eta
-    for interval, end_time in _steps(context):
+    return _dpm2(x, replace(context, churn=NO_CHURN), eta=1.0 if context.eta is None else context.eta)
+
+
+def _dpm2(x: Tensor, context: SamplerContext, *, eta: float) -> SamplerRun:
+    for level, end_time in _steps(context):
+        x, interval = context.churned(x, level)
         sigma, target = interval.sigma, interval.target
         down, up = renewal(sigma, target, eta)
         x0 = yield Query(x, sigma, interval.time, interval.step)

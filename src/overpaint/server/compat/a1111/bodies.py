@@ -38,12 +38,6 @@ IGNORED: Mapping[str, tuple[Any, ...]] = MappingProxyType(
         "seed_resize_from_w": (*_NO, -1),
         "seed_resize_from_h": (*_NO, -1),
         "tiling": _NO,
-        "eta": (*_NO, 1),
-        "s_churn": _NO,
-        "s_tmin": _NO,
-        "s_tmax": _NO,
-        "s_noise": (*_NO, 1),
-        "s_min_uncond": _NO,
         "initial_noise_multiplier": (None, 1),
         "mask_round": (True, None),
         "latent_mask": _NO,
@@ -71,6 +65,12 @@ class PaintBody(Lenient):
     n_iter: Count = 1
     steps: Whole = 50
     cfg_scale: Number = 7.0
+    eta: Number | None = None
+    s_churn: Number | None = None
+    s_tmin: Number | None = None
+    s_tmax: Number | None = None
+    s_noise: Number | None = None
+    s_min_uncond: Number | None = None
     clip_skip: Whole | None = None
     restore_faces: Yes | None = None
     width: Side = 512

@@ -71,10 +71,11 @@ async def schedulers(owner: Reader) -> list[dict[str, Any]]:
     """The schedulers."""
     from overpaint.engines.diffusion.names import SCHEDULER_NAMES
 
-    labels = {"automatic": "Automatic", **{name: one.title for name, one in SCHEDULER_NAMES.items()}}
+    rows = [("automatic", "Automatic", -1.0)]
+    rows += [(name, one.title, -1.0 if one.rho is None else one.rho) for name, one in SCHEDULER_NAMES.items()]
     return [
-        {"name": name, "label": label, "aliases": None, "default_rho": -1.0, "need_inner_model": False}
-        for name, label in labels.items()
+        {"name": name, "label": label, "aliases": None, "default_rho": rho, "need_inner_model": False}
+        for name, label, rho in rows
     ]
 
 

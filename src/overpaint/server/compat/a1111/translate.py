@@ -187,12 +187,14 @@ def _write_sampling(body: PaintBody, chosen: Chosen, seed: int, writing: _Writin
         "guidance_scale": body.sent("cfg_scale"),
         "strength": body.denoising_strength if of_model else body.sent("denoising_strength"),
     }
+    options = _sampling_options(body, found.sampler)
     if not of_model:
+        writing.notes += [f"{one} has no effect" for one in options]
         writing.settings |= {"engine": chosen.checkpoint.engine} if chosen.checkpoint.engine else {"model": name}
         return
     writing.settings |= {
         "model": name,
-        "options": None if chosen.vae is None else {"vae": chosen.vae},
+        "options": options | ({} if chosen.vae is None else {"vae": chosen.vae}) or None,
         "clip_skip": chosen.clip_skip,
     }
     writing.notes.append(
@@ -203,6 +205,23 @@ def _write_sampling(body: PaintBody, chosen: Chosen, seed: int, writing: _Writin
         fewer = min(steps, math.floor(strength * steps) + 1)
         if fewer < steps:
             writing.notes.append(f"all {steps} steps are taken; AUTOMATIC1111 takes {fewer} at this denoising_strength")
+
+
+_SAMPLING_OPTIONS = {"s_churn": 0, "s_tmin": 0, "s_tmax": 0, "s_noise": 1, "s_min_uncond": 0}
+"""Settings of samplers that are options of a checkpoint here, with the values that change nothing."""
+
+
+def _sampling_options(body: PaintBody, sampler: str | None) -> dict[str, float]:
+    """The options of the sampler (its title) that were sent and change something."""
+    from overpaint.engines.diffusion.names import parse_sampler
+
+    sent = {name: getattr(body, name) for name in _SAMPLING_OPTIONS}
+    found = {name: one for name, one in sent.items() if one is not None and one != _SAMPLING_OPTIONS[name]}
+    renews = sampler is not None and "eta" in parse_sampler(sampler).traits
+    # Clients send AUTOMATIC1111's usual values, 0 or 1, with samplers that renew no noise.
+    if body.eta is not None and (renews or body.eta not in (0, 1)):
+        found["eta"] = body.eta
+    return found
 
 
 def _write_size(chosen: Chosen, body: PaintBody, writing: _Writing) -> None:
