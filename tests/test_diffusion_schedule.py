@@ -23,7 +23,7 @@ from overpaint.engines.diffusion.names import (
 )
 from overpaint.engines.diffusion.sample import SamplingPlan
 from overpaint.engines.diffusion.schedule import Training
-from overpaint.engines.diffusion.spacings import SPACINGS, Span
+from overpaint.engines.diffusion.spacings import SPACINGS, LevelSpan
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
 from overpaint.models import family_of
@@ -113,7 +113,7 @@ def test_align_your_steps_is_refused_where_none_were_published():
 
 def test_kl_optimal_levels_are_even_in_the_arc_tangent():
     training = Training.of(SD)
-    angles = np.arctan(SPACINGS["kl_optimal"](Span(training, 999, 12)))
+    angles = np.arctan(SPACINGS["kl_optimal"](LevelSpan(training, 999, 12)))
     assert angles[0] == pytest.approx(math.atan(training.sigmas[-1]))
     np.testing.assert_allclose(np.diff(angles), np.diff(angles)[0])
 

@@ -185,7 +185,7 @@ def test_samples_with_these_samplers_and_methods_are_alone_as_in_a_batch():
         extra = torch.randn(1, 5, SIZE, SIZE, generator=draw)
         return Sample(
             denoiser,
-            SamplingPlan(parse_sampler(NEW[number]), 3, churn=Churn(2.0), noise_scale=1.1),
+            SamplingPlan(parse_sampler(NEW[number]), 2, churn=Churn(2.0), noise_scale=1.1),
             SampleLatents(content(number), torch.ones(1, 1, SIZE, SIZE), extra=extra),
             positive=texts[0],
             negative=texts[1],

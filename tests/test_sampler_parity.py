@@ -19,7 +19,7 @@ from overpaint.engines.diffusion.samplers import SAMPLERS, Churn, SamplerContext
 from overpaint.engines.diffusion.samplers.dpm_solver import fast_orders
 from overpaint.engines.diffusion.samplers.restart import restart_levels
 from overpaint.engines.diffusion.schedule import Schedule, Training, karras_levels
-from overpaint.engines.diffusion.spacings import SPACINGS, Span
+from overpaint.engines.diffusion.spacings import SPACINGS, LevelSpan
 from overpaint.engines.diffusion.values import NegativeQuery, Query
 
 TRAINING = Training.of()
@@ -72,7 +72,7 @@ def test_a_sampler_ends_where_k_diffusions_does(case: dict[str, Any]):
 @pytest.mark.parametrize(("scheduler", "rho"), [("karras", 5.0), ("polyexponential", 1.7)])
 def test_levels_are_k_diffusions(scheduler: str, rho: float):
     low, high = TRAINING.sigma(0), TRAINING.sigma(500)
-    ours = SPACINGS[scheduler](Span(TRAINING, 500, 9, rho))
+    ours = SPACINGS[scheduler](LevelSpan(TRAINING, 500, 9, rho))
     # The numbers are of levels 0.03 to 12: both rules are even in a power or a power of the logarithm of the level.
     theirs = np.array(THEIRS["levels"][scheduler][:-1])
     power = (lambda x: x ** (1 / rho)) if scheduler == "karras" else np.log

@@ -15,7 +15,7 @@ from .schedule import Levels, Training, beta_quantiles, exponential_levels, karr
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Span:
+class LevelSpan:
     """What a scheduler spaces.
 
     Attributes:
@@ -46,22 +46,22 @@ class Span:
         return np.linspace(0, 1, self.steps)
 
 
-def normal(span: Span) -> Levels:
+def normal(span: LevelSpan) -> Levels:
     """Even in training time, down to the first."""
     return span.training.levels(np.linspace(span.first, 0, span.steps))
 
 
-def sgm_uniform(span: Span) -> Levels:
+def sgm_uniform(span: LevelSpan) -> Levels:
     """Even in training time, the first time itself left out ("trailing")."""
     return span.training.levels(np.linspace(span.first, 0, span.steps + 1)[:-1])
 
 
-def ddim_uniform(span: Span) -> Levels:
+def ddim_uniform(span: LevelSpan) -> Levels:
     """Even in training time, down to the second, as "leading" spacing with an offset of 1."""
     return span.training.levels(np.linspace(span.first, min(1.0, span.first / 2), span.steps))
 
 
-def turbo(span: Span) -> Levels:
+def turbo(span: LevelSpan) -> Levels:
     """Whole training times at the end of equal parts, as SD-Turbo was distilled; between them for too many steps."""
     if span.first + 1 < span.steps:
         return sgm_uniform(span)
@@ -69,34 +69,34 @@ def turbo(span: Span) -> Levels:
     return span.training.levels(np.floor(ends + 0.5))
 
 
-def simple(span: Span) -> Levels:
+def simple(span: LevelSpan) -> Levels:
     """Every (T / steps)th training level; between levels where there are fewer than steps."""
     back = np.arange(span.steps) * (span.first + 1) / span.steps
     return span.training.levels(span.first - (np.floor(back) if span.first + 1 >= span.steps else back))
 
 
-def karras(span: Span) -> Levels:
+def karras(span: LevelSpan) -> Levels:
     """Even in sigma^(1/rho), rho 7 (Karras et al. 2022, equation 5)."""
     return karras_levels(span.high, span.low, span.steps, *(() if span.rho is None else (span.rho,)))
 
 
-def exponential(span: Span) -> Levels:
+def exponential(span: LevelSpan) -> Levels:
     """Even in log sigma."""
     return exponential_levels(span.high, span.low, span.steps)
 
 
-def polyexponential(span: Span) -> Levels:
+def polyexponential(span: LevelSpan) -> Levels:
     """log sigma falls by the power rho of an even ramp (k-diffusion's); with rho 1 as `exponential`."""
     ramp = (1 - span.parts) ** (1.0 if span.rho is None else span.rho)
     return np.exp(math.log(span.low) + ramp * math.log(span.high / span.low))
 
 
-def kl_optimal(span: Span) -> Levels:
+def kl_optimal(span: LevelSpan) -> Levels:
     """Even in the arc tangent of sigma: best for Gaussian data (Sabour et al. 2024, arXiv 2404.14507, section 3)."""
     return np.tan(math.atan(span.high) + span.parts * (math.atan(span.low) - math.atan(span.high)))
 
 
-def align_your_steps(span: Span) -> Levels:
+def align_your_steps(span: LevelSpan) -> Levels:
     """Levels that were found best for the network (Sabour et al. 2024), read between in log sigma.
 
     Raises:
@@ -113,7 +113,7 @@ def align_your_steps(span: Span) -> Levels:
     return np.asarray(np.exp(np.interp(at, places[::-1], logs[::-1])))
 
 
-def beta(span: Span) -> Levels:
+def beta(span: LevelSpan) -> Levels:
     """Training times at the quantiles of a beta distribution, which crowds both ends (Lee et al. 2024)."""
     return span.training.levels(span.first * beta_quantiles(1 - np.arange(span.steps) / span.steps))
 
@@ -123,5 +123,5 @@ _ALL = (
     *(ddim_uniform, turbo, beta),
 )
 
-SPACINGS: Mapping[str, Callable[[Span], Levels]] = MappingProxyType({one.__name__: one for one in _ALL})
+SPACINGS: Mapping[str, Callable[[LevelSpan], Levels]] = MappingProxyType({one.__name__: one for one in _ALL})
 """Native schedulers by canonical name: a span to its descending levels above 0."""

@@ -12,7 +12,7 @@ from overpaint.engines.diffusion.blend import BlendRule
 from overpaint.engines.diffusion.names import SAMPLER_NAMES
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.schedule import Schedule, Training
-from overpaint.engines.diffusion.spacings import SPACINGS, Span
+from overpaint.engines.diffusion.spacings import SPACINGS, LevelSpan
 from overpaint.engines.diffusion.start import (
     Encoder,
     ExtraInput,
@@ -109,7 +109,7 @@ def native_schedule(
     if first <= 0:
         levels = start * (1 - np.arange(steps) / steps)
     else:
-        levels = SPACINGS[scheduler](Span(training, first, steps + discards, rho))[:steps]
+        levels = SPACINGS[scheduler](LevelSpan(training, first, steps + discards, rho))[:steps]
     levels[0] = start
     sigmas = (*(float(level) for level in levels), 0.0)
     return Schedule(training, sigmas, tuple(training.time(sigma) for sigma in sigmas[:-1]))
