@@ -7,15 +7,20 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 import quick_parsing
 from overpaint import pocket
+
+if TYPE_CHECKING:
+    from editor_page import Editor
+    from servers import Running
 
 # Workers of one run share the processors: more threads in each would only wait for each other, and spin meanwhile.
 # What is claimed of several threads sets their number itself. Set before numpy and torch are imported, and inherited by
@@ -71,6 +76,32 @@ def model_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.delenv("OVERPAINT_MODEL_PATH", raising=False)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium; tests of it are skipped where there is none."""
+    from browser import chromium
+
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def context(browser: Any) -> Iterator[Any]:
+    """A browser's window with storage of its own."""
+    found = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB", reduced_motion="reduce")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def editor(context: Any, server: Running) -> Iterator[Editor]:
+    """The editor, of the server that the module of the test starts."""
+    from editor_page import Editor
+
+    with Editor(context, server).closing() as found:
+        yield found
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from browser import chromium
 from editor_page import Editor, faults, picture, png
 from overpaint.studio import Studio
 from servers import Running, running
@@ -19,25 +17,6 @@ from servers import Running, running
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Studio(threads=1) as studio, running(tmp_path_factory.mktemp("editor"), studio) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def context(browser: Any) -> Iterator[Any]:
-    found = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB", reduced_motion="reduce")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def editor(context: Any, server: Running) -> Iterator[Editor]:
-    with Editor(context, server).closing() as found:
         yield found
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from skimage import data
 
-from browser import chromium
 from editor_page import Editor, faults, picture
 from overpaint.picture import open_picture
 from overpaint.record import read_record
@@ -28,20 +26,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         patch.setenv("OVERPAINT_HOME", str(tmp_path_factory.mktemp("home")))
         with running(tmp_path_factory.mktemp("enhance")) as found:
             yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def editor(browser: Any, server: Running) -> Iterator[Editor]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", reduced_motion="reduce")
-    with Editor(context, server).closing() as found:
-        yield found
-    context.close()
 
 
 def opened(editor: Editor, pixels: np.ndarray) -> None:

@@ -12,13 +12,12 @@ import torch
 from safetensors.torch import save_file
 from skimage import data
 
-from browser import chromium
 from editor_page import Editor, picture
 from overpaint.engines.spandrel_import import torchvision_stood_in
 from overpaint.restore import face_networks
 from overpaint.server.native import catalogue
 from overpaint.studio import Studio
-from servers import running
+from servers import Running, running
 
 PHOTO = np.ascontiguousarray(data.astronaut()[:256, 100:356])
 
@@ -51,18 +50,15 @@ def network(file: Path) -> None:
 
 
 @pytest.fixture
-def editor(home: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Editor]:
+def server(home: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
     if request.param:
         network(home / "former.safetensors")
     catalogue._known_models.forget()  # of another test's server
-    with Studio(threads=1) as studio, running(tmp_path / "data", studio) as server, chromium() as browser:
-        context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB", reduced_motion="reduce")
-        with Editor(context, server).closing() as found:
-            yield found
-        context.close()
+    with Studio(threads=1) as studio, running(tmp_path / "data", studio) as found:
+        yield found
 
 
-@pytest.mark.parametrize("editor", [False], indirect=True)
+@pytest.mark.parametrize("server", [False], indirect=True)
 def test_without_a_network_for_faces_nothing_offers_to_restore_them(editor: Editor):
     editor.open(picture())
     editor.page.get_by_role("button", name="Settings", exact=True).click()
@@ -70,7 +66,7 @@ def test_without_a_network_for_faces_nothing_offers_to_restore_them(editor: Edit
     assert not editor.page.locator("#setting-restore_faces").count()
 
 
-@pytest.mark.parametrize("editor", [True], indirect=True)
+@pytest.mark.parametrize("server", [True], indirect=True)
 def test_a_network_that_is_here_restores_the_faces_in_what_is_painted(editor: Editor):
     editor.open(PHOTO)
     editor.page.get_by_role("button", name="Settings", exact=True).click()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 
-from browser import chromium
 from editor_page import Editor, faults, picture
 from overpaint.server.keys import new_key
 from overpaint.studio import Studio
@@ -47,25 +45,6 @@ def studio(gate: Gate) -> Iterator[Studio]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, studio: Studio) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("jobs"), studio, lanes=1) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def context(browser: Any) -> Iterator[Any]:
-    found = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB", reduced_motion="reduce")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def editor(context: Any, server: Running) -> Iterator[Editor]:
-    with Editor(context, server).closing() as found:
         yield found
 
 

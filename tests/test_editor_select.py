@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from browser import chromium
 from editor_page import Editor, picture
 from overpaint.studio import Studio
 from servers import Running, running
@@ -19,20 +18,6 @@ from servers import Running, running
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Studio(threads=1) as studio, running(tmp_path_factory.mktemp("select"), studio) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def editor(browser: Any, server: Running) -> Iterator[Editor]:
-    context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-GB", reduced_motion="reduce")
-    with Editor(context, server).closing() as found:
-        yield found
-    context.close()
 
 
 def disc() -> np.ndarray:
