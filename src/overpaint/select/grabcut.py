@@ -45,6 +45,9 @@ side of the part."""
 REFINED = 2
 """Pixels of the reduced part that the guided filter may move an edge by."""
 
+SHARED = 6
+"""Pixels that share a linear function of the filter are so many times fewer than those that it may move an edge by."""
+
 SCRAP = 0.02
 """Pieces and holes of less than this share of the largest piece are none."""
 
@@ -173,6 +176,7 @@ def at_own_size(seen: SeenPicture, found: Flags, part: Box, scale: float) -> Fla
     """(H, W) bool: what was found in a reduced part, with the picture's own edges."""
     enlarged = cv2.resize(found.astype(np.float32), tuple(part.size), interpolation=cv2.INTER_LINEAR) >= np.float32(0.5)
     marked = np.zeros(seen.size.shape, np.bool_)
-    edged = refined(seen.part(part), enlarged, max(2, round(REFINED / scale)))
+    reach = max(2, round(REFINED / scale))
+    edged = refined(seen.part(part), enlarged, reach, step=max(1, reach // SHARED))
     marked[part.slices] = edged if edged.any() else enlarged
     return marked
