@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from overpaint.doors.reading import readers
 from overpaint.server import PREFIX, Server, ServerSettings, serve
 from overpaint.server.work import TaskWorker
 from overpaint.studio import Studio
@@ -44,6 +45,7 @@ def running(
     **settings: Any,
 ) -> Iterator[Running]:
     """A server on a free port, which is stopped at the end."""
+    readers.close()  # processes of another test have its environment: another store of models
     settings = {"port": 0, "grace": 0.5, **settings}
     server = Server(ServerSettings(data=data, **settings), studio, worker, executor)
     ready = threading.Event()

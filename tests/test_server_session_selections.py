@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from overpaint.doors.reading import readers
 from servers import running
 from test_server_native import upload
 from test_server_sessions import edited, pixels
@@ -55,3 +60,44 @@ def test_hints_outside_of_the_picture_and_another_session_are_refused(client, se
     found = client.post(f"/sessions/{session}/selections", json=point)
     assert (found.status_code, found.json()["error"]["code"]) == (422, "hint-outside")
     assert client.post(f"/sessions/{'0' * 32}/selections", json=point).status_code == 404
+
+
+def test_it_is_made_in_a_process_of_its_own_within_limits(client, session, monkeypatch):
+    """A click may take gigabytes and minutes, which would be all clients'."""
+    limits = []
+
+    def call(function, *arguments, seconds, memory, **how):
+        limits.append((function.__name__, seconds, memory))
+        return own(function, *arguments, seconds=seconds, memory=memory, **how)
+
+    own = readers.call
+    monkeypatch.setattr(readers, "call", call)
+    point = {"selector": "colour", "points": [[25, 20]]}
+    assert client.post(f"/sessions/{session}/selections", json=point).status_code == 201
+    assert limits == [("found_in_picture", 60.0, 4 << 30)]
+
+
+def test_few_selections_are_made_at_once(client, session, monkeypatch):
+    """Each holds a process with networks of its own: as many as clients click would take all memory."""
+    at_once, most, lock = 0, 0, threading.Lock()
+
+    def call(function, *arguments, **how):
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.05)
+        try:
+            return own(function, *arguments, **how)
+        finally:
+            with lock:
+                at_once -= 1
+
+    own = readers.call
+    monkeypatch.setattr(readers, "call", call)
+    point = {"selector": "colour", "points": [[25, 20]]}
+    with ThreadPoolExecutor(12) as clicks:
+        path = f"/sessions/{session}/selections"
+        found = list(clicks.map(lambda _: client.post(path, json=point).status_code, range(12)))
+    assert found == [201] * 12
+    assert most <= max(2, (os.cpu_count() or 1) // 2)

@@ -81,6 +81,26 @@ def found_masks(task: SelectionTask, data: bytes, rough: bytes | None, pixels: i
     return tuple(map(FoundMask.of, found))
 
 
+def found_in_picture(
+    task: SelectionTask, picture: Picture, rough: bytes | None, pixels: int | None
+) -> tuple[FoundMask, ...]:
+    """As `found_masks`, in a picture that the server has."""
+    import numpy as np
+
+    from overpaint.mask import Mask
+    from overpaint.select import hints_of, select, selector_for
+
+    from .decoding import levels_of
+
+    working_on("the picture", "image")
+    mask = None
+    if rough is not None:
+        mask = Mask(levels_of(rough, pixels).astype(np.float32) / np.float32(255))
+    hints = hints_of(task, mask)
+    found = select(picture, task.selector or selector_for(hints), hints)[:MOST_SELECTIONS]
+    return tuple(map(FoundMask.of, found))
+
+
 def _opened(data: bytes) -> Picture:
     """The picture of a file, which this process keeps."""
     from overpaint.picture import open_picture

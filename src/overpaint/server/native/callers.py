@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
@@ -16,6 +18,15 @@ if TYPE_CHECKING:
 def services_of(request: Request) -> Services:
     """The services of the application."""
     return cast("Services", request.app.state.services)
+
+
+def selecting(request: Request) -> asyncio.Semaphore:
+    """Turns of selections, of which few are made at once: each holds a process with networks of its own."""
+    state = request.app.state
+    if not hasattr(state, "selecting"):  # endpoints are called by one thread
+        state.selecting = asyncio.Semaphore(max(2, (os.cpu_count() or 1) // 2))
+    turns: asyncio.Semaphore = state.selecting
+    return turns
 
 
 def may(request: Request, scope: Scope) -> Caller:

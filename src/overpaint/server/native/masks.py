@@ -21,7 +21,7 @@ from overpaint.server.pictures import PictureStore
 from overpaint.server.reading import bounded
 from overpaint.server.selecting import FoundMask, SelectionTask, found_masks
 
-from .callers import Editor, Reader, services_of
+from .callers import Editor, Reader, selecting, services_of
 from .pictures import IMAGE, Id, StoredPicture
 
 router = native_router("masks")
@@ -94,7 +94,8 @@ async def selections(request: Request, owner: Editor, id: Id, task: SelectionTas
         found = bounded(settings, found_masks, task, data, rough, settings.most_pixels)
         return selections_kept(store, owner, found, Size(picture.width, picture.height))
 
-    return await run_in_threadpool(made)
+    async with selecting(request):
+        return await run_in_threadpool(made)
 
 
 def selections_kept(store: PictureStore, owner: str, found: Iterable[FoundMask], size: Size) -> list[SelectionFacts]:

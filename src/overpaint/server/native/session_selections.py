@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+
 from fastapi import Request
 
-from overpaint.mask import Mask
-from overpaint.server.decoding import levels_of
 from overpaint.server.described import native_router
 from overpaint.server.reading import bounded
-from overpaint.server.selecting import MOST_SELECTIONS, FoundMask, SelectionTask
+from overpaint.server.selecting import SelectionTask, found_in_picture
 
-from .callers import Editor, services_of
+from .callers import Editor, selecting, services_of
 from .masks import SelectionFacts, selections_kept
 from .sessions import Id
 from .versions import in_thread
@@ -25,16 +24,12 @@ async def select_in_session(request: Request, owner: Editor, id: Id, task: Selec
     services = services_of(request)
 
     def found() -> list[SelectionFacts]:
-        from overpaint.select import hints_of, select, selector_for
-
         store, settings = services.pictures, services.settings
         picture = services.sessions.read(owner, id, lambda session: session.picture)
-        rough = None
-        if task.mask is not None:
-            levels = bounded(settings, levels_of, store.data(owner, task.mask), settings.most_pixels)
-            rough = Mask(levels.astype(np.float32) / np.float32(255))
-        hints = hints_of(task, rough)
-        selections = select(picture, task.selector or selector_for(hints), hints)[:MOST_SELECTIONS]
-        return selections_kept(store, owner, map(FoundMask.of, selections), picture.size)
+        rough = None if task.mask is None else store.data(owner, task.mask)
+        sent = replace(picture, source=replace(picture.source, data=None))
+        made = bounded(settings, found_in_picture, task, sent, rough, settings.most_pixels)
+        return selections_kept(store, owner, made, picture.size)
 
-    return await in_thread(found)
+    async with selecting(request):
+        return await in_thread(found)

@@ -26,7 +26,7 @@ from overpaint.server.compat.calls import json_of, json_table, picture_bytes
 from overpaint.server.compat.enhancing import enhanced, networks_for
 from overpaint.server.compat.lenient import Lenient, Number
 from overpaint.server.errors import NotFoundError
-from overpaint.server.native.callers import Editor, services_of
+from overpaint.server.native.callers import Editor, selecting, services_of
 from overpaint.server.native.catalogue import Kept
 from overpaint.server.reading import bounded
 from overpaint.studio import EnlargeSettings, RestoreSettings
@@ -190,7 +190,8 @@ async def _enlarged(request: Request, owner: str, data: bytes, scale: float, mod
 async def _read(request: Request, function: Any, *arguments: Any) -> bytes:
     """What a function makes of a picture, in a process of its own."""
     settings = services_of(request).settings
-    made: bytes = await run_in_threadpool(partial(bounded, settings, function, *arguments, settings.most_pixels))
+    async with selecting(request):
+        made: bytes = await run_in_threadpool(partial(bounded, settings, function, *arguments, settings.most_pixels))
     return made
 
 
