@@ -92,6 +92,16 @@ def test_tools_are_those_that_the_server_has(editor):
     assert asked == [{"selector": "seer", "text": "the red disc"}, {"selector": "subject"}]
 
 
+def test_where_words_can_only_be_read_the_field_says_so(editor):
+    reader = {"name": "text", "title": "lettering", "usable": True, "takes": ["text"], "needs": [], "options": []}
+    editor.page.route("**/selectors", lambda route: route.fulfill(json=[reader]))
+    editor.open(picture())
+    editor.tab("Masks")
+    editor.page.get_by_label("Lettering that has these words").wait_for()
+    editor.page.get_by_role("button", name="Lettering", exact=True).wait_for()
+    assert editor.page.get_by_label("What to select").count() == 0
+
+
 def test_words_beside_the_tool_select_by_what_the_server_has_and_name_it(editor, tmp_path):
     seer = {"name": "seer", "title": "by words", "usable": True, "takes": ["text"], "needs": ["text"], "options": []}
     away = {**seer, "name": "away", "here": False, "takes": ["text", "boxes"]}

@@ -187,6 +187,8 @@ def test_a_licence_is_accepted_before_anything_is_downloaded(site: Site, capsys:
     err = capsys.readouterr().err
     assert "CC BY-NC 4.0" in err
     assert "'overpaint models accept mat'" in err
+    assert main(["models", "get", "segformer-b0-ade"]) == 2  # a folder of the hub, for which a site would be asked
+    assert "'overpaint models accept segformer-b0-ade'" in capsys.readouterr().err
     assert site.asked == []
     with pytest.raises(ModelError) as caught:
         models.get("fcf")

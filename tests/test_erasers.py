@@ -259,7 +259,7 @@ def test_remove_uses_the_eraser_that_is_here_and_says_so(lama: Path, capsys: pyt
     out, err = capsys.readouterr()
     assert "with lama" in out or "with erase" in out
     assert "the eraser lama fills the hole" in err
-    assert "--engine takes exemplar" in err
+    assert "--engine exemplar does without a model" in err
     record = read_record("photo.remove.png").record
     assert record is not None
     (used,) = record.resolved.models
@@ -309,6 +309,7 @@ def test_a_program_that_iopaint_left_here_is_mentioned_and_used_once_converted(
     out, err = capsys.readouterr()
     assert "with exemplar" in out
     assert "the eraser lama is on this machine as a program" in err
+    assert "'overpaint models convert lama'" in err
     assert main(["models", "convert", "lama"]) == 0
     assert main(words) == 0
     assert "the eraser lama fills the hole" in capsys.readouterr().err

@@ -96,6 +96,19 @@ def test_the_command_line_selects_into_a_mask(capsys):
     assert capsys.readouterr().out == "m.png: 80x60, 10.4% marked within 20,10,70,50, 2 parts\n"
 
 
+def test_a_mask_is_selected_by_one_selector(capsys):
+    words = ["mask", "select", "photo.png", "-o", "m.png"]
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert "nothing says what to find" in err
+    assert "give --point, give --select-box, give --select-text or give --select" in err
+    assert main([*words, "--select", "spots", "--select", "lines"]) == 2
+    err = capsys.readouterr().err
+    assert "--select takes one selector here, not spots and lines" in err
+    assert "overpaint mask combine" in err
+    assert not Path("m.png").exists()
+
+
 def test_the_command_line_lists_selectors(capsys):
     assert main(["mask", "selectors"]) == 0
     assert "colour" in capsys.readouterr().out

@@ -90,14 +90,15 @@ def in_line(error: OverpaintError) -> str:
 
 
 def note_line(note: str) -> str:
-    """A note as one line in terms of the command line: "the setting model" becomes "--model". Control
-    characters are written out.
+    """A note as one line in terms of the command line: "the setting model" becomes "--model", and a
+    conversion the command that does it. Control characters are written out.
     """
 
     def option(found: re.Match[str]) -> str:
         name = option_of(found[1])
         return found[0] if name == found[1] else name
 
+    note = re.sub(r"\bconvert (\S+) to safetensors\b", r"run 'overpaint models convert \1'", note)
     return visible("note: " + re.sub(r"\bthe setting ([a-z_]+)\b", option, note))
 
 

@@ -122,13 +122,13 @@ def add(
     licence: Annotated[str | None, Parameter(group=_HOW, metavar="TEXT")] = None,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
-    """Take a model into the store: a checkpoint, LoRA, VAE or textual inversion.
+    """Take a model into the store: a checkpoint, LoRA, VAE, eraser, selector, upscaler or another network.
 
     [dim]$[/] overpaint models add dreamshaper.safetensors
     [dim]$[/] overpaint models add /data/big-model --link --name big
 
     Args:
-        path: A file, or a folder in diffusers' layout.
+        path: A file, or a folder in the layout of diffusers or transformers, or with an encoder and a decoder in ONNX.
         name: What to call it.
         link: Leave the model where it is, and only link to it.
         licence: The licence, which is kept with the model.
@@ -224,7 +224,10 @@ def remove(name: Name, /, *, printed: Printed = PRINTED_UNSET) -> int:
 
 @app.command(sort_key=6)
 def convert(
-    name: Name,
+    name: Annotated[
+        str,
+        argument("NAME|FILE", "An eraser, as 'models list' has it, or a file of one in any folder.", _MODEL),
+    ],
     /,
     *,
     to: Annotated[str | None, Parameter(group=_HOW, metavar="NAME")] = None,

@@ -118,7 +118,12 @@ Server = Annotated[str | None, argument("--server", "Paint on this server (or th
 KeyFile = Annotated[str | None, argument("--key-file", "Its key, in a file that only you can read.", RUN, "FILE")]
 AllowPickle = Annotated[
     bool,
-    switch("--allow-pickle", "Take a .ckpt checkpoint too: its weights alone are read, and no code in it is run.", RUN),
+    switch(
+        "--allow-pickle",
+        "Take pickles (.ckpt, .pth) too, whose weights alone are read, and erasers that are TorchScript programs "
+        "(.pt), whose code is run.",
+        RUN,
+    ),
 ]
 
 

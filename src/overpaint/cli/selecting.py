@@ -78,8 +78,7 @@ def select(
     parts = selections(hinted, shown.size)
     names = tuple(dict.fromkeys(part.selector for part in parts))
     if len(names) != 1:
-        hint = "set point, set select_text or set select"
-        raise RequestError("{field} names one selector here", field="select", hint=hint)
+        raise _not_one(names)
     with network_access(paths=True, allow_pickle=allow_pickle):
         found = [one for part in parts for one in selections_in(shown, part.selector, hints_of(part))]
     mask = picked(found, names[0], pick)
@@ -91,6 +90,15 @@ def select(
         for number, one in enumerate(found):
             print_line(f"  {number}: {one.label or 'selection'} within {one.mask.bounds}")
     return 0
+
+
+def _not_one(names: tuple[str, ...]) -> RequestError:
+    """The error where nothing says what to find, or several selectors would have to."""
+    if not names:
+        hint = "set point, set select_box, set select_text or set select"
+        return RequestError("nothing says what to find", field="select", hint=hint)
+    many = "{field} takes one selector here, not " + " and ".join(names)
+    return RequestError(many, field="select", hint="'overpaint mask combine' joins the masks of several")
 
 
 def selectors(

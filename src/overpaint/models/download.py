@@ -22,6 +22,7 @@ from .pickles import pickle_not_allowed
 from .places import ENDINGS, file_name, hub_parts, store_folder
 from .releases import get_released
 from .store import ModelEntry, ModelNote, discard, entry, licence_of, write_note, writing
+from .terms import check_terms
 from .verify import digest
 
 _UNUSED = ("safety_checker", "vae_1_0", "feature_extractor", "image_encoder", "onnx", "openvino", "flax", "coreml")
@@ -138,6 +139,8 @@ def get(
             field="model",
             value=name,
         )
+    if row is not None:
+        check_terms(row.name, row.licence, row)
     owner, repository, file = parts
     safe = file.endswith((".safetensors", ".gguf", ".onnx"))
     converted = bool(file) and not safe and row is not None and keeps_weights(row.what, row.network)

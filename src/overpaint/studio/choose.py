@@ -76,13 +76,13 @@ def _eraser_notes(
         return ()
     if _runs_erasers(pool.card(name)):
         return (
-            f"the eraser {model} fills the hole, as it is on this machine; the setting engine takes "
-            f"{SURROUNDINGS_ENGINE}, which needs no model",
+            f"the eraser {model} fills the hole, as it is on this machine; the setting engine "
+            f"{SURROUNDINGS_ENGINE} does without a model",
         )
     if rule.prefers == "surroundings" and (waiting := pool.waiting_eraser()) is not None:
         return (
-            f"the eraser {waiting} is on this machine as a program, which is not run unasked; converted once to "
-            "safetensors it fills holes, which runs none of its code",
+            f"the eraser {waiting} is on this machine as a program, which does not run unless it is named and allowed; "
+            f"to have it used, convert {waiting} to safetensors",
         )
     return ()
 

@@ -5,6 +5,7 @@ import type { BrushSettings, Combine, FillSettings, Rgba } from "../canvas";
 import { brush, brushTool, canvas, colour, combine, tool } from "../state/canvas";
 import type { HintKind, SelectorInfo } from "../api/client";
 import { clings, preferred, select, selecting, selectorOptions, setSelectorOption, takerOf, takers, wire } from "../state/select";
+import { sentence } from "../state/notices";
 import { margins } from "../state/wish";
 import { texts } from "../text";
 import { IconButton, Segments, Select, Slider } from "./controls";
@@ -147,7 +148,7 @@ function SelectorOptions({ kind }: { kind: HintKind }) {
 
 function SelectorOption({ selector, option }: { selector: string; option: SelectorInfo["options"][number] }) {
   const given = selectorOptions.value[selector]?.[option.name] ?? option.default;
-  const name = option.name.replaceAll("_", " ");
+  const name = sentence(option.name.replaceAll("_", " "));
   if (typeof option.default === "boolean") {
     return (
       <label class="check" title={option.help}>
@@ -179,6 +180,7 @@ export function ByWords() {
   const reader = takerOf("text");
   const text = meant.value.trim();
   if (!made || !reader) return null;
+  const label = reader.name === "text" ? words.lettering : words.text; // it reads, and knows no things
   return (
     <form
       class="row"
@@ -187,7 +189,7 @@ export function ByWords() {
         if (text) void select(made, reader.name, { text }, combine.value);
       }}
     >
-      <input class="grows" type="text" aria-label={words.text} placeholder={words.text} maxLength={400} value={meant.value} onInput={(event) => (meant.value = event.currentTarget.value)} />
+      <input class="grows" type="text" aria-label={label} placeholder={label} maxLength={400} value={meant.value} onInput={(event) => (meant.value = event.currentTarget.value)} />
       <button type="submit" class="button" disabled={selecting.value > 0 || !text}>
         {words.go}
       </button>

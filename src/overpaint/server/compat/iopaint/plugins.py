@@ -59,7 +59,7 @@ _ELSEWHERE: Mapping[str, str] = MappingProxyType(
 _NOTES: Mapping[str, str] = MappingProxyType(
     {
         "grabcut": "selected by colours and edges: there is no network for it here",
-        "background": "the background was found by the selector of that name",
+        "background": "the background was found by the selector 'background'",
         TAUGHT: "enlarged by filters that the picture itself teaches",
     }
 )
