@@ -649,6 +649,39 @@ def test_an_eta_that_a_sampler_does_not_use_is_named_in_a_note(engine):
         assert used or f"eta has no effect with {sampler}" in notes[0]
 
 
+@pytest.mark.parametrize(
+    ("settings", "options", "note"),
+    [
+        ({"sampler": "Euler"}, {"s_churn": 2.0, "s_noise": 1.1}, None),
+        ({"sampler": "DPM++ 2M"}, {"s_churn": 2.0}, "s_churn, s_tmin and s_tmax have no effect with DPM++ 2M"),
+        ({"sampler": "Euler"}, {"s_tmax": 2.0}, "have no effect where s_churn is 0"),
+        ({"sampler": "Euler"}, {"s_noise": 1.1}, "s_noise has no effect with Euler"),
+        ({"sampler": "Euler", "scheduler": "Karras"}, {"rho": 5.0}, None),
+        ({"sampler": "Euler", "scheduler": "Normal"}, {"rho": 5.0}, "rho has no effect"),
+        ({"sampler": "DPM fast", "scheduler": "Karras"}, {}, "DPM fast spaces most noise levels itself"),
+        ({"guidance_scale": 1.0}, {"guidance_stop": 0.9, "guidance_method": "apg"}, "guidance_method, guidance_stop"),
+    ],
+)
+def test_options_of_sampling_that_have_no_effect_are_named_in_a_note(engine, settings, options, note):
+    canvas = dataclasses.replace(canvas_of(steps=2, **settings), options=DiffusionOptions(**options))
+    notes = paint(engine, [canvas])[0].notes
+    assert len(notes) == (note is not None)
+    assert note is None or note in notes[0]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"guidance_method": "apg"}, {"guidance_method": "cfg_zero"}, {"guidance_stop": 0.0}, {"s_min_uncond": 20.0}),
+        *({"s_churn": 9.0}, {"rho": 3.0}),
+    ],
+)
+def test_an_option_of_sampling_changes_the_result(engine, options):
+    canvas = canvas_of(sampler="Euler", scheduler="Karras", steps=3)
+    changed = dataclasses.replace(canvas, options=DiffusionOptions(**options))
+    assert not np.array_equal(painted(engine, changed), painted(engine, canvas))
+
+
 def test_what_a_plain_prompt_leaves_without_effect_is_named_in_a_note(engine):
     def notes(prompt: str, dialect: str, **options: object) -> tuple[str, ...]:
         canvas = canvas_of(prompt=prompt, dialect=dialect, steps=2)
