@@ -73,7 +73,7 @@ class DiffusionOptions(EngineOptions):
         default=-0.5, gt=-1, lt=1, description="of apg: weight of the earlier steps' guidance; below 0 turns from it"
     )
     guidance_stop: float | None = Field(
-        default=None, ge=-1, le=1, description="end guidance once both outputs are as similar as this (cosine: 0.99)"
+        default=None, ge=-1, le=1, description="end guidance once both outputs are as similar as this (cosine: 0.999)"
     )
     s_min_uncond: float = Field(
         default=0.0, ge=0, description="every second step below this noise level goes without the negative prompt"
