@@ -23,6 +23,7 @@ from overpaint.engines.diffusion.dialects import NATIVE
 from overpaint.engines.diffusion.engine import DiffusionEngine, card_of
 from overpaint.engines.diffusion.families.unet import SD1, UNetFamily
 from overpaint.engines.diffusion.options import DiffusionOptions
+from overpaint.engines.diffusion.settings import paint_settings
 from overpaint.engines.diffusion.start import Moments, content_pixels
 from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
@@ -224,6 +225,115 @@ def test_where_prompt_and_negative_prompt_are_equal_the_network_sees_one_row(eng
         hook.remove()
     for found, words in ((nothing, ""), (same, "a cat")):
         assert levels(found, painted(engine, canvas_of(prompt=words, guidance_scale=1.0))) < 1
+
+
+# ---- prompts over the steps ----
+
+
+def by_hand(engine: DiffusionEngine, canvas: Canvas, texts: list[dict[str, float]], scale: float = 7.5) -> np.ndarray:
+    """Euler's method in a loop of its own; for each step texts with their weights: x0 = u + s sum w (c - u)."""
+    nets = engine._networks
+    given = paint_settings(canvas, SD1, nets.loaded.scheduler_config)
+    chosen = nets.prompt_networks(given)
+    extra_input = nets.loaded.family.extra_input if nets.loaded.inpainting else None
+    start = NATIVE.start(canvas, nets.encode, extra_input, Monitor())
+    denoiser, latents, levels = nets.denoiser(chosen, exact=False), start.latents, given.plan.schedule()
+
+    def estimate(prompt: str, x: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        own = dataclasses.replace(canvas, sampling=dataclasses.replace(canvas.sampling, prompt=prompt))
+        settings = paint_settings(own, SD1, nets.loaded.scheduler_config)
+        pair = [one.at(0).parts[0][1] for one in nets.conditionings(nets.prompt_networks(settings), settings, own)]
+        at = torch.tensor([levels.sigmas[step]]), torch.tensor([levels.times[step]])
+        c, u = (denoiser(x, *at, one, latents.extra) for one in pair)
+        return c, u
+
+    x = latents.content + levels.sigmas[0] * start.noise(latents.content)
+    for step, weights in enumerate(texts):
+        pairs = [(weight, *estimate(prompt, x, step)) for prompt, weight in weights.items()]
+        u = pairs[-1][2]  # of the longest text, which comes last
+        x0 = u + scale * sum(weight * (c - u) for weight, c, _ in pairs)
+        x0 = torch.where(latents.mask > 0, x0, latents.content)
+        x = x + (x - x0) / levels.sigmas[step] * (levels.sigmas[step + 1] - levels.sigmas[step])
+    return nets.decode(x)
+
+
+LONG = "a dog, " * 40
+
+
+@pytest.mark.parametrize(
+    ("prompt", "texts"),
+    [
+        ("[a cat:a dog:0.5]", [{"a cat": 1}] * 2 + [{"a dog": 1}] * 2),
+        ("a (cat:1.3) [and a dog:3]", [{"a (cat:1.3) ": 1}] * 3 + [{"a (cat:1.3) and a dog": 1}]),
+        ("[a cat|a dog]", [{"a cat": 1}, {"a dog": 1}] * 2),
+        ("a cat AND a dog:0.5", [{"a cat ": 1, " a dog": 0.5}] * 4),
+        ("a cat AND dog:-1", [{"a cat ": 1, " dog": -1}] * 4),
+        ("a cat:-0.5 AND dog:0", [{"a cat": -0.5}] * 4),
+        ("[a cat AND dog:[bird|tree]:2]", [{"a cat ": 1, " dog": 1}] * 2 + [{"bird": 1}, {"tree": 1}]),
+        (f"cat:0.5 AND {LONG}", [{"cat": 0.5, f" {LONG}": 1}] * 4),
+    ],
+)
+def test_the_network_follows_the_prompt_over_the_steps(engine, prompt, texts):
+    canvas = canvas_of(prompt=prompt, sampler="Euler", scheduler="Normal", guidance_scale=3.0)
+    found = painted(engine, canvas)
+    assert levels(found, by_hand(engine, canvas, texts, 3.0)) < 0.05
+    assert levels(found, painted(engine, canvas_of(sampler="Euler", scheduler="Normal", guidance_scale=3.0))) > 1
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "[a (cat:1.3) and a dog:else:4]", "[a (cat:1.3) and a dog|a (cat:1.3) and a dog]", "[:a (cat:1.3) and a dog:0]",
+        "a (cat:1.3) [and a dog:and a dog:0.5]", "a (cat:1.3) and a dog:0.5 AND a (cat:1.3) and a dog:0.5",
+        "a (cat:1.3) and a dog AND bird:0",
+    ],
+)  # fmt: skip
+def test_a_schedule_that_never_switches_is_the_plain_prompt_to_the_bit(engine, prompt):
+    rows = []
+    plain = painted(engine, canvas_of())
+    hook = engine._networks.loaded.network.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    try:
+        assert np.array_equal(painted(engine, canvas_of(prompt=prompt)), plain)
+    finally:
+        hook.remove()
+    assert rows == [2] * 4, "and costs no more"
+
+
+def test_texts_of_a_schedule_are_encoded_once_each_and_cost_one_row_a_part(engine, monkeypatch):
+    from overpaint.engines.diffusion import text
+
+    painted(engine, canvas_of())
+    encoded, rows, encode = [], [], text.ClipEncoders.encode
+    monkeypatch.setattr(text.ClipEncoders, "encode", lambda self, job: encoded.append(job) or encode(self, job))
+    hook = engine._networks.loaded.network.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    try:
+        painted(engine, canvas_of(prompt="[x1|x2] AND x3 AND[ x4: x5:2]", steps=6))
+    finally:
+        hook.remove()
+    assert len(encoded) == 5, "the negative prompt's states are kept from before"
+    assert rows == [4] * 6
+    rows.clear()
+    hook = engine._networks.loaded.network.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    try:
+        painted(engine, canvas_of(prompt="x1 AND x3", guidance_scale=0.5))
+        painted(engine, canvas_of(prompt="x1 AND x3", guidance_scale=3, guidance_interval=(0, 0.5)))
+    finally:
+        hook.remove()
+    assert rows == [2] * 4 + [3, 3, 2, 2], "without guidance the mean of the parts is enough"
+
+
+def test_exact_mode_keeps_the_bits_of_a_prompt_over_the_steps_beside_any_neighbour(engines):
+    prompts = "[a cat:a dog:0.5]", "a cat AND [dog|bird]:0.7", "a (cat:1.3)"
+    canvases = [canvas_of(seed, prompt=prompt, exact=True) for seed, prompt in enumerate(prompts)]
+    alone = [painted(engines[4], one) for one in canvases]
+    together = [one.pixels for one in paint(engines[4], canvases)]
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_every_family_follows_a_prompt_over_the_steps(every_engine, family):
+    one = every_engine[family, 4]
+    assert levels(painted(one, canvas_of(prompt="[cat|dog] AND bird")), painted(one, canvas_of(prompt="cat"))) > 1
 
 
 def test_strength_0_gives_the_canvas_back(engine):
@@ -566,7 +676,7 @@ def test_the_canvas_s_controls_reach_every_conditioning(engine, monkeypatch):
 
     monkeypatch.setattr(engine._networks, "conditionings", seen)
     painted(engine, dataclasses.replace(canvas_of(1), controls=(image,)))
-    assert [one.controls for one in made] == [(image,), (image,)]
+    assert [one.controls for timeline in made for _, one in timeline.at(0).parts] == [(image,), (image,)]
 
 
 def test_a_cache_keeps_within_its_budget_what_was_used_last():
@@ -744,15 +854,19 @@ def test_what_of_a_prompt_is_not_used_as_written_is_named_in_the_notes(folders):
     size = Size(96, 80)
     ask = {"mask": Mask.box(size, Box(30, 20, 60, 50)), "intent": "replace", "model": str(folders[4]), "steps": 1}
     with Studio(device="cpu") as studio:
-        edited = studio.edit(photo(size), prompt="[red|blue] car AND sky # hm", negative_prompt="[a:b:0.5]", **ask)
+        prompt = "[red|blue] car AND sky [x:y:z:1] # hm"
+        edited = studio.edit(photo(size), prompt=prompt, negative_prompt="[a:b:0.5] AND", **ask)
+        assert edited.record.request.prompt == prompt, "as it was given"
         assert edited.notes == edited.record.notes
         assert edited.notes == (
             "prompt: left out as a comment: # hm",
-            "prompt: encoded as plain words, for schedules, alternatives and AND are not supported: [red|blue], AND",
-            "negative prompt: encoded as plain words, for schedules, alternatives and AND are not supported: [a:b:0.5]",
+            "prompt: no schedule, so that its brackets only weigh: [x:y:z:1]",
+            "negative prompt: one side is used at none of 1 steps: [a:b:0.5]",
+            "negative prompt: AND joins texts in the prompt alone, and is a word here",
         )
         assert studio.edit(photo(size), prompt="a #D14233 (car:1.2) [old]", **ask).notes == ()
-        assert studio.edit(photo(size), prompt="[a|b] AND # c", dialect="diffusers", **(ask | {"steps": 2})).notes == ()
+        plain = studio.edit(photo(size), prompt="[a|b] AND # c", dialect="diffusers", **(ask | {"steps": 2}))
+        assert plain.notes == ("prompt: encoded as plain words: [a|b], AND",)
 
 
 def test_strength_0_gives_the_picture_back(folders):
@@ -781,6 +895,7 @@ def test_settings_that_guidance_or_strength_leave_without_effect_are_named_in_a_
     without = "guidance_scale 1 guides nothing: negative_prompt, guidance_rescale had no effect"
     assert notes(guidance_scale=1.0, negative_prompt="blur", guidance_rescale=0.5) == (without,)
     assert notes(guidance_scale=1.0, negative_prompt=" ") == ()
+    assert notes(guidance_scale=1.0, negative_prompt="blur", prompt="a cat AND a dog") == (), "its weights are 2"
     assert notes(guidance_scale=2.0, negative_prompt="blur", guidance_rescale=0.5) == ()
     assert "strength 0 paints nothing" in notes(strength=0.0)[0]
 

@@ -29,7 +29,7 @@ from overpaint.engines.diffusion.loop import advance
 from overpaint.engines.diffusion.names import SAMPLER_NAMES, parse_sampler
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.sample import Sample, SamplingPlan
-from overpaint.engines.diffusion.values import Conditioning, NotFiniteError, SampleLatents, Timeline
+from overpaint.engines.diffusion.values import Conditioning, Mixture, NotFiniteError, SampleLatents, Timeline
 from overpaint.errors import Cancelled, EngineError, RequestError
 from sampling import run
 
@@ -342,6 +342,35 @@ def test_a_timeline_changes_the_prompt_from_its_step_on():
     assert seen == [(0, 1.0), (0, 1.0), (1, 1.0), (1, 1.0), (2, 9.0), (2, 9.0), (3, 9.0)]
     with pytest.raises(ValueError, match="start at 0"):
         Timeline(((1, says(1.0)),))
+
+
+def test_parts_of_a_prompt_are_guided_together():
+    """x0 = u + s sum w (c - u), whatever the weights add up to; and equal parts are the plain prompt."""
+    for weights, scale in (((0.5, 0.5), 3.0), ((1.0, 1.0), 3.0), ((1.0, -1.0), 3.0), ((0.3, -0.9), 2.0), ((2.0,), 0.5)):
+        parts = [(weight, says(value)) for weight, value in zip(weights, (2.0, 5.0), strict=False)]
+        found = begin(Still(), positive=Mixture(tuple(parts)), negative=says(1.0), guidance=Guidance(scale))
+        belief = 1 + scale * sum(w * (value - 1) for w, value in zip(weights, (2.0, 5.0), strict=False))
+        plain = begin(Still(), positive=says(belief), guidance=Guidance(1.0))
+        run([found, plain])
+        assert torch.allclose(found.result(), plain.result(), atol=1e-4)
+    halves, whole = Mixture(((0.5, says(2.0)), (0.5, says(2.0)))), says(2.0)
+    one, other = (begin(Still(), positive=text, guidance=Guidance(7.5)) for text in (halves, whole))
+    run([one, other])
+    assert torch.allclose(one.result(), other.result(), atol=1e-6)
+
+
+def test_parts_of_a_prompt_without_guidance_are_their_mean():
+    parts = Mixture(((3.0, says(2.0)), (1.0, says(6.0))))
+    net, distilled = Still(), Still()
+    distilled.embeds_guidance = True
+    found = begin(net, steps=2, positive=parts, guidance=Guidance(3, interval=(0, 0)))
+    embedded = begin(distilled, steps=2, positive=parts, guidance=Guidance(3))
+    plain = begin(Still(), steps=2, positive=says(3.0), guidance=Guidance(1.0))
+    run([found])
+    run([embedded, plain])
+    assert net.calls == [2, 2]
+    assert torch.allclose(found.result(), plain.result(), atol=1e-6)
+    assert torch.allclose(embedded.result(), plain.result(), atol=1e-6)
 
 
 def test_a_network_that_embeds_guidance_needs_one_row():

@@ -2,27 +2,26 @@ r"""The grammar of prompts: AUTOMATIC1111's, from its description, with its faul
 
     (x)         x counts 1.1 times          (x:1.3)    x counts 1.3 times; a sign and spaces around are allowed
     [x]         x counts 1 / 1.1 times      \( \[ \:   the character itself; \ before any other one likewise
-    BREAK       closes a chunk              # ...      a comment, to the end of the line: a # that stands alone
-    <lora:...>  see `networks`
+    BREAK       closes a chunk              # ...      a comment, to the end of the line
+    <lora:...>  see `networks`              [a:b:0.5], [a|b], a AND b      see `schedule`
 
 Brackets nest and multiply; unclosed ones last to the end, and a closing one without an opening one is text. Round and
-square brackets are matched separately, so they may cross. Comments are removed first, then tags; then the rest is read.
+square brackets are matched separately, so they may cross. Comments are removed first, then tags; then the schedule
+gives the text of a step, which is read here.
 
 Differences from upstream, each a fault there: a weight that is not a number, `(x:1.2.3)`, is text instead of a crash;
-BREAK works inside brackets too; a backslash also escapes `:`, `#`, `<` and the word BREAK; a `#` joined to a word
-(`#D14233`) is text, and a comment is reported; each weight is computed from its whole nesting, so that `([x])` counts
-exactly 1; excessive nesting, weights and lengths are refused.
-
-Not supported yet: `AND`, and the schedules `[a:b:0.5]` and `[a|b]`. They are encoded as words (the brackets count as
-brackets: 1 / 1.1 times), and `Prompt.notes` names them.
+BREAK works inside brackets too; a backslash also escapes `:`, `#`, `<` and the words BREAK and AND; a comment begins at
+a line's start or after white space and is no colour (`#D14233`), and it is reported; each weight is computed from its
+whole nesting, so that `([x])` counts exactly 1; excessive nesting, weights and lengths are refused.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
 from itertools import groupby
 
 from .networks import Network, split_networks, unreadable
@@ -30,6 +29,7 @@ from .networks import Network, split_networks, unreadable
 MOST_CHARACTERS = 100_000
 MOST_NESTED = 100
 MOST_WEIGHT = 1000.0
+MOST_PARTS = 32
 EMPHASIS = 1.1
 
 
@@ -47,12 +47,12 @@ Section = tuple[Span, ...]
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A parsed prompt.
+    """A parsed prompt: one text.
 
     Attributes:
         sections: At least one; a BREAK is between each two.
         networks: The networks that its tags name.
-        notes: For people: comments that were left out, and syntax that is not supported and counts as words.
+        notes: For people: comments that were left out.
     """
 
     sections: tuple[Section, ...] = ((),)
@@ -65,8 +65,16 @@ class Prompt:
         return len(self.sections) == 1 and not any(span.text.strip() for span in self.sections[0])
 
 
+@dataclass(frozen=True, slots=True)
+class PromptPart:
+    """One of the texts that AND joins. `prompt` has neither networks nor notes."""
+
+    prompt: Prompt
+    weight: float = 1.0
+
+
 def parse(text: str, *, weighted: bool = True) -> Prompt:
-    """Parse a prompt, in time linear in its length.
+    """Parse a prompt without a schedule, in time linear in its length. AND is a word.
 
     Args:
         text: As written.
@@ -76,15 +84,11 @@ def parse(text: str, *, weighted: bool = True) -> Prompt:
     Raises:
         RequestError: Too long, nested or weighted; a tag that can't be read.
     """
-    _check_length(text)
-    comments = _COMMENT.findall(text)
-    plain, networks = split_networks(_COMMENT.sub("", text))  # the ends of lines stay
-    notes = [f"left out as a comment: {_listed(comments)}"] if comments else []
-    if unsupported := _unsupported(plain):
-        notes.append(
-            f"encoded as plain words, for schedules, alternatives and AND are not supported: {_listed(unsupported)}"
-        )
-    return Prompt(read_weights(plain) if weighted else literal(plain).sections, networks, tuple(notes))
+    check_length(text)
+    plain, comments = without_comments(text)
+    plain, networks = split_networks(plain)
+    notes = (f"left out as a comment: {listed(comments)}",) if comments else ()
+    return Prompt(read_weights(plain) if weighted else literal(plain).sections, networks, notes)
 
 
 def literal(text: str) -> Prompt:
@@ -93,7 +97,7 @@ def literal(text: str) -> Prompt:
     Raises:
         RequestError: Too long.
     """
-    _check_length(text)
+    check_length(text)
     return Prompt(((Span(text),) if text else (),))
 
 
@@ -102,28 +106,12 @@ def escape(text: str) -> str:
     return _MEANING.sub(r"\\\g<0>", text)
 
 
-def _unsupported(text: str) -> list[str]:
-    """Schedules (`[a:b:0.5]`, `[a:0.5]`), alternatives (`[a|b]`) and AND in a text, as written."""
-    found: list[str] = []
-    opened: list[int] = []  # places of open square brackets
-    marked: list[bool] = []  # whether a bar or a number that ends a schedule was seen within each
-    for match in _SYNTAX.finditer(text):
-        kind = match.lastgroup
-        if kind == "open":
-            opened.append(match.start())
-            marked.append(False)
-        elif kind == "mark" and opened:
-            marked[-1] = True
-        elif kind == "close" and opened:
-            start = opened.pop()
-            if marked.pop():
-                found.append(text[start : min(match.end(), start + _LONGEST_SHOWN + 1)])
-        elif kind == "and":
-            found.append("AND")
-    return found
+def without_comments(text: str) -> tuple[str, list[str]]:
+    """The text without its comments, whose lines end as before; and the comments."""
+    return _COMMENT.sub("", text), _COMMENT.findall(text)
 
 
-def _listed(pieces: list[str]) -> str:
+def listed(pieces: Iterable[str]) -> str:
     """Up to three different pieces, each at most 40 characters."""
     different = list(dict.fromkeys(pieces))
     shown = [one if len(one) <= _LONGEST_SHOWN else one[: _LONGEST_SHOWN - 3] + "..." for one in different[:3]]
@@ -131,12 +119,23 @@ def _listed(pieces: list[str]) -> str:
 
 
 def read_weights(text: str) -> tuple[Section, ...]:
-    """Parse brackets, weights, escapes and BREAKs; comments and tags were removed.
+    """Parse brackets, weights, escapes and BREAKs; AND is a word. Comments, tags and schedules were removed.
 
     Raises:
         RequestError: Brackets nested more than 100 deep, or a weight beyond 1000.
     """
-    sections: list[list[tuple[str, tuple[_Bracket, ...]]]] = [[]]  # pieces of text with the brackets around them
+    return read_parts(text, conjunctions=False)[0].prompt.sections
+
+
+def read_parts(text: str, *, conjunctions: bool = True) -> tuple[PromptPart, ...]:
+    """The texts that AND joins, with their weights; one without AND. Equal texts are one, with the sum of weights.
+
+    A weight follows its text: "a :1.2 AND b". Brackets that are open at an AND weigh the text after it too.
+
+    Raises:
+        RequestError: See `read_weights`; more than 32 texts.
+    """
+    parts = [_PartRead()]
     opened: dict[str, list[_Bracket]] = {"(": [], "[": []}
     around: tuple[_Bracket, ...] = ()
     for match in _TOKEN.finditer(text):
@@ -146,22 +145,51 @@ def read_weights(text: str) -> tuple[Section, ...]:
             if len(same) == MOST_NESTED:
                 raise unreadable(
                     f"more than {MOST_NESTED} brackets are open at character {match.start() + 1} of {{field}}",
-                    _around(text, match.start()),
+                    around_place(text, match.start()),
                     f"a bracket that is meant as a character is written as \\{whole}",
                 )
             same.append(_Bracket(whole))
         elif kind in ("close", "weight") and same:
             same.pop().weight = float(match["weight"]) if kind == "weight" else None
+        elif kind == "share" and conjunctions and not around and (len(parts) > 1 or match.end() < len(text)):
+            parts[-1].weight = _limited(float(match["share"]), text[max(0, match.start() - 40) : match.start()])
+            continue
         else:
             single = [match["escaped"] if kind == "escaped" else whole]
-            for piece in _divided(text, match.start(), match.end()) if kind == "run" else single:
-                if piece is None:
-                    sections.append([])
-                else:
-                    sections[-1].append((piece, around))
+            for piece in _divided(text, match.start(), match.end(), conjunctions) if kind == "run" else single:
+                if piece is _Mark.BREAK:
+                    parts[-1].sections.append([])
+                elif piece is _Mark.AND:
+                    if len(parts) == MOST_PARTS:
+                        raise unreadable(
+                            f"{{field}} joins more than {MOST_PARTS} texts with AND", MOST_PARTS + 1, "use fewer"
+                        )
+                    parts.append(_PartRead())
+                elif piece:
+                    parts[-1].sections[-1].append((piece, around))
             continue
         around = (*opened["("], *opened["["])
-    return tuple(_joined([span for one in section for span in _weighted(*one)]) for section in sections)
+    weights: dict[Prompt, float] = {}
+    for one in parts:
+        prompt = one.prompt()
+        weights[prompt] = weights.get(prompt, 0.0) + (1.0 if one.weight is None else one.weight)
+    return tuple(PromptPart(prompt, weight) for prompt, weight in weights.items())
+
+
+@dataclass(slots=True)
+class _PartRead:
+    """A text that is being read: its sections of pieces with the brackets around them, and its weight."""
+
+    sections: list[list[tuple[str, tuple[_Bracket, ...]]]] = field(default_factory=lambda: [[]])
+    weight: float | None = None  # where it is written
+
+    def prompt(self) -> Prompt:
+        """It as a prompt; the spaces between a text and its weight are neither's."""
+        if self.weight is not None and (last := self.sections[-1]):
+            last[-1] = (last[-1][0].rstrip(), last[-1][1])
+        return Prompt(
+            tuple(_joined([span for one in section for span in _weighted(*one)]) for section in self.sections)
+        )
 
 
 def _joined(spans: list[Span]) -> Section:
@@ -176,54 +204,66 @@ class _Bracket:
     weight: float | None = None  # from the closing bracket, when it has one
 
 
-_COMMENT = re.compile(r"(?<!\S)#(?!\S)[^\n]*+")
-_SYNTAX = re.compile(
-    r"\\.?|(?P<open>\[)|(?P<close>\])|(?P<mark>\||:\s*+(?:\d++(?:\.\d*+)?|\.\d++)\s*+(?=\]))|(?P<and>\bAND\b)",
-    re.DOTALL,
-)
+class _Mark(Enum):
+    BREAK = "BREAK"
+    AND = "AND"
+
+
+_COMMENT = re.compile(r"(?<!\S)#(?!(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})(?!\w))[^\n]*+")
 _LONGEST_SHOWN = 40
 _MEANING = re.compile(r"[\\()\[\]:|<#]|\b(?:BREAK|AND)\b")
-_BREAK = re.compile(r"\bBREAK\b")
+_MARKS = {False: re.compile(r"\bBREAK\b"), True: re.compile(r"\b(?:BREAK|AND)\b")}
 # Possessive quantifiers (++), so that nothing is tried twice: linear for any text.
+_NUMBER = r"[+-]?(?:\d++(?:\.\d*+)?|\.\d++)"
 _TOKEN = re.compile(
     r"\\(?P<escaped>.?)"
     r"|(?P<open>[(\[])"
     r"|(?P<close>[)\]])"
-    r"|:\s*+(?P<weight>[+-]?(?:\d++(?:\.\d*+)?|\.\d++))\s*+\)"
+    rf"|:\s*+(?P<weight>{_NUMBER})\s*+\)"
+    rf"|:\s*+(?P<share>{_NUMBER})\s*+(?=\bAND\b|\Z)"
     r"|(?P<run>[^\\()\[\]:]++)"
     r"|:",
     re.DOTALL,
 )
 
 
-def _divided(text: str, start: int, end: int) -> Iterator[str | None]:
-    """A run of text divided at its BREAKs (None), without the spaces around them."""
-    done = start
-    for match in _BREAK.finditer(text, start, end):
-        part = text[done : match.start()].rstrip()
-        yield part if done == start else part.lstrip()
-        yield None
+def _divided(text: str, start: int, end: int, conjunctions: bool) -> Iterator[str | _Mark]:
+    """A run of text divided at its BREAKs, without the spaces around them, and at its ANDs."""
+    done, broken = start, False
+    for match in _MARKS[conjunctions].finditer(text, start, end):
+        part, mark = text[done : match.start()], _Mark(match[0])
+        part = part.lstrip() if broken else part
+        broken = mark is _Mark.BREAK
+        yield part.rstrip() if broken else part
+        yield mark
         done = match.end()
-    yield text[done:end] if done == start else text[done:end].lstrip()
+    yield text[done:end].lstrip() if broken else text[done:end]
 
 
 def _weighted(text: str, around: tuple[_Bracket, ...]) -> list[Span]:
     """The span of a piece of text within brackets; none where it is empty."""
     depth = sum(1 if one.kind == "(" else -1 for one in around if one.weight is None)
     weight = math.prod((one.weight for one in around if one.weight is not None), start=1.0) * EMPHASIS**depth
-    if text and not abs(weight) <= MOST_WEIGHT:
+    return [Span(text, _limited(weight, text))] if text else []
+
+
+def _limited(weight: float, text: str) -> float:
+    """The weight of a text, which may not be huge."""
+    if not abs(weight) <= MOST_WEIGHT:
         raise unreadable(
             f"a part of {{field}} would count {weight:.4g} times",
             text[:40],
             f"weights lie between -{MOST_WEIGHT:g} and {MOST_WEIGHT:g}, and useful ones between 0 and 2",
         )
-    return [Span(text, weight)] if text else []
+    return weight
 
 
-def _check_length(text: str) -> None:
+def check_length(text: str) -> None:
+    """Raises RequestError where a text is too long to be read."""
     if len(text) > MOST_CHARACTERS:
         raise unreadable(f"{{field}} has {len(text)} characters", len(text), f"at most {MOST_CHARACTERS} are read")
 
 
-def _around(text: str, place: int) -> str:
+def around_place(text: str, place: int) -> str:
+    """A piece of a text around a place, for an error."""
     return text[max(0, place - 10) : place + 20]

@@ -12,7 +12,7 @@ from .preview import LatentPreview
 from .sample import Sample
 from .settings import PaintSettings
 from .start import Moments, Pixels
-from .values import Conditioning
+from .values import Timeline
 
 
 @dataclass(eq=False)
@@ -26,7 +26,7 @@ class CanvasRun:
         future: Receives the result.
         settings: How it is painted.
         prompt_networks: The model's networks with the LoRAs of its prompt.
-        texts: Conditioning of prompt and negative prompt.
+        texts: Prompt and negative prompt over the steps.
     """
 
     networks: Networks
@@ -35,7 +35,7 @@ class CanvasRun:
     future: Future[Painted]
     settings: PaintSettings
     prompt_networks: PromptNetworks
-    texts: tuple[Conditioning, Conditioning]
+    texts: tuple[Timeline, Timeline]
 
     def __post_init__(self) -> None:
         self._preview: LatentPreview | None = None
@@ -81,5 +81,6 @@ class CanvasRun:
         latents = self.sample.result()
         self.monitor.check()
         pixels = self.networks.decode(latents)
-        unguided = self.settings.unguided(embedded=self.sample.denoiser.embeds_guidance)
+        embedded = self.sample.denoiser.embeds_guidance
+        unguided = () if self.sample.uses_negative else self.settings.unguided(embedded=embedded)
         return Painted(pixels, evidence=pixels, notes=self.settings.notes + unguided + self.prompt_networks.notes)

@@ -129,7 +129,7 @@ class DiffusionEngine(ThreadedEngine):
         sampling = sampling or Sampling()
         _, dialect = check_names(sampling, self._family)
         emphasis = options.emphasis if isinstance(options, DiffusionOptions) else "original"
-        text = TextSettings(sampling.clip_skip, emphasis, dialect.plain_text)
+        text = TextSettings(sampling.clip_skip, emphasis, dialect.plain_text, sampling.steps)
         return used_models(self._ref, sampling.prompt, sampling.negative_prompt or "", text)
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:

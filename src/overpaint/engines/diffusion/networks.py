@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from overpaint.engines.base import Canvas
 from overpaint.engines.weight_store import call_lock
 from overpaint.errors import concerning
 from overpaint.models import ModelRef, digest
-from overpaint.prompt import Prompt
+from overpaint.prompt import PromptSchedule
 
 from .caches import ByteCache, bytes_of
 from .denoiser import NetworkDenoiser
@@ -27,9 +27,9 @@ from .inversion import Inversion
 from .lora import LoraUse, Merged, merge, read_lora
 from .settings import PaintSettings
 from .start import Moments, Pixels
-from .text_plan import TEXTS, read, unread, unread_words
+from .text_plan import TEXTS, read_schedule, unread, unread_words
 from .used import embeddings_of, inversions_of, loras_of
-from .values import Conditioning, LoadedModel, NotFiniteError
+from .values import Conditioning, LoadedModel, Mixture, NotFiniteError, Timeline
 
 TILED_ABOVE = 1024 * 1024
 """Pixels above which an autoencoder works tile by tile: it needs several kilobytes of memory a pixel."""
@@ -43,15 +43,15 @@ class PromptNetworks:
 
     Attributes:
         merged: The network that predicts, and the text encoders.
-        prompt: The prompt, parsed.
-        negative: The negative prompt, or None.
+        prompt: The prompt over the steps.
+        negative: The negative prompt over the steps, or None.
         inversions: Textual inversions in the two texts.
         ignored: A note for each textual inversion that can't be used.
     """
 
     merged: Merged
-    prompt: Prompt
-    negative: Prompt | None
+    prompt: PromptSchedule
+    negative: PromptSchedule | None
     inversions: tuple[Inversion, ...] = ()
     ignored: tuple[str, ...] = ()
 
@@ -130,18 +130,19 @@ class Networks:
             ModelError: A LoRA that is missing, or not for this model.
         """
         sampling = settings.sampling
-        prompt = read(sampling.prompt, settings.text)
-        negative = None if sampling.negative_prompt is None else read(sampling.negative_prompt, settings.text, TEXTS[1])
+        prompt, opposite = read_schedule(sampling.prompt, settings.text), sampling.negative_prompt
+        negative = None if opposite is None else read_schedule(opposite, settings.text, TEXTS[1])
         model = self.loaded
-        texts = prompt, negative or Prompt()
-        paths = tuple(one.path for one in loras_of(*texts, self.ref))
+        schedules = prompt, negative or PromptSchedule()
+        paths = tuple(one.path for one in loras_of(*schedules, self.ref))
+        texts = schedules[0].prompts, schedules[1].prompts
         taken, ignored = embeddings_of(texts, self.ref)
         inversions = inversions_of(taken, texts, self.ref)
         ignored += [
             f"the textual inversion {name!r} stands beyond the part of the prompt that is read: it had no effect"
-            for name in unread(texts, model.tokenizers, inversions, settings.text)
+            for name in unread([*texts[0], *texts[1]], model.tokenizers, inversions, settings.text)
         ]
-        for title, text in zip(("prompt", "negative prompt"), texts, strict=True):
+        for title, (text, *_) in zip(("prompt", "negative prompt"), texts, strict=True):
             if words := unread_words(text, model.tokenizers, inversions, settings.text):
                 ignored.append(f"{title}: {words}")
 
@@ -158,18 +159,39 @@ class Networks:
 
     def conditionings(
         self, chosen: PromptNetworks, settings: PaintSettings, canvas: Canvas
-    ) -> tuple[Conditioning, Conditioning]:
-        """The conditioning of prompt and negative prompt; the text encoders run for texts that are not cached."""
+    ) -> tuple[Timeline, Timeline]:
+        """Prompt and negative prompt over the steps; the text encoders run once for each text that is not cached."""
         model, merged = self.loaded, chosen.merged
         texts = model.family.text_encoding(model, merged.text_encoders, merged.text_digest)
-        positive, negative = texts.plan(chosen.prompt, chosen.negative, settings.text, chosen.inversions)
         sizes = model.family.size_conditions(canvas.size, self.device)
 
-        def conditioning(job: Any) -> Conditioning:
-            found = self.encoded(texts, job)
-            return replace(found, added={**found.added, **sizes}, controls=canvas.controls)
+        made: dict[Hashable, Conditioning] = {}  # equal texts are one object
 
-        return conditioning(positive), conditioning(negative)
+        def conditioning(job: Any) -> Conditioning:
+            if job.key not in made:
+                found = self.encoded(texts, job)
+                made[job.key] = replace(found, added={**found.added, **sizes}, controls=canvas.controls)
+            return made[job.key]
+
+        prompt, negative = chosen.prompt, chosen.negative
+        changes = {step for one in (prompt, negative) if one is not None for step, _ in one.entries}
+        entries = []
+        for step in sorted(changes):
+            opposite = None if negative is None else negative.at(step)[0].prompt
+            weights: dict[Conditioning, float] = {}
+            opposites = []
+            for part in prompt.at(step):
+                jobs = texts.plan(part.prompt, opposite, settings.text, chosen.inversions)
+                one = conditioning(jobs[0])
+                weights[one] = weights.get(one, 0.0) + part.weight
+                opposites.append(conditioning(jobs[1]))
+            mixture = Mixture(tuple((weight, one) for one, weight in weights.items() if weight != 0))
+            # Both texts of a pair are filled up to one length; the longest negative prompt serves all parts.
+            entries.append((step, mixture, max(opposites, key=lambda one: one.context.shape[1])))
+        return (
+            Timeline(tuple((step, mixture) for step, mixture, _ in entries)),
+            Timeline(tuple((step, one) for step, _, one in entries)),
+        )
 
     def encoded(self, texts: TextEncoding, job: Any) -> Conditioning:
         """The states of one text; cached by what they depend on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,12 +15,14 @@ from .blend import Blend, BlendRule
 from .denoiser import NetworkDenoiser
 from .dialects import NATIVE, Dialect
 from .guidance import Guidance, GuidanceMemory
+from .mixing import StepTexts
 from .names import SamplerChoice
 from .noise import Noise, scaled
 from .samplers import NO_CHURN, SAMPLERS, Churn, SamplerContext
 from .schedule import Schedule, Training
 from .values import (
     Conditioning,
+    Mixture,
     NegativeQuery,
     NotFiniteError,
     Query,
@@ -80,7 +82,7 @@ class NetworkRow:
 
     Attributes:
         query: The noisy latent with its noise level.
-        conditioning: Of the prompt or of the negative prompt.
+        conditioning: Of a part of the prompt, or of the negative prompt.
         extra: Further input, or None.
         guidance: The guidance scale, for networks that embed it.
     """
@@ -142,6 +144,8 @@ class Sample:
         """(1, C, h, w): the latest estimate x0, for previews; None before the first."""
         self.step = 0
         """Number of steps that are done."""
+        self.uses_negative = False
+        """Whether the negative prompt's estimate was used for guidance so far."""
         self._positive, self._negative = Timeline.of(positive), Timeline.of(negative)
         self._extra = latents.extra
         self._run: SamplerRun | None = None
@@ -199,23 +203,23 @@ class Sample:
             self._run.close()
 
     def rows(self) -> tuple[NetworkRow, ...]:
-        """The rows that it needs now: the prompt's, the negative prompt's, or both; none once it is done."""
+        """The rows that it needs now: those of the prompt's parts, the negative prompt's, or both; none once done."""
         query = self._query
         if query is None:
             return ()
         scale = self.guidance.scale if self.denoiser.embeds_guidance else None
-        timelines = zip((self._positive, self._negative), self._sides(query), strict=True)
-        return tuple(NetworkRow(query, one.at(query.step), self._extra, scale) for one, wanted in timelines if wanted)
+        return tuple(NetworkRow(query, one, self._extra, scale) for one in self._texts(query).rows)
 
     def receive(self, estimates: list[torch.Tensor]) -> None:
         """Continue with the network's estimates, (1, C, h, w), one for each of `rows` in their order."""
         query = self._query
         assert query is not None, "a finished sample has no rows"
         try:
-            given = iter(estimates)
-            positive, negative = (next(given) if wanted else None for wanted in self._sides(query))
-            prediction, first = self.denoiser.prediction, query.step == 0
-            x0 = self.guidance.combine(positive, negative, query.x, query.sigma, prediction, self._memory, first=first)
+            texts = self._texts(query)
+            positive, negative = texts.estimates(estimates)
+            self.uses_negative |= negative is not None
+            guidance, prediction, first = self._guidance(texts.mixture), self.denoiser.prediction, query.step == 0
+            x0 = guidance.combine(positive, negative, query.x, query.sigma, prediction, self._memory, first=first)
             if not torch.isfinite(x0).all():
                 raise NotFiniteError(
                     f"the network gave numbers that are not finite at step {query.step + 1} of {self.steps}"
@@ -229,14 +233,24 @@ class Sample:
             if not isinstance(error, Exception):
                 raise
 
-    def _sides(self, query: Query) -> tuple[bool, bool]:
+    def _texts(self, query: Query) -> StepTexts:
+        """The texts whose estimates are needed now."""
+        mixture, ((_, negative),) = self._positive.at(query.step), self._negative.at(query.step).parts
+        return StepTexts(mixture, negative, self._sides(query, mixture, negative))
+
+    def _guidance(self, mixture: Mixture) -> Guidance:
+        """The guidance of the parts' mean (see `mixing`)."""
+        if mixture.weight == 1 or mixture.weight <= 0:
+            return self.guidance
+        return replace(self.guidance, scale=self.guidance.scale * mixture.weight)
+
+    def _sides(self, query: Query, mixture: Mixture, negative: Conditioning) -> tuple[bool, bool]:
         """Whether the prompt's and the negative prompt's estimates are needed; one is enough where both are equal."""
-        if self.denoiser.embeds_guidance or not self.plan.guides_at(self.guidance.scale):
+        guidance = self._guidance(mixture)
+        if self.denoiser.embeds_guidance or not self.plan.guides_at(guidance.scale):
             return True, False
-        sides = self.guidance.sides(query.step, self.steps, query.sigma, self._memory)
-        if all(sides) and self._positive.at(query.step).same(self._negative.at(query.step)):
-            return True, False
-        return sides
+        sides = guidance.sides(query.step, self.steps, query.sigma, self._memory)
+        return (True, False) if all(sides) and mixture.same(negative) else sides
 
     def _continue(self, x0: torch.Tensor | None) -> None:
         """Run the sampler to its next query, or to its end."""

@@ -98,21 +98,22 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
     options = canvas.options if isinstance(canvas.options, DiffusionOptions) else DiffusionOptions()
     choice, dialect = check_names(sampling, family)
     levels = family.training(config, canvas.size)
+    plan = SamplingPlan(
+        choice,
+        sampling.steps,
+        sampling.strength,
+        dialect,
+        options.eta,
+        config,
+        levels,
+        rho=options.rho,
+        churn=Churn(options.s_churn, options.s_tmin, math.inf if options.s_tmax is None else options.s_tmax),
+        noise_scale=options.s_noise,
+    )
     return PaintSettings(
-        plan=SamplingPlan(
-            choice,
-            sampling.steps,
-            sampling.strength,
-            dialect,
-            options.eta,
-            config,
-            levels,
-            rho=options.rho,
-            churn=Churn(options.s_churn, options.s_tmin, math.inf if options.s_tmax is None else options.s_tmax),
-            noise_scale=options.s_noise,
-        ),
+        plan=plan,
         guidance=_guidance(sampling, options, choice),
-        text=TextSettings(sampling.clip_skip, options.emphasis, dialect.plain_text),
+        text=TextSettings(sampling.clip_skip, options.emphasis, dialect.plain_text, dialect.prompt_steps(plan)),
         sampling=sampling,
     )
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 from overpaint.errors import RequestError, concerning
 from overpaint.prompt.chunks import BACKTRACK, Chunk, PromptTokenizer, chunked, padded
-from overpaint.prompt.grammar import Prompt, literal, parse
+from overpaint.prompt.grammar import Prompt, listed, literal, parse
 from overpaint.prompt.networks import Network, split_networks
+from overpaint.prompt.schedule import PromptSchedule, prompt_schedule, schedules_in
 
 from .inversion import Inversion
 
@@ -35,11 +36,13 @@ class TextSettings:
             with 2, and takes 1 as 2. None: as the model was trained.
         emphasis: The effect of weights.
         plain: Whether a text is taken as it is written, up to one chunk, and `clip_skip` acts on the prompt alone.
+        steps: The steps that run, which schedules in a prompt divide.
     """
 
     clip_skip: int | None = None
     emphasis: Emphasis = "original"
     plain: bool = False
+    steps: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +94,7 @@ TEXTS = ("prompt", "negative_prompt")
 
 
 def read(text: str, settings: TextSettings = TextSettings(), field: str = TEXTS[0]) -> Prompt:
-    """Read a prompt by the settings' grammar; `field` is the request's that has it.
+    """Read one text, which has no schedule, by the settings' grammar; `field` is the request's that has it.
 
     Raises:
         RequestError: A prompt that can't be read.
@@ -102,9 +105,22 @@ def read(text: str, settings: TextSettings = TextSettings(), field: str = TEXTS[
     networks: tuple[Network, ...] = ()
     with suppress(RequestError):  # no tag then, but text like all the rest
         _, networks = split_networks(text)
-    tags = ", ".join(dict.fromkeys(f"<{one.kind}:{one.name}:...>" for one in networks))
+    syntax = [f"<{one.kind}:{one.name}:...>" for one in networks]
+    syntax += schedules_in(text)
     with concerning(field):
-        return replace(literal(text), notes=(f"encoded as plain words: {tags}",) if tags else ())
+        return replace(literal(text), notes=(f"encoded as plain words: {listed(syntax)}",) if syntax else ())
+
+
+def read_schedule(text: str, settings: TextSettings, field: str = TEXTS[0]) -> PromptSchedule:
+    """Read a prompt over the settings' steps; `field` is the request's that has it. AND joins in the prompt alone.
+
+    Raises:
+        RequestError: A prompt that can't be read.
+    """
+    if settings.plain or settings.emphasis == "none":
+        return PromptSchedule.of(read(text, settings, field))
+    with concerning(field):
+        return prompt_schedule(text, settings.steps, conjunctions=field == TEXTS[0])
 
 
 def plan_texts(

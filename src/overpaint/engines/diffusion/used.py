@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +21,12 @@ from overpaint.models import (
     find_lora,
     with_accepted,
 )
-from overpaint.prompt import Network, Prompt
+from overpaint.prompt import Network, Prompt, PromptSchedule
 from overpaint.prompt.chunks import names_in, occurs, words_of
 from overpaint.request import ModelRole, UsedModel
 
 from .inversion import Inversion, load_inversion
-from .text_plan import TEXTS, TextSettings, read, unread
+from .text_plan import TEXTS, TextSettings, read_schedule, unread
 
 UNKNOWN = "unknown"
 """The licence of a file that does not name one."""
@@ -58,12 +59,13 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
     ]
     if ref.vae is not None:
         found.append(("vae", ref.vae_name, ref.vae, ref.vae_licence, ref.vae_accepted))
-    texts = read(prompt, text), read(negative, text, TEXTS[1])
-    found += [("lora", one.name, one.path, one.licence, one.accepted) for one in loras_of(*texts, ref)]
+    schedules = read_schedule(prompt, text), read_schedule(negative, text, TEXTS[1])
+    found += [("lora", one.name, one.path, one.licence, one.accepted) for one in loras_of(*schedules, ref)]
+    texts = schedules[0].prompts, schedules[1].prompts
     embeddings, _ = embeddings_of(texts, ref)
     if text.plain and embeddings:
         inversions = inversions_of(embeddings, texts, ref)
-        beyond = unread(texts, family_of(ref.kind.family or "").tokenizers(ref), inversions, text)
+        beyond = unread([*texts[0], *texts[1]], family_of(ref.kind.family or "").tokenizers(ref), inversions, text)
         embeddings = [one for one in embeddings if one.name not in beyond]
     found += [("embedding", one.name, one.path, one.licence, one.accepted) for one in embeddings]
     return tuple(
@@ -72,7 +74,7 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
     )
 
 
-def loras_of(prompt: Prompt, negative: Prompt, ref: ModelRef) -> list[ModelEntry]:
+def loras_of(prompt: PromptSchedule, negative: PromptSchedule, ref: ModelRef) -> list[ModelEntry]:
     """The LoRAs of a prompt's tags, one for each tag.
 
     Raises:
@@ -111,15 +113,19 @@ def _lora_of(network: Network, ref: ModelRef) -> ModelEntry:
     return entry
 
 
-def embeddings_of(texts: Sequence[Prompt], ref: ModelRef) -> tuple[list[ModelEntry], list[str]]:
+def embeddings_of(texts: Sequence[Sequence[Prompt]], ref: ModelRef) -> tuple[list[ModelEntry], list[str]]:
     """Textual inversions on this machine whose names occur in parsed texts as words of their own.
+
+    Args:
+        texts: The texts that the prompt has over the steps, and the negative prompt's.
+        ref: The checkpoint.
 
     Returns:
         Those that this model takes, and a note for each other one, whose name stays text.
     """
     taken: list[ModelEntry] = []
     notes: list[str] = []
-    text = words_of(texts)
+    text = words_of(itertools.chain.from_iterable(texts))
     if not text.strip():
         return taken, notes
     assert ref.kind.family is not None
@@ -148,14 +154,16 @@ def embeddings_of(texts: Sequence[Prompt], ref: ModelRef) -> tuple[list[ModelEnt
     return [one for one in taken if one.name in used], notes
 
 
-def inversions_of(embeddings: Sequence[ModelEntry], texts: Sequence[Prompt], ref: ModelRef) -> tuple[Inversion, ...]:
-    """The words and vectors of textual inversions in the two texts, read from their files.
+def inversions_of(
+    embeddings: Sequence[ModelEntry], texts: Sequence[Sequence[Prompt]], ref: ModelRef
+) -> tuple[Inversion, ...]:
+    """The words and vectors of textual inversions, read from their files. Texts are those of `embeddings_of`.
 
     Raises:
         ModelError: A file can't be read as one; its field is that of the text that has the word.
     """
     found = []
     for one in embeddings:
-        with concerning(TEXTS[0] if occurs(one.name, words_of(texts[:1])) else TEXTS[1]):
+        with concerning(TEXTS[0] if occurs(one.name, words_of(texts[0])) else TEXTS[1]):
             found.append(load_inversion(one.path, one.name, allow_pickle=ref.allow_pickle))
     return tuple(found)

@@ -116,15 +116,41 @@ class SampleLatents:
     extra: torch.Tensor | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """A conditioning that may change from step to step.
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixture:
+    """The parts of one prompt (see `mixing`).
 
     Attributes:
-        entries: (step, conditioning) in ascending order of steps: each holds from its step on. The first step is 0.
+        parts: (weight, conditioning); a weight is not 0.
     """
 
-    entries: tuple[tuple[int, Conditioning], ...]
+    parts: tuple[tuple[float, Conditioning], ...]
+
+    @classmethod
+    def of(cls, one: Conditioning | Mixture) -> Mixture:
+        """A conditioning as the only part."""
+        return one if isinstance(one, Mixture) else cls(((1.0, one),))
+
+    @property
+    def weight(self) -> float:
+        """The sum of the weights."""
+        return sum(weight for weight, _ in self.parts)
+
+    def same(self, other: Conditioning) -> bool:
+        """Whether it is this conditioning alone (see `Conditioning.same`)."""
+        return len(self.parts) == 1 and self.parts[0][1].same(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What a text asks for, which may change from step to step.
+
+    Attributes:
+        entries: (step, conditioning or mixture) in ascending order of steps: each holds from its step on. The first
+            step is 0.
+    """
+
+    entries: tuple[tuple[int, Conditioning | Mixture], ...]
 
     def __post_init__(self) -> None:
         steps = [step for step, _ in self.entries]
@@ -136,9 +162,9 @@ class Timeline:
         """The same conditioning at every step."""
         return conditioning if isinstance(conditioning, Timeline) else cls(((0, conditioning),))
 
-    def at(self, step: int) -> Conditioning:
-        """The conditioning at `step`."""
-        return [conditioning for first, conditioning in self.entries if first <= step][-1]
+    def at(self, step: int) -> Mixture:
+        """What it asks for at `step`."""
+        return Mixture.of([one for first, one in self.entries if first <= step][-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

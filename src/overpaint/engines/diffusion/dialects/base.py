@@ -39,6 +39,10 @@ class Dialect(ABC):
             RequestError: A scheduler that this dialect does not have, or a strength that leaves no step.
         """
 
+    def prompt_steps(self, plan: SamplingPlan) -> int:
+        """The steps that schedules in a prompt divide: those that run."""
+        return self.schedule(plan).steps
+
     def eta(self, sampler: str, eta: float | None) -> float | None:
         """The share of noise that a sampler renews; None: the sampler's usual."""
         return eta
