@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from overpaint import EditRequest
+from overpaint.bounded import MemoryBudget
 from overpaint.doors.reading import readers
+from overpaint.engines import Monitor
+from overpaint.server.tasks import EditTask
+from overpaint.server.work import EditWork
+from overpaint.studio import Studio
 from servers import running
 from test_server_native import upload
 from test_server_sessions import edited, pixels
@@ -101,3 +107,26 @@ def test_few_selections_are_made_at_once(client, session, monkeypatch):
         found = list(clicks.map(lambda _: client.post(path, json=point).status_code, range(12)))
     assert found == [201] * 12
     assert most <= max(2, (os.cpu_count() or 1) // 2)
+
+
+def test_an_edit_holds_the_memory_that_it_takes_to_select_its_mask(tmp_path):
+    """Selecting takes several times what painting does, and many jobs run at the same time."""
+
+    class Seen(MemoryBudget):
+        def grow(self, share, wanted, check):
+            asked.append(wanted)
+            super().grow(share, wanted, check)
+
+    file = io.BytesIO()
+    Image.fromarray(np.full((48, 64, 3), 90, np.uint8)).save(file, "PNG")
+    id = "0" * 64
+    box = {"kind": "box", "box": [9, 9, 20, 20]}
+    point = {"kind": "select", "selector": "colour", "points": [[25, 20]]}
+    for parts, most in (([box], 24), ([point, {**box, "op": "subtract"}], 100)):
+        asked: list[int] = []
+        request = EditRequest.model_validate({"intent": "remove", "engine": "telea", "mask": {"parts": parts}})
+        work = EditWork(EditTask(picture=id, request=request), {id: file.getvalue()}, 60.0, None)
+        with Studio(threads=1) as studio:
+            assert len(list(work.results(studio, Seen(1 << 30), Monitor()))) == 1
+        assert (max(asked) > 64 * 48 * 24) == (most > 24)
+        assert max(asked) >= 64 * 48 * most

@@ -14,8 +14,11 @@ from overpaint.doors.reading import EditFiles, read_edit, readers
 from overpaint.engines import Monitor
 from overpaint.engines.weight_store import available_memory, share_of
 from overpaint.errors import EngineError, OverpaintError
+from overpaint.geometry import Size
 from overpaint.layers import layers_notes
+from overpaint.picture.limits import MEMORY_PER_PIXEL
 from overpaint.record import infotext
+from overpaint.request import EditRequest
 from overpaint.studio import Edited, Enhanced, Studio
 
 from .decoding import PictureFacts
@@ -26,12 +29,22 @@ from .tasks import EditTask, ResultSettings
 _UNKNOWN = 8 << 30
 """Bytes for all jobs that run, where nobody says how much memory there is."""
 
+_SELECTING_PER_PIXEL = 110
+"""Bytes that it takes to select something, for each pixel of the picture: measured with `grabcut`."""
+
 Results = list[dict[str, Any]]
 
 
 def memory_of_jobs() -> MemoryBudget:
     """The memory that all jobs share."""
     return MemoryBudget(share_of(available_memory() or 2 * _UNKNOWN) // 2)
+
+
+def memory_of_edit(request: EditRequest, size: Size) -> int:
+    """Bytes that an edit of a picture of this size takes; more where its mask is selected in the picture."""
+    specs = [spec for spec in (request.mask, request.avoid) if spec is not None]
+    selects = any(part.kind == "select" for spec in specs for part in spec.parts)
+    return size.area * (MEMORY_PER_PIXEL + (_SELECTING_PER_PIXEL if selects else 0))
 
 
 class TaskWorker(Protocol):
@@ -127,6 +140,7 @@ class EditWork:
         try:
             with MemoryShare(budget) as share:
                 inputs = self._read(monitor, budget, share)
+                share.grow(memory_of_edit(inputs.request, inputs.picture.size), monitor.check)
                 for edited in self._edits(studio, inputs, monitor):
                     monitor.check()
                     yield made_of(inputs.noted(edited), self.task)

@@ -27,7 +27,7 @@ from overpaint.server.tasks import (
     ServerTask,
     SessionTask,
 )
-from overpaint.server.work import JobWorker, Results, TaskWorker
+from overpaint.server.work import JobWorker, Results, TaskWorker, memory_of_edit
 from overpaint.session import PaintedTake, Session, StepPlan
 from overpaint.studio import Studio
 
@@ -116,6 +116,7 @@ class SessionWorker:
             plan = self._pool.read(owner, task.session, _plan_of(step))
             share.grow(plan.picture.size.area * MEMORY_PER_PIXEL, monitor.check)
             inputs = self._inputs(owner, task, plan, monitor)
+            share.grow(memory_of_edit(inputs.request, plan.picture.size), monitor.check)
             for one in plan.paint(
                 self._studio,
                 inputs.request,
