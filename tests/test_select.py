@@ -6,6 +6,7 @@ import threading
 import tracemalloc
 from importlib.util import find_spec
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,8 +27,9 @@ from overpaint.select import (
     selector_card,
     selector_names,
 )
+from overpaint.select import guided as guided_module
 from overpaint.select.cache import ContentCache
-from overpaint.select.guided import refined
+from overpaint.select.guided import WIDE, guided, refined
 from overpaint.select.seen import SeenPicture
 from overpaint.studio import mask_of
 
@@ -299,7 +301,7 @@ def test_an_edge_is_moved_to_the_picture_s_own_by_windows_of_any_width(radius):
     for off in (-radius // 4, radius // 4):
         rough = np.zeros((200, 500), bool)
         rough[:, 203 + off :] = True
-        found = refined(pixels, rough, radius, step=max(1, radius // 6))
+        found = refined(lambda box: pixels[box.slices], rough, radius, step=max(1, radius // 6))
         assert np.array_equal(found[20:-20], np.broadcast_to(np.arange(500) >= 203, (160, 500)))
         assert np.array_equal(found[:, 300:], rough[:, 300:])
 
@@ -317,3 +319,53 @@ def test_a_click_on_a_large_photo_takes_a_hundred_bytes_a_pixel():
         tracemalloc.stop()
     assert found.mask.bounds == Box(300, 200, 2500, 900)
     assert most < 150 * 1200 * 3000
+
+
+def blobs(seed: int, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W, 3) colours with some noise, and a (H, W) bool mask of other shapes."""
+    drawn = np.random.default_rng(seed)
+    soft = cv2.resize(drawn.random((6, 7, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    colours = np.clip(soft + drawn.normal(0, 0.02, soft.shape), 0, 1).astype(np.float32).reshape(height, width, 3)
+    rough = cv2.resize(drawn.random((4, 5)).astype(np.float32), (width, height)).reshape(height, width) > 0.5
+    return colours, rough
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 999), radius=st.integers(1, WIDE), width=st.integers(1, 400), height=st.integers(1, 300))
+def test_an_edge_is_followed_by_boxes_as_if_the_whole_were_one(seed, radius, width, height):
+    colours, rough = blobs(seed, width, height)
+    element = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+    near = cv2.morphologyEx(rough.view(np.uint8), cv2.MORPH_GRADIENT, element, borderType=cv2.BORDER_REPLICATE) > 0
+    whole = guided(colours, rough.astype(np.float32), radius)
+    wanted = np.where(near, whole >= np.float32(0.5), rough)
+    found = refined(lambda box: colours[box.slices], rough, radius)
+    clear = np.abs(whole - 0.5) > 1e-4  # the last bits of a mean depend on where a box begins
+    assert np.array_equal(found[clear], wanted[clear])
+
+
+@pytest.mark.parametrize("radius", [14, 23, 40])
+def test_boxes_by_which_an_edge_is_followed_leave_no_seam(radius, monkeypatch):
+    colours, rough = blobs(3, 611, 397)
+    by_boxes = refined(lambda box: colours[box.slices], rough, radius, step=radius // 6)
+    monkeypatch.setattr(guided_module, "SIDE", 10_000)
+    whole = refined(lambda box: colours[box.slices], rough, radius, step=radius // 6)
+    assert (whole != rough).sum() > 0
+    assert (by_boxes != whole).sum() <= 3
+
+
+def test_far_from_an_edge_no_colours_are_looked_at():
+    rough = np.zeros((900, 1200), bool)
+    rough[300:500, 200:500] = True
+    seen: list[Box] = []
+
+    def colours(box: Box) -> np.ndarray:
+        seen.append(box)
+        return np.full((box.height, box.width, 3), 0.5, np.float32)
+
+    assert refined(colours, rough, 4).shape == rough.shape
+    assert sum(box.area for box in seen) < 0.1 * rough.size
+    edge = cv2.morphologyEx(rough.view(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3))) > 0
+    covered = np.zeros_like(rough)
+    for box in seen:
+        covered[box.slices] = True
+    assert covered[edge].all()

@@ -177,6 +177,6 @@ def at_own_size(seen: SeenPicture, found: Flags, part: Box, scale: float) -> Fla
     enlarged = cv2.resize(found.astype(np.float32), tuple(part.size), interpolation=cv2.INTER_LINEAR) >= np.float32(0.5)
     marked = np.zeros(seen.size.shape, np.bool_)
     reach = max(2, round(REFINED / scale))
-    edged = refined(seen.part(part), enlarged, reach, step=max(1, reach // SHARED))
+    edged = refined(seen.colours_from(part), enlarged, reach, step=max(1, reach // SHARED))
     marked[part.slices] = edged if edged.any() else enlarged
     return marked

@@ -6,15 +6,22 @@ In every window the mask is a linear function of the colours: He, Sun and Tang, 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from overpaint.geometry import Box, Size
+
 Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
 
 EPSILON = 1e-4
 """Variance of colours in [0, 1] below which a window counts as flat: a standard deviation of 0.01."""
 
+SIDE = 64
+"""Pixels of the sides of the boxes by which an edge is followed, at the least."""
 
 WIDE = 12
 """Pixels beyond which what is near an edge is found by distances."""
@@ -35,11 +42,13 @@ def guided(colours: Floats, values: Floats, radius: int, epsilon: float = EPSILO
         (H, W) float32 in [0, 1].
     """
     height, width = values.shape
-    small = max(1, width // step), max(1, height // step)
     if step > 1:
-        few = [cv2.resize(one, small, interpolation=cv2.INTER_AREA) for one in (colours, values)]
+        below, right = -height % step, -width % step  # so that each cell has as many pixels
+        whole = [cv2.copyMakeBorder(one, 0, below, 0, right, cv2.BORDER_REPLICATE) for one in (colours, values)]
+        cells = (width + right) // step, (height + below) // step
+        few = [cv2.resize(one, cells, interpolation=cv2.INTER_AREA) for one in whole]
         slopes, offsets = (
-            cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR)
+            cv2.resize(one, (width + right, height + below), interpolation=cv2.INTER_LINEAR)[:height, :width]
             for one in _functions(few[0], few[1], max(1, radius // step), epsilon)
         )
     else:
@@ -84,19 +93,54 @@ def _solved(matrix: tuple[Floats, ...], right: Floats) -> Floats:
     return np.asarray(np.stack([a, b, c], axis=2) / determinant[..., None], np.float32)
 
 
-def refined(colours: Floats, inside: NDArray[np.bool_], radius: int, step: int = 1) -> NDArray[np.bool_]:
-    """(H, W) bool: a rough mask with its edge where the picture has one within `radius` pixels.
+def refined(colours: Callable[[Box], Floats], inside: Flags, radius: int, step: int = 1) -> Flags:
+    """A rough mask with its edge where the picture has one within `radius` pixels.
 
-    Farther from the mask's own edge nothing changes. `step` as of `guided`.
+    Farther from the mask's own edge nothing changes, and nothing is computed: the edge is followed by small boxes.
+
+    Args:
+        colours: Gives the guide in a box of the mask, (h, w, 3) float32 in [0, 1].
+        inside: (H, W) bool, the mask.
+        radius, step: As of `guided`.
+
+    Returns:
+        (H, W) bool.
     """
-    if radius < 1 or inside.all() or not inside.any():
+    if radius < 1:
         return inside
-    values = inside.astype(np.float32)
-    found = guided(colours, values, radius, step=step) >= np.float32(0.5)
-    return np.asarray(np.where(_near_edge(inside, radius), found, inside), np.bool_)
+    found = inside.copy()
+    bounds = Size(inside.shape[1], inside.shape[0]).box
+    for place in _places(bounds, max(SIDE, 4 * radius)):
+        seen = place.pad(radius + 1).intersect(bounds)
+        if not 0 < np.count_nonzero(inside[seen.slices]) < seen.area:
+            continue
+        near = _near_edge(inside[seen.slices], radius)[place.shift(-seen.left, -seen.top).slices]
+        here = Box.around(near).shift(place.left, place.top)
+        if here.empty:
+            continue
+        around = _on_cells(here.pad(2 * (radius + step)), step).intersect(bounds)
+        values = guided(colours(around), inside[around.slices].astype(np.float32), radius, step=step)
+        moved = values[here.shift(-around.left, -around.top).slices] >= np.float32(0.5)
+        near = near[here.shift(-place.left, -place.top).slices]
+        found[here.slices] = np.where(near, moved, inside[here.slices])
+    return found
 
 
-def _near_edge(inside: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+def _places(bounds: Box, side: int) -> Iterator[Box]:
+    """Boxes of this side, side by side, that cover a mask."""
+    for top in range(0, bounds.bottom, side):
+        for left in range(0, bounds.right, side):
+            yield Box(left, top, left + side, top + side).intersect(bounds)
+
+
+def _on_cells(box: Box, step: int) -> Box:
+    """A box enlarged to whole cells of `step` pixels, so that a cell is the same one in every box."""
+    return Box(
+        box.left // step * step, box.top // step * step, -(-box.right // step) * step, -(-box.bottom // step) * step
+    )
+
+
+def _near_edge(inside: Flags, radius: int) -> Flags:
     """(H, W) bool: what is within `radius` pixels of a mask's edge."""
     plane = inside.view(np.uint8)
     if radius > WIDE:  # an element takes time by its area

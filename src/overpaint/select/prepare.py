@@ -147,7 +147,7 @@ def edged(seen: SeenPicture, marked: Flags, cell: float, share: float = REACH) -
         return marked
     part = around.pad(2 * reach).intersect(seen.size.box)
     found = marked.copy()
-    found[part.slices] = refined(seen.part(part), marked[part.slices], reach, step=max(1, reach // 6))
+    found[part.slices] = refined(seen.colours_from(part), marked[part.slices], reach, step=max(1, reach // 6))
     return found if found.any() else marked
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,10 @@ class SeenPicture:
         if box is None and side is not None:
             return shared.get((self.digest, "part", side), lambda: self._part(self.size.box, side), _bytes)
         return self._part(self.size.box if box is None else box, side)
+
+    def colours_from(self, part: Box) -> Callable[[Box], Floats]:
+        """What gives the colours in a box within this part, whose coordinates count from the part's corner."""
+        return lambda box: self._part(box.shift(part.left, part.top), None)
 
     def _part(self, box: Box, side: int | None) -> Floats:
         scale = 1.0 if side is None else self.scale_to(side, box)

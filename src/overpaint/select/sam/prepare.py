@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,8 +95,8 @@ class SamPicture:
             content = self.content(size)
             plane = torch.nn.functional.interpolate(plane, (self.side, self.side), mode="bilinear")
             plane = plane[..., : content.height, : content.width]
-        found = torch.nn.functional.interpolate(plane, (size.height, size.width), mode="bilinear")
-        return np.asarray((found[0, 0] > 0).numpy(), np.bool_)
+        found = cv2.resize(plane[0, 0].numpy(), tuple(size), interpolation=cv2.INTER_LINEAR)  # quicker than torch's
+        return np.asarray(found > 0, np.bool_)
 
 
 SURE = 10.0
