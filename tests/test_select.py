@@ -307,7 +307,7 @@ def test_an_edge_is_moved_to_the_picture_s_own_by_windows_of_any_width(radius):
 
 
 def test_a_click_on_a_large_photo_takes_a_hundred_bytes_a_pixel():
-    """With a filter of its own for each pixel it takes three times as much, and four times as long."""
+    """With the filter on all of the photo, for each pixel, it takes three times as much."""
     colours = np.full((1200, 3000, 3), (40, 90, 200), np.int16)
     colours[200:900, 300:2500] = (220, 60, 30)
     picture = from_array((colours + np.random.default_rng(0).integers(-8, 9, colours.shape)).astype(np.uint8))
