@@ -861,7 +861,8 @@ def test_what_of_a_prompt_is_not_used_as_written_is_named_in_the_notes(folders):
         assert edited.notes == (
             "prompt: left out as a comment: # hm",
             "prompt: no schedule, so that its brackets only weigh: [x:y:z:1]",
-            "negative prompt: one side is used at none of 1 steps: [a:b:0.5]",
+            "prompt: a text is used at none of 1 steps: [red|blue]",
+            "negative prompt: a text is used at none of 1 steps: [a:b:0.5]",
             "negative prompt: AND joins texts in the prompt alone, and is a word here",
         )
         assert studio.edit(photo(size), prompt="a #D14233 (car:1.2) [old]", **ask).notes == ()

@@ -157,9 +157,10 @@ def test_tags_and_comments_are_no_part_of_a_schedule():
         ("[(oak|elm):ash:0.5]", "no schedule, so that its brackets only weigh: [(oak|elm):ash:0.5]"),
         ("[oak|elm:0.5]", "no schedule, so that its brackets only weigh: [oak|elm:0.5]"),
         ("[(oak:elm:0.5]", "no schedule, so that its brackets only weigh: [(oak:elm:0.5]"),
-        ("a [b:30] c", "one side is used at none of 10 steps: [b:30]"),
-        ("[a:b:0.05]", "one side is used at none of 10 steps: [a:b:0.05]"),
-        ("[" + "x" * 60 + ":99]", "one side is used at none of 10 steps: [" + "x" * 36 + "..."),
+        ("a [b:30] c", "a text is used at none of 10 steps: [b:30]"),
+        ("[a:b:0.05]", "a text is used at none of 10 steps: [a:b:0.05]"),
+        ("[" + "|".join("abcdefghijk") + "]", "a text is used at none of 10 steps: [a|b|c|d|e|f|g|h|i|j|k]"),
+        ("[" + "x" * 60 + ":99]", "a text is used at none of 10 steps: [" + "x" * 36 + "..."),
     ],
 )
 def test_what_has_no_effect_is_named_in_a_note(text, note):

@@ -10,7 +10,7 @@ Differences: 5 steps are 5 (there 6); a share is one of the steps that run, what
 joins too, and both texts keep the brackets' weights.
 
 Square brackets that hold a bar or end in a number, and are none of these, weigh like any other; a note names them. So
-does one for a schedule of which one side is used at no step.
+does one for a schedule of which a text is used at no step.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def prompt_schedule(text: str, steps: int, *, done: int = 0, conjunctions: bool 
     if tree.unread:
         notes.append(f"no schedule, so that its brackets only weigh: {listed(tree.unread)}")
     if unused := tree.unused(steps, done):
-        notes.append(f"one side is used at none of {steps} steps: {listed(unused)}")
+        notes.append(f"a text is used at none of {steps} steps: {listed(unused)}")
     if not conjunctions and "AND" in tree.found:
         notes.append("AND joins texts in the prompt alone, and is a word here")
     entries: list[tuple[int, tuple[PromptPart, ...]]] = []
@@ -130,6 +130,7 @@ class _Alternatives:
     """`[a|b|c]`: one text after another."""
 
     texts: tuple[_Nodes, ...]
+    written: str
 
 
 _Node: TypeAlias = "str | _Switch | _Alternatives"
@@ -170,7 +171,7 @@ class _Tree:
         self._text = text
         self.unread: list[str] = []
         self._switches: list[_Switch] = []
-        self._alternatives: list[str] = []
+        self._alternatives: list[_Alternatives] = []
         self._opened: Counter[str] = Counter()  # how many brackets of each kind are open
         self._nodes = self._read()
 
@@ -178,7 +179,8 @@ class _Tree:
     def found(self) -> list[str]:
         """Schedules, alternatives and ANDs, as written."""
         ands = [match["and"] for match in _AND.finditer(self._text) if match["and"]]
-        return [one.written for one in self._switches] + self._alternatives + ands
+        written = [one.written for one in self._switches] + [one.written for one in self._alternatives]
+        return written + ands
 
     def texts(self, steps: int, done: int) -> Iterator[tuple[int, str]]:
         """(step, text) where the text changes.
@@ -204,11 +206,12 @@ class _Tree:
 
     def unused(self, steps: int, done: int) -> list[str]:
         """Schedules with a text that is used at no step."""
-        return [
-            one.written
-            for one in self._switches
-            if (one.before if one.first(steps, done) == 0 else one.after if one.first(steps, done) >= steps else ())
-        ]
+        found = []
+        for switch in self._switches:
+            first = switch.first(steps, done)
+            if (first == 0 and switch.before) or (first >= steps and switch.after):
+                found.append(switch.written)
+        return found + [one.written for one in self._alternatives if len(one.texts) > steps]
 
     def _read(self) -> _Nodes:
         stack = [_Open("", 0)]
@@ -252,8 +255,8 @@ class _Tree:
         last = "".join(one if isinstance(one, str) else "]" for one in top.fields[-1])
         number = _NUMBER.fullmatch(last)
         if not top.barred and marks == {"|"}:
-            self._alternatives.append(written)
-            return _Alternatives(tuple(map(tuple, top.fields)))
+            self._alternatives.append(_Alternatives(tuple(map(tuple, top.fields)), written))
+            return self._alternatives[-1]
         if not top.barred and marks == {":"} and len(top.marks) <= 2 and number:
             before = tuple(top.fields[0]) if len(top.marks) == 2 else ()
             self._switches.append(_Switch(before, tuple(top.fields[-2]), number[1], written))
