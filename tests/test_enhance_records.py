@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +64,22 @@ def test_the_file_says_what_was_done_and_is_made_again(folder: Path, name: str, 
     assert "same" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("size", "done"), [((), "enlarged 2 times to 160x120"), (("--width", "120"), "enlarged 1.5 times to 120x90")]
+)
+def test_info_says_what_was_done_and_leaves_out_what_has_no_meaning(
+    folder: Path, size: tuple[str, ...], done: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["enlarge", "a.png", "-o", "large.png", "-q", *size]) == 0
+    assert main(["info", "large.png"]) == 0
+    out = capsys.readouterr().out
+    assert f"{done} (self-taught)" in out
+    assert not {"custom", "regions", "reach", "seam", "intent", "dialect"} & set(out.split())
+    assert main(["enlarge", "large.png", "-o", "larger.png", "--scale", "1.5", "-q"]) == 0
+    assert main(["info", "larger.png"]) == 0
+    assert re.search(rf"earlier edit +{done}", capsys.readouterr().out)
+
+
 def test_a_default_scale_is_in_the_record(folder: Path):
     made = EnlargeSettings().ready().enhance(overpaint.open("a.png"))
     assert made.request.options == {}
@@ -98,7 +115,12 @@ def test_the_network_is_named_with_its_digest_and_found_again_or_given(
     assert "spandrel" in found.record.execution.versions
     # not where models are looked for
     assert main(["replay", "a.enlarge.png"]) != 0
-    assert "RealESRGAN_x2" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "RealESRGAN_x2" in err
+    assert "did you mean" not in err
+    assert "is not here; --model FILE gives it" in err
+    assert main(["info", "a.enlarge.png"]) == 0
+    assert "enlarged 1.5 times to 120x90 (RealESRGAN_x2)" in capsys.readouterr().out
     assert main(["replay", "a.enlarge.png", "--model", str(upscaler)]) == 0
     monkeypatch.setenv("OVERPAINT_MODEL_PATH", str(folder))
     assert main(["replay", "a.enlarge.png"]) == 0

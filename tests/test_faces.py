@@ -230,6 +230,16 @@ def test_restoreformer_is_loaded_and_the_command_uses_it(
     out = capsys.readouterr()
     assert "restored 1 face (former)" in out.out
     assert "restored by former" in out.err
+    assert main(["info", "a.restore.png"]) == 0
+    shown = capsys.readouterr().out
+    assert "faces restored by former" in shown
+    assert not {"custom", "regions", "seam", "intent"} & set(shown.split())
+    Image.fromarray(PHOTO[240:]).save("none.png")
+    for detector, advised in ((), True), (("--detector", "none"), False):
+        assert main(["restore", "none.png", "--overwrite", *detector]) == 0
+        err = capsys.readouterr().err
+        assert "no face was found: the picture is as it was" in err
+        assert ("run 'overpaint models get yunet'" in err) == advised
     assert main(["restore", "a.png", "--overwrite", "--model", "former", "--weight", "0"]) == 0
     assert np.array_equal(np.asarray(Image.open("a.restore.png")), PHOTO)
 

@@ -125,6 +125,10 @@ def test_get_without_a_network_says_what_to_do(
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "hf download stable-diffusion-v1-5/stable-diffusion-inpainting" in err
+    assert main(["models", "get", "yunet"]) == 1
+    err = capsys.readouterr().err
+    assert "'hf download opencv/face_detection_yunet face_detection_yunet_2023mar.onnx --local-dir FOLDER'" in err
+    assert "FOLDER/FILE" in err
 
 
 def _place(path: str) -> str:

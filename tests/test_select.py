@@ -64,6 +64,27 @@ RED_BOX = np.zeros((90, 120), bool)
 RED_BOX[50:80, 70:105] = True
 
 
+@pytest.mark.parametrize("horizon", [40, 50])
+@pytest.mark.parametrize("noise", [0, 0.005])
+def test_one_point_on_a_small_thing_does_not_take_the_sky_behind_it(horizon: int, noise: float):
+    """The land has far stronger edges than the thing, and the sky before them is plain."""
+    pixels = np.full((120, 160, 3), (0.6, 0.75, 0.9), np.float32)
+    thing = np.s_[16:26, 70:86]
+    pixels[thing] = (0.5, 0.6, 0.75)
+    pixels = cv2.GaussianBlur(pixels, (0, 0), 1)
+    pixels[horizon:] = (0.1, 0.15, 0.1)
+    pixels += np.random.default_rng(0).normal(0, noise, pixels.shape)
+    picture = from_array(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
+    wanted = np.zeros((120, 160), bool)
+    wanted[thing] = True
+    assert overlap(selected(picture, "grabcut", at((78, 21))).core, wanted) > 0.9
+
+
+def test_the_american_spelling_of_colour_is_the_same_selector():
+    assert selector("color") is selector("colour")
+    assert "color" not in selector_names()
+
+
 @pytest.mark.parametrize("name", ["grabcut", "colour"])
 def test_a_point_on_a_plain_thing_finds_it_and_nothing_else(name):
     assert (
@@ -216,7 +237,7 @@ def test_depth_grey_and_alpha_are_seen_as_they_look(name):
         ("colour", SelectorHints(boxes=(Box(0, 0, 9, 9),)), "hint-refused"),
         ("colour", at((5, 5), options={"tolerance": -1}), "selector-option"),
         ("colour", at((5, 5), options={"tolerence": 5}), "selector-option"),
-        ("color", at((5, 5)), "selector-unknown"),
+        ("colur", at((5, 5)), "selector-unknown"),
     ],
 )
 def test_hints_that_do_not_suit_are_refused_in_words(name, hints, code):
@@ -227,7 +248,7 @@ def test_hints_that_do_not_suit_are_refused_in_words(name, hints, code):
 
 def test_a_misspelt_selector_and_option_are_recognised():
     with pytest.raises(RequestError, match="did you mean 'colour'"):
-        select(scene(), "color")
+        select(scene(), "colur")
     with pytest.raises(RequestError, match="did you mean 'tolerance'"):
         select(scene(), "colour", at((5, 5), options={"tolerence": 5}))
 

@@ -17,6 +17,7 @@ from transformers.models.sam.image_processing_pil_sam import SamImageProcessorPi
 from transformers.models.sam.processing_sam import SamProcessor
 
 import sam_networks
+from overpaint.cli.messages import in_line
 from overpaint.errors import ModelError, OverpaintError
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
@@ -246,6 +247,7 @@ def test_without_a_network_the_error_names_one_to_get():
     with pytest.raises(ModelError, match="can be downloaded") as caught:
         select(picture(), "sam", SelectorHints(points=(HintPoint(5, 5),)))
     assert (caught.value.code, caught.value.value) == ("model-not-downloaded", "sam2.1-tiny")
+    assert in_line(caught.value).count("download") == 1  # the command, and not the advice to find one
 
 
 def test_a_licence_of_its_own_must_be_accepted(folders, tmp_path, monkeypatch):

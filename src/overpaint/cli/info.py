@@ -14,7 +14,7 @@ from .texts import print_json, print_rows
 
 if TYPE_CHECKING:
     from overpaint.picture import Picture
-    from overpaint.record import FoundRecord
+    from overpaint.record import FoundRecord, Record
 
 
 def info(
@@ -97,8 +97,12 @@ def _told(found: FoundRecord) -> list[tuple[str, str]]:
     if found.record is not None:
         record = found.record
         painter = record.resolved.model or record.resolved.engine
-        lines += [("earlier edit", f"{one.request.intent} with {one.resolved.engine}") for one in record.earlier or ()]
-        lines.append(("edit", f"{record.request.intent} with {painter}; reach {record.reach} px"))
+        lines += [("earlier edit", _done(one, one.resolved.engine)) for one in record.earlier or ()]
+        if record.enhanced:  # no mask, region or intent has a meaning here
+            options = {name: value for name, value in record.resolved.options.items() if value is not None}
+            lines.append(("edit", _done(record, painter)))
+            return [*lines, *((name, _shown("", value)) for name, value in options.items())]
+        lines.append(("edit", f"{_done(record, painter)}; reach {record.reach} px"))
         lines.append(("regions", str(len(record.regions))))
         if record.doubt:
             lines.append(("doubt", record.doubt))
@@ -110,6 +114,23 @@ def _told(found: FoundRecord) -> list[tuple[str, str]]:
     lines += [(str(key), _shown(str(key) if ours else "", value)) for key, value in found.settings.items()]
     lines += [("note", note) for note in found.notes]
     return lines
+
+
+def _done(record: Record, painter: str) -> str:
+    """What an edit did, in a few words: "remove with telea", "enlarged 2 times to 800x600 (self-taught)"."""
+    from overpaint.record import FACES
+
+    if not record.enhanced:
+        return f"{record.request.intent} with {painter}"
+    resolved = record.resolved
+    by = resolved.models[0].name if resolved.models else resolved.engine
+    if resolved.engine == FACES:
+        return f"faces restored by {by}"
+    scale: Any = resolved.options.get("scale")
+    if scale is None and record.input_size is not None:
+        scale = max(record.size) / max(record.input_size)
+    times = "" if scale is None else f" {scale:.3g} times"
+    return f"enlarged{times} to {record.size[0]}x{record.size[1]} ({by})"
 
 
 def _shown(key: str, value: Any) -> str:

@@ -91,7 +91,7 @@ def in_line(error: OverpaintError) -> str:
 
 def note_line(note: str) -> str:
     """A note as one line in terms of the command line: "the setting model" becomes "--model", and a
-    conversion the command that does it. Control characters are written out.
+    conversion or a download the command that does it. Control characters are written out.
     """
 
     def option(found: re.Match[str]) -> str:
@@ -99,6 +99,7 @@ def note_line(note: str) -> str:
         return found[0] if name == found[1] else name
 
     note = re.sub(r"\bconvert (\S+) to safetensors\b", r"run 'overpaint models convert \1'", note)
+    note = re.sub(r"\bdownload (\S+), which", r"run 'overpaint models get \1', which", note)
     return visible("note: " + re.sub(r"\bthe setting ([a-z_]+)\b", option, note))
 
 

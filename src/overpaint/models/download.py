@@ -6,9 +6,10 @@ The files that a model needs are chosen from the repository's list. Each is fetc
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -146,7 +147,8 @@ def get(
     converted = bool(file) and not safe and row is not None and keeps_weights(row.what, row.network)
     whole = f"{owner}/{repository}"
     source = hub or HuggingFace()
-    listing = source.listing(whole)
+    with _wanted(file):
+        listing = source.listing(whole)
     if file:
         chosen = tuple(one for one in listing.files if one.path == file)
         if not chosen:
@@ -168,7 +170,8 @@ def get(
     partial = store_folder() / f".{stem}.partial"
     with writing(partial):
         partial.mkdir(parents=True, exist_ok=True)
-        _fetch_all(source, whole, listing.revision, chosen, partial, on_file)
+        with _wanted(file):
+            _fetch_all(source, whole, listing.revision, chosen, partial, on_file)
         fetched = partial / alone if alone else partial
         kind = detect(fetched)
         if kind.what == "other":
@@ -185,6 +188,17 @@ def get(
         if alone:
             discard(partial)
     return entry(target.name, paths=False)
+
+
+@contextlib.contextmanager
+def _wanted(file: str) -> Iterator[None]:
+    """Where the hub can't be reached, the error's value has the single file that is wanted: "OWNER/NAME FILE"."""
+    try:
+        yield
+    except DownloadError as error:
+        if file and error.code == "hub-unreachable":
+            error.value = f"{error.value} {file}"
+        raise
 
 
 def _alone(chosen: tuple[Remote, ...]) -> str:

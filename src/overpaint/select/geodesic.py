@@ -48,6 +48,13 @@ STRONGEST = 6.0
 CUT_OFF = 0.5
 """How much less a region counts that has the picture's whole border."""
 
+LARGER_OF_ONE, CUT_OFF_OF_ONE = 0.05, 1.0
+"""`LARGER` and `CUT_OFF` where a single point is all that is known.
+
+Plain ground, a sky or a wall, has strong edges too, and most of it lies along the picture's border. The values are
+those with the best masks of the evaluation photos; with more points the others are better, as points fill a thing.
+"""
+
 
 def clicked_region(seen: SeenPicture, points: Sequence[HintPoint]) -> Flags:
     """(H, W) bool: roughly the thing at the points, of which at least one is inside."""
@@ -75,12 +82,13 @@ def _region(pixels: Floats, points: Sequence[HintPoint]) -> Flags:
         others = np.logical_or.reduce(outside)
         distance = np.where((_distances(colours, others) < distance) | (others & ~inside), np.inf, distance)
     edges = _edges(colours)
+    larger, cut_off = (LARGER, CUT_OFF) if len(points) > 1 else (LARGER_OF_ONE, CUT_OFF_OF_ONE)
     reachable = np.sort(distance[np.isfinite(distance)], axis=None)
     best, found = -1.0, inside
     for area in AREAS:
         threshold = reachable[min(len(reachable) - 1, int(area * distance.size))]
         region = _filled(distance <= threshold) & np.isfinite(distance)
-        score = _score(region, edges)
+        score = _score(region, edges, larger, cut_off)
         if score > best:
             best, found = score, region
     return np.asarray(found, np.bool_)
@@ -111,14 +119,20 @@ def _edges(colours: Floats) -> Floats:
     return np.asarray(np.minimum(np.hypot(across, down).max(axis=2), STRONGEST), np.float32)
 
 
-def _score(region: Flags, edges: Floats) -> float:
-    """How strong the edges along a region's border are, with regard to its size."""
+def _score(region: Flags, edges: Floats, larger: float, cut_off: float) -> float:
+    """How strong the edges along a region's border are, with regard to its size and to the picture's border.
+
+    Args:
+        region: (h, w) of the picture.
+        edges: (h, w), see `_edges`.
+        larger, cut_off: See `LARGER` and `CUT_OFF`.
+    """
     marked = region.astype(np.uint8)
     border = marked - cv2.erode(marked, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
     if border.sum() < 8:
         return 0.0
     sides = np.concatenate([marked[0], marked[-1], marked[:, 0], marked[:, -1]])
-    return float(edges[border > 0].mean() * region.mean() ** LARGER * (1 - CUT_OFF * sides.mean()))
+    return float(edges[border > 0].mean() * region.mean() ** larger * (1 - cut_off * sides.mean()))
 
 
 def _filled(region: Flags) -> Flags:

@@ -71,7 +71,7 @@ class GrabCut:
         needs=frozenset({"points", "boxes", "mask"}),
         options=GrabCutOptions,
         tip="draw the box a little larger than the thing, or set a point on it",
-        digest="grabcut-1",
+        digest="grabcut-2",
         references=(
             "Rother, Kolmogorov and Blake, GrabCut, ACM Transactions on Graphics 23(3), 2004",
             "Bai and Sapiro, Geodesic matting, IJCV 82, 2009",

@@ -201,10 +201,11 @@ def network_for(networks: Collection[str], name: str, *, purpose: str, suggested
     wanted = name or first_here(networks) or _waiting(networks)
     if wanted is None:
         raise ModelError(
-            f"{purpose} needs a network, and none is here; {suggested} can be downloaded",
+            f"{purpose} needs a network, and none is here",
             code="model-not-downloaded",
             field="select",
             value=suggested,
+            hint=f"{suggested} can be downloaded",
         )
     ref = named_network(wanted)
     if ref.kind.network in networks and ref.kind.form != FORMS[ref.kind.network]:

@@ -41,6 +41,9 @@ _OWN: Mapping[str, str] = MappingProxyType(
 )
 """Module and class of the selectors in this package."""
 
+_OTHER_SPELLINGS: Mapping[str, str] = MappingProxyType({"color": "colour"})
+"""Names that mean a selector of this package."""
+
 
 @cache
 def _others() -> dict[str, EntryPoint]:
@@ -65,6 +68,8 @@ def selector(name: str) -> Selector:
         RequestError: There is none.
         EngineError: It can't be loaded.
     """
+    if name in _OTHER_SPELLINGS and name not in _others():
+        return selector(_OTHER_SPELLINGS[name])
     if name in _OWN:
         module, _, kind = _OWN[name].partition(":")
         return cast(Selector, getattr(import_module(f"{__package__}.{module}"), kind)())

@@ -19,6 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from overpaint.engines import Monitor
+from overpaint.errors import ModelError
 from overpaint.geometry import Box, Size
 from overpaint.models import ModelRef, digest
 from overpaint.picture import Picture
@@ -62,6 +63,9 @@ EnhanceVerb: TypeAlias = Literal["enlarge", "restore"]
 """What is done to a picture as a whole; also the word in the name of its file."""
 
 _LICENCE = "Apache-2.0"
+
+_NO_FACE = "no face was found: the picture is as it was"
+_BETTER = "download yunet, which finds turned and small faces too"
 
 _MOST_ORIGINS = 32
 """Records of earlier edits that a record takes over."""
@@ -191,6 +195,8 @@ class RestoreSettings(EnhanceSettings):
             count = f"{made.faces} face{'' if made.faces == 1 else 's'}"
             facts = {"faces": made.faces, "by": restorer.title, "weight": self.weight}
             notes = (*chosen.notes, *made.notes)
+            if not made.faces and chosen.active:
+                notes += (_NO_FACE if chosen.settings.detector or self.detector else f"{_NO_FACE}; {_BETTER}",)
             return Enhancement(made.picture, f"restored {count} ({restorer.title})", facts, notes)
 
         used = {one.role: one.name for one in chosen.models}
@@ -404,14 +410,28 @@ def enhancer_of(record: Record, source: NetworkSource = ANY_NETWORK, model: str 
 
     Raises:
         RequestError: The record's options can't be read.
-        ModelError, MissingExtraError, EngineError: See `EnhanceSettings.ready`.
+        ModelError: The network is not here by the recorded name (code "network-missing"); and as
+            `EnhanceSettings.ready`.
+        MissingExtraError, EngineError: See `EnhanceSettings.ready`.
     """
     kind: type[EnhanceSettings] = RestoreSettings if record.resolved.engine == FACES else EnlargeSettings
     options: dict[str, Any] = dict(record.resolved.options)
     settings = kind(**options)
     if model is not None:
         settings = settings.model_copy(update={"model": model})
-    return settings.ready(source)
+    try:
+        return settings.ready(source)
+    except ModelError as error:
+        recorded = options.get("model")
+        if model is not None or error.code != "model-unknown" or error.value != recorded:
+            raise
+        raise ModelError(
+            f"the network {recorded}, which the record names, is not here",
+            code="network-missing",
+            field="model",
+            value=recorded,
+            hint="give its file as the model",
+        ) from error
 
 
 def _origin(picture: Picture) -> tuple[Record, ...] | None:

@@ -76,10 +76,11 @@ def sam_network(name: str, family: Sequence[str] = FAMILY) -> ModelRef:
             ("SAM 3", "sam3") if tuple(family) == ("sam3",) else ("a network of the SAM family", SUGGESTED)
         )
         raise ModelError(
-            f"{lacking} is needed, and none is here that may be used; {suggested} can be downloaded",
+            f"{lacking} is needed, and none is here that may be used",
             code="model-not-downloaded",
             field="select_option",
             value=suggested,
+            hint=f"{suggested} can be downloaded",
         )
     ref = named_network(wanted)
     if ref.kind.network not in family:
