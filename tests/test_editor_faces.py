@@ -73,7 +73,8 @@ def test_a_network_that_is_here_restores_the_faces_in_what_is_painted(editor: Ed
     editor.page.get_by_text("Faces in what is painted").wait_for()
     faces = editor.page.locator("#setting-restore_faces")
     faces.wait_for()
-    assert faces.locator("option").all_inner_texts() == ["automatic", "auto", "former"]
+    assert faces.locator("option").all_inner_texts() == ["off", "auto", "former"]
+    assert editor.page.locator("#setting-colour_match option").first.inner_text() == "automatic"
     models = editor.page.get_by_label("Model", exact=True).locator("option").all_inner_texts()
     assert not any("former" in one for one in models)  # it paints nothing
     faces.select_option("former")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from editor_page import Editor, picture
+from editor_page import Editor, faults, picture
 from overpaint.studio import Studio
 from servers import Running, running
 
@@ -90,6 +91,48 @@ def test_tools_are_those_that_the_server_has(editor):
     editor.page.get_by_role("button", name="Subject").click()
     editor.until(lambda: len(asked) == 2)
     assert asked == [{"selector": "seer", "text": "the red disc"}, {"selector": "subject"}]
+
+
+def test_what_an_error_says_to_lower_can_be_lowered_and_the_error_goes_with_the_next_try(editor):
+    least = {"name": "least", "range": "0 to 1", "default": 0.5, "help": "how sure"}
+    kind = {"name": "kind", "range": "any, date", "default": "any", "help": "which"}
+    reader = {"name": "text", "title": "lettering", "usable": True, "takes": ["text"], "needs": []}
+    asked: list[dict[str, Any]] = []
+
+    def answer(route: Any) -> None:
+        asked.append(json.loads(route.request.post_data))
+        if len(asked) > 1:
+            route.continue_(post_data=json.dumps({"selector": "colour", "points": [[160, 120]]}))
+            return
+        error = {"code": "nothing-selected", "message": "it found nothing", "hint": "lower the option least"}
+        route.fulfill(status=422, json={"error": error})
+
+    editor.page.route("**/selectors", lambda route: route.fulfill(json=[{**reader, "options": [least, kind]}]))
+    editor.page.route("**/selections", answer)
+    editor.open(picture())
+    editor.tab("Masks")
+    button = editor.page.get_by_role("button", name="Lettering", exact=True)
+    button.click()
+    editor.page.get_by_role("alert").get_by_text("Lower the option least").wait_for()
+    editor.page.get_by_text("How it is selected").click()
+    assert faults(editor.page) == []
+    editor.page.get_by_role("group", name="Lettering").get_by_label("Least").fill("0.2")
+    button.click()
+    settled(editor)
+    assert asked == [{"selector": "text"}, {"selector": "text", "options": {"least": 0.2}}]
+    assert editor.page.get_by_role("alert").count() == 0
+
+
+def test_ways_to_join_areas_stay_within_the_panel_in_german(browser, server):
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="de-DE")
+    with contextlib.closing(context), Editor(context, server).closing() as editor:
+        editor.open(picture())
+        editor.page.get_by_role("tab", name="Masken").click()
+        panel = editor.page.locator(".panel-content")
+        last = panel.get_by_text("Ersetzen", exact=True)
+        last.wait_for()
+        edge, word = panel.bounding_box(), last.bounding_box()
+        assert word["x"] + word["width"] <= edge["x"] + edge["width"]
 
 
 def test_where_words_can_only_be_read_the_field_says_so(editor):

@@ -111,7 +111,7 @@ def test_where_nothing_was_built_the_page_says_what_to_do(server: Running, monke
     assert httpx2.get(f"{server.url}/editor.js", trust_env=False).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["editor.js", "editor.css", "Settings.js"])
+@pytest.mark.parametrize("name", ["editor.js", "editor.css", "Settings.js", "later.js"])
 def test_a_file_comes_packed_and_not_twice(server: Running, name: str):
     plain = httpx2.get(f"{server.url}/{name}", headers={"accept-encoding": "identity"}, trust_env=False)
     packed = httpx2.get(f"{server.url}/{name}", trust_env=False)

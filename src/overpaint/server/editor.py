@@ -20,6 +20,7 @@ FILES = {
     "editor.js": "text/javascript; charset=utf-8",
     "dialogs.js": "text/javascript; charset=utf-8",
     "Settings.js": "text/javascript; charset=utf-8",
+    "later.js": "text/javascript; charset=utf-8",
     "de.js": "text/javascript; charset=utf-8",
     "worker.js": "text/javascript; charset=utf-8",
     "editor.css": "text/css; charset=utf-8",

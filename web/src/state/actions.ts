@@ -7,7 +7,7 @@ import { filled, texts } from "../text";
 import { canvas, changes, compareMode, noteAsked, restore, restoring } from "./canvas";
 import { engineOf, engines, intents } from "./catalogue";
 import { jobs, put } from "./jobs";
-import { attempt, notify, report, say, type Remedy } from "./notices";
+import { attempt, notify, report, say, settle, type Remedy } from "./notices";
 import { changeStep, chosenStep, session, shownStep } from "./session";
 import { boxOf, takePath } from "./tiles";
 import { insert, margins, requestOf, setSetting, takesPicture, wish } from "./wish";
@@ -125,6 +125,7 @@ export async function ask(): Promise<void> {
     return;
   }
   asking.value = true;
+  settle("select"); // what is marked now is painted
   try {
     await attempt(async () => {
       unpreview();
@@ -133,7 +134,7 @@ export async function ask(): Promise<void> {
       put(await persistently(async (key) => api.edit(now.id, await task(), key)));
       chosenStep.value = null;
       say(texts.value.jobs.asked);
-    }, beyondModel);
+    }, { about: "paint", remedy: beyondModel });
   } finally {
     asking.value = false;
   }
@@ -145,17 +146,17 @@ export async function moreLikeThis(step: number): Promise<void> {
   if (!now) return;
   chosenStep.value = step;
   const task: Schemas["StepRerun"] = { request: { seed: -1 }, count: Math.max(2, wish.value.count) };
-  await attempt(async () => put(await persistently((key) => api.rerun(now.id, step, task, key))));
+  await attempt(async () => put(await persistently((key) => api.rerun(now.id, step, task, key))), { about: "paint" });
 }
 
 export async function rerun(step: number): Promise<void> {
   const now = session.value;
-  if (now) await attempt(async () => put(await persistently((key) => api.rerun(now.id, step, {}, key))));
+  if (now) await attempt(async () => put(await persistently((key) => api.rerun(now.id, step, {}, key))), { about: "paint" });
 }
 
 export async function rerunStale(): Promise<void> {
   const now = session.value;
-  if (now) await attempt(async () => put(await api.rerunStale(now.id)));
+  if (now) await attempt(async () => put(await api.rerunStale(now.id)), { about: "paint" });
 }
 
 /** Change a step, after the changes before it; where another page changed that step meanwhile, nothing is done and it is
@@ -265,7 +266,7 @@ export async function moveJob(id: string, place: number): Promise<void> {
 }
 
 export async function retryJob(id: string): Promise<void> {
-  await attempt(async () => put(await api.retry(id)));
+  await attempt(async () => put(await api.retry(id)), { about: "paint" });
 }
 
 /** Hold the original up, or take it away. */

@@ -108,7 +108,7 @@ export async function exportEnhanced(what: Enhancement, how: Saving): Promise<bo
     return (await attempt(() => work().catch((error: unknown) => {
       if (!signal.aborted) throw error;
       return false;
-    }))) ?? false;
+    }), { about: "save" })) ?? false;
   } finally {
     progress.value = null;
     for (const id of temporary) void bytes(`/pictures/${id}`, { method: "DELETE" }).catch(() => undefined);

@@ -64,17 +64,17 @@ export async function exportPicture(format: ExportFormat, quality: number | null
   if (!now) return false;
   const query = new URLSearchParams({ format, record: record ? "embed" : "none" });
   if (quality !== null) query.set("quality", String(quality));
-  return (await attempt(async () => (await save(`/sessions/${now.id}/export?${query}`, `picture.${format}`), true))) ?? false;
+  return (await attempt(async () => (await save(`/sessions/${now.id}/export?${query}`, `picture.${format}`), true), { about: "save" })) ?? false;
 }
 
 export async function exportSession(): Promise<void> {
   const now = session.value;
-  if (now) await attempt(() => save(`/sessions/${now.id}/file`, "session.overpaint"));
+  if (now) await attempt(() => save(`/sessions/${now.id}/file`, "session.overpaint"), { about: "save" });
 }
 
 export async function exportAudit(): Promise<void> {
   const now = session.value;
-  if (now) await attempt(() => save(`/sessions/${now.id}/audit`, "audit.jsonl"));
+  if (now) await attempt(() => save(`/sessions/${now.id}/audit`, "audit.jsonl"), { about: "save" });
 }
 
 export async function saveMask(): Promise<void> {

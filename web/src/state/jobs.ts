@@ -4,7 +4,7 @@ import { computed, signal } from "@preact/signals";
 import { api, ServerError, type JobStatus, type SessionResult } from "../api/client";
 import { follow } from "../api/events";
 import { filled, texts } from "../text";
-import { notify, report, say } from "./notices";
+import { notify, report, say, settle } from "./notices";
 
 export const jobs = signal<readonly JobStatus[]>([]);
 /** The latest preview of each job that forms, as a data URL. */
@@ -62,9 +62,10 @@ function noteEnd(job: JobStatus): void {
   if (!before || !isActive(before) || isActive(job)) return;
   if (job.state === "failed") {
     const error = (job.error ?? {}) as { message?: string; hint?: string | null };
-    notify("error", error.message ?? texts.value.jobs.failed, error.hint ?? null);
+    notify("error", error.message ?? texts.value.jobs.failed, error.hint ?? null, null, "paint");
     say(texts.value.jobs.failed);
   } else if (job.state === "done") {
+    settle("paint");
     say(filled(texts.value.jobs.ready, { count: job.results.length }));
   } else {
     say(texts.value.jobs.cancelled);

@@ -63,22 +63,25 @@ interface Hints {
   readonly options?: Readonly<Record<string, unknown>>;
 }
 
+/** Options of a selector as they are sent: the ones at hand, else those that were set; none where there are none. */
+function given(selector: string, options = selectorOptions.value[selector]): { options?: never } {
+  return options && Object.keys(options).length ? { options: options as never } : {};
+}
+
 /** What the hints mean joins the active mask. */
 export async function select(made: PaintCanvas, selector: string, hints: Hints, combine: Combine): Promise<void> {
   const now = session.value;
   if (!now) return;
   const mask = made.activeMask;
-  const options = hints.options ?? selectorOptions.value[selector];
   selecting.value++;
   try {
     await attempt(async () => {
-      const given = options && Object.keys(options).length ? { options: options as never } : {};
-      const found = (await api.select(now.id, { selector, ...hints, ...given })).filter((one) => !one.alternative);
+      const found = (await api.select(now.id, { selector, ...hints, ...given(selector, hints.options) })).filter((one) => !one.alternative);
       const whole = found.length === 1 && found[0] ? found[0].id : await api.joined(found.map((one) => one.id));
       await lay(made, mask, whole, combine);
       say(texts.value.select.done);
       for (const note of new Set(found.flatMap((one) => one.notes))) notify("info", note);
-    });
+    }, { about: "select" });
   } finally {
     selecting.value--;
   }
@@ -126,9 +129,9 @@ export async function refineBySelector(made: PaintCanvas, selector: string): Pro
   try {
     await attempt(async () => {
       const rough = await api.upload(new Blob([await made.exportMask(mask)]));
-      const found = (await api.select(now.id, { selector, mask: rough.id })).filter((one) => !one.alternative);
+      const found = (await api.select(now.id, { selector, mask: rough.id, ...given(selector) })).filter((one) => !one.alternative);
       await lay(made, mask, found.length === 1 && found[0] ? found[0].id : await api.joined(found.map((one) => one.id)), "replace");
-    });
+    }, { about: "select" });
   } finally {
     selecting.value--;
   }

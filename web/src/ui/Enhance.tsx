@@ -3,7 +3,8 @@ import { useEffect } from "preact/hooks";
 
 import { enhancers, loadEnhancers, type Enhancement } from "../state/enhance";
 import { session } from "../state/session";
-import { filled, texts } from "../text";
+import { filled } from "../text";
+import { allTexts as texts } from "../text/later";
 import { Select } from "./controls";
 
 const TIMES = [2, 3, 4] as const;

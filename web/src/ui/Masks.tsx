@@ -1,6 +1,7 @@
 // Masks: several, named, what each is for, how each is shown, and what can be done with the active one.
 import { useState } from "preact/hooks";
 
+import type { SelectorInfo } from "../api/client";
 import type { Combine, MaskInfo, MaskStyle } from "../canvas";
 import { refineBySelector, select, selecting, takerOf, takers, unaided } from "../state/select";
 import { activeMask, canvas, combine, drawn, masks } from "../state/canvas";
@@ -10,7 +11,7 @@ import { attempt } from "../state/notices";
 import { session } from "../state/session";
 import { filled, texts } from "../text";
 import { FileButton, IconButton, Segments, Select, Slider } from "./controls";
-import { ByWords, selectorName, toHex, toRgba } from "./ToolOptions";
+import { ByWords, SelectorOption, selectorName, toHex, toRgba } from "./ToolOptions";
 
 const COLOURS = ["#ff8a1f", "#2fa8ff", "#c45cff", "#2fc46b"];
 
@@ -106,7 +107,27 @@ function ByMeaning() {
           </button>
         ))}
       </div>
+      <Options of={[...new Set([...(reader ? [reader] : []), ...alone, ...edges])]} />
     </>
+  );
+}
+
+/** Options of selectors, which their hints speak of where they find nothing. */
+function Options({ of }: { of: readonly SelectorInfo[] }) {
+  const shown = of.map((one) => ({ one, options: one.options.filter((option) => ["boolean", "number"].includes(typeof option.default)) })).filter(({ options }) => options.length);
+  if (!shown.length) return null;
+  return (
+    <details class="details">
+      <summary>{texts.value.select.options}</summary>
+      {shown.map(({ one, options }) => (
+        <fieldset key={one.name} class="of-selector">
+          <legend>{selectorName(one)}</legend>
+          {options.map((option) => (
+            <SelectorOption key={option.name} selector={one.name} option={option} />
+          ))}
+        </fieldset>
+      ))}
+    </details>
   );
 }
 

@@ -4,7 +4,8 @@ import { useEffect, useState } from "preact/hooks";
 import type { EngineInfo, Property } from "../api/client";
 import { engineOf, engines, fields, intents, kindOf, loadFields, models, samplers } from "../state/catalogue";
 import { GROUPS, presets, removePreset, savePreset, setOption, setSetting, wish } from "../state/wish";
-import { filled, texts } from "../text";
+import { filled } from "../text";
+import { allTexts as texts } from "../text/later";
 import { IconButton, Select } from "./controls";
 
 /** Settings that engines without a sampler do not use. */
@@ -12,6 +13,9 @@ const OF_SAMPLING = ["strength", "negative_prompt", "steps", "guidance_scale", "
 
 /** Kinds of models that paint nothing by themselves. */
 const PAINTS_NOTHING = ["lora", "vae", "selector", "faces", "face-detector", "upscaler"];
+
+/** How the server describes a choice that does nothing where it is left out. */
+const LEFT_OFF = /^(no|none|not)\b/;
 
 function limitsOf({ min, max }: { min?: number; max?: number }): { min?: number; max?: number } {
   return { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
@@ -28,11 +32,11 @@ interface FieldProps {
 }
 
 export function Field({ name, help, value, property, onChange, note, choices }: FieldProps) {
-  const words = texts.value.wish;
+  const words = texts.value.settings;
   const kind = kindOf(property);
   const options = choices ?? kind.choices;
   const id = `setting-${name}`;
-  const automatic = words.default;
+  const automatic = options.length && LEFT_OFF.test(property.left_open ?? "") ? words.off : words.default;
   const text = value === undefined || value === null ? "" : Array.isArray(value) ? value.join(", ") : String(value);
   let input;
   if (kind.kind === "switch") {
@@ -84,7 +88,7 @@ export function Field({ name, help, value, property, onChange, note, choices }: 
 }
 
 function Choice() {
-  const words = texts.value.wish;
+  const words = texts.value.settings;
   const { settings, intent } = wish.value;
   const usable = engines.value.filter((one) => one.usable);
   const own = intents.value.find((one) => one.name === intent)?.engine;
@@ -130,7 +134,7 @@ function Choice() {
 }
 
 function Presets() {
-  const words = texts.value.wish;
+  const words = texts.value.settings;
   const [name, setName] = useState("");
   const chosen = presets.value.find((one) => one.name === name);
   return (
@@ -175,7 +179,7 @@ export function unused(name: string, engine: EngineInfo | null, words: string): 
 }
 
 export function SettingsFold() {
-  const words = texts.value.wish;
+  const words = texts.value.settings;
   useEffect(loadFields, []);
   const { settings } = wish.value;
   const engine = engineOf(settings);

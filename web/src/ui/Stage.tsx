@@ -15,7 +15,7 @@ export function Stage() {
   const host = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!host.current) return;
-    return attach(createCanvas(host.current, { label: texts.value.shortcuts.canvas, keyTarget: null, undoKeys: false }));
+    return attach(createCanvas(host.current, { label: texts.value.tools.canvas, keyTarget: null, undoKeys: false }));
   }, []);
   return (
     <section class="stage">

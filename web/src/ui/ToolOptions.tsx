@@ -146,7 +146,7 @@ function SelectorOptions({ kind }: { kind: HintKind }) {
   );
 }
 
-function SelectorOption({ selector, option }: { selector: string; option: SelectorInfo["options"][number] }) {
+export function SelectorOption({ selector, option }: { selector: string; option: SelectorInfo["options"][number] }) {
   const given = selectorOptions.value[selector]?.[option.name] ?? option.default;
   const name = sentence(option.name.replaceAll("_", " "));
   if (typeof option.default === "boolean") {

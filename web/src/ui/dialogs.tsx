@@ -7,7 +7,7 @@ import { exportAudit, exportPicture, exportSession, FORMATS, type ExportFormat }
 import { exportEnhanced, progress, stopEnhancing } from "../state/enhance";
 import { locked } from "../state/notices";
 import { session } from "../state/session";
-import { texts } from "../text";
+import { allTexts as texts } from "../text/later";
 import { Slider } from "./controls";
 import { Dialog } from "./Dialog";
 import { AS_IT_IS, EnhanceOptions, refused } from "./Enhance";
