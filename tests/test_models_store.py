@@ -330,7 +330,7 @@ def test_every_part_of_a_model_is_behind_the_licence_gate(tmp_path: Path) -> Non
         with pytest.raises(ModelError) as caught:
             use()
         assert caught.value.code == "licence-not-accepted"
-    ref, texts = models.find(base), (read("a mywrd", TextSettings(), TEXTS[0]),)
+    ref, texts = models.find(base), ((read("a mywrd", TextSettings(), TEXTS[0]),),)
     taken, (note,) = embeddings_of(texts, ref)
     assert taken == []
     assert "mywrd has a licence that must be accepted first" in note

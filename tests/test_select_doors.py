@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 import overpaint
 from overpaint.batch import EditRow, RawRow, Reader, RowDefaults
+from overpaint.batch.rows import RowFields
 from overpaint.cli import main
 from overpaint.doors.places import Places, mask_at, selections
 from overpaint.errors import MaskError, OverpaintError, RequestError
@@ -77,12 +79,47 @@ def test_each_of_several_selectors_gets_the_hints_and_options_that_it_takes():
         (Places(point=("300,4",)), "hint-outside", "points"),
         (Places(not_point=("3,4",)), "select-missing", "not_point"),
         (Places(select_option=("tolerance=3",)), "select-missing", "select_option"),
+        (Places(pick=0), "select-missing", "pick"),
+        (Places(box=("0,0,5,5",), pick=0), "select-missing", "pick"),
+        (Places(mask=("m.png",), pick=0), "select-missing", "pick"),
+        (Places(select=("faces",), pick=-1), "request-invalid", "pick"),
     ],
 )
 def test_what_does_not_suit_is_refused_before_the_picture_is_looked_at(places, code, field):
     with pytest.raises(RequestError) as caught:
         mask_at(places, Size(80, 60), no_file)
     assert (caught.value.code, caught.value.field) == (code, field)
+
+
+def test_verbs_and_rows_take_one_of_several_selections():
+    (part,) = selections(Places(select=("faces",), pick=1), Size(80, 60))
+    assert part == SelectPart(selector="faces", pick=1)
+    face = data.astronaut()[0:256, 96:352]
+    Image.fromarray(np.hstack([face, face])).save("two.png")
+    Path("rows.jsonl").write_text(
+        '{"id": "row", "image": "two.png", "select": "faces", "pick": 0, "output": "row.png"}'
+    )
+    edit = ["remove", "two.png", "--select", "faces", "--engine", "telea", "-q", "-o"]
+    assert main([*edit, "all.png"]) == 0
+    for number in (0, 1):
+        assert main([*edit, f"{number}.png", "--pick", str(number)]) == 0
+    assert main([*edit, "2.png", "--pick", "2"]) == 2
+    assert main(["batch", "rows.jsonl", "-o", "out", "--engine", "telea", "-q"]) == 0
+    changed = {}
+    for name in ("all.png", "0.png", "1.png", "out/row.png"):
+        with Image.open(name) as image:
+            found = (np.asarray(image) != np.hstack([face, face])).any(axis=2)
+        changed[name] = found[:, :256].any(), found[:, 256:].any()
+    assert changed["all.png"] == (True, True)
+    assert {changed["0.png"], changed["1.png"]} == {(True, False), (False, True)}
+    assert changed["out/row.png"] == changed["0.png"]
+
+
+def test_a_row_with_a_mask_of_its_own_has_no_selection_to_pick_from():
+    of_all = Places(select=("faces",), pick=1)
+    assert RowFields(box="0,0,5,5").places(of_all) == Places(box=("0,0,5,5",))
+    assert RowFields(select="spots").places(of_all) == Places(select=("spots",), pick=1)
+    assert RowFields(pick=0).places(of_all) == Places(select=("faces",), pick=0)
 
 
 def test_the_command_line_selects_into_a_mask(capsys):

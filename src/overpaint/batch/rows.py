@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from overpaint.doors.places import OF_FILES, SHAPES, Channel, Places
+from overpaint.doors.places import OF_FILES, SELECTING, SHAPES, Channel, Places
 from overpaint.errors import InputError, OverpaintError, RequestError
 from overpaint.request import INTENTS, MOST_SEED, EditRequest
 from overpaint.values import Value
@@ -119,6 +119,7 @@ class RowFields(Value):
     not_point: Shapes | None = None
     select_box: Shapes | None = None
     select_option: Annotated[tuple[str, ...], BeforeValidator(_texts)] | None = None
+    pick: Annotated[int, Field(ge=0)] | None = None
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of these fields that are given."""
@@ -126,7 +127,7 @@ class RowFields(Value):
 
     def places(self, default: Places) -> Places:
         """Where the row repaints, unless its mask is in a request's form."""
-        shapes, how = self.given(*SHAPES), self.given(*OF_FILES, "invert")
+        shapes, how = self.given(*SHAPES), self.given(*OF_FILES, "invert", "pick")
         if isinstance(self.mask, Mapping):
             if len(shapes) > 1:
                 message = "the mask is in a request's form: put shapes and what is selected into its parts"
@@ -136,7 +137,10 @@ class RowFields(Value):
                 message = f"the mask is in a request's form, beside which {', '.join(lost)} has no meaning"
                 raise RequestError(message, field=lost[0])
             return Places()
-        return replace(default, **how, **(dict.fromkeys(SHAPES, ()) | shapes if shapes else {}))
+        if shapes:
+            of_all = default.pick if shapes.keys() & set(SELECTING) else None  # a mask has no selections
+            shapes = dict.fromkeys(SHAPES, ()) | {"pick": of_all} | shapes
+        return replace(default, **(shapes | how))
 
 
 OWN = tuple(RowFields.model_fields)

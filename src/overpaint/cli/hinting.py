@@ -43,6 +43,10 @@ SelectBoxes = Annotated[
         help=f"A box around the thing that is to be found. {_AGAIN}", metavar="L,T,R,B", allow_leading_hyphen=True
     ),
 ]
+Pick = Annotated[
+    int | None,
+    Parameter(help="One of several selections, by its number from 0; left out, all of them.", metavar="N"),
+]
 SelectOptions = Annotated[
     tuple[str, ...],
     Parameter(help=f"An option of what finds it, such as tolerance=20. {_AGAIN}", metavar="KEY=VALUE"),

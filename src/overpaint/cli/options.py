@@ -15,7 +15,7 @@ from overpaint.doors.extension import Anchor, Extension
 from overpaint.doors.places import Channel as ChannelName
 from overpaint.doors.places import Places
 
-from .hinting import NotPoints, Points, SelectBoxes, SelectNames, SelectOptions, SelectTexts
+from .hinting import NotPoints, Pick, Points, SelectBoxes, SelectNames, SelectOptions, SelectTexts
 from .texts import help_text
 
 PICTURE = Group("Picture", sort_key=0)
@@ -166,6 +166,7 @@ class Where(Places):
     not_point: NotPoints = ()
     select_box: SelectBoxes = ()
     select_option: SelectOptions = ()
+    pick: Pick = None
 
 
 @flattened(WHERE)

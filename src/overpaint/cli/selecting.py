@@ -11,7 +11,7 @@ from overpaint.doors.places import Channel, Places, selections
 from overpaint.doors.selector_tables import selector_table, selector_tables
 from overpaint.errors import RequestError
 
-from .hinting import NotPoints, Points, SelectBoxes, SelectNames, SelectOptions, SelectTexts
+from .hinting import NotPoints, Pick, Points, SelectBoxes, SelectNames, SelectOptions, SelectTexts
 from .maskfiles import check_output, describe
 from .options import HOW, OUT, WHERE, WRITTEN_UNSET, AsJson, Debug, Input, Written, argument, flattened, switch
 from .streams import STDIO, check_one_reader, opened, write_output
@@ -38,6 +38,7 @@ class HintedPlaces(Places):
     not_point: NotPoints = ()
     select_box: SelectBoxes = ()
     select_option: SelectOptions = ()
+    pick: Pick = None
 
 
 HINTED_UNSET = HintedPlaces()
@@ -48,7 +49,6 @@ def select(
     /,
     *,
     hinted: HintedPlaces = HINTED_UNSET,
-    pick: Annotated[int | None, Parameter(group=HOW, metavar="N")] = None,
     output: Annotated[
         str, argument(("--output", "-o"), "The mask, as .png or .tif; - writes a PNG to standard output.", OUT, "OUT")
     ],
@@ -62,16 +62,11 @@ def select(
     [dim]$[/] overpaint mask select photo.jpg --point 420,310 -o thing.png
     [dim]$[/] overpaint mask select photo.jpg --select faces --pick 0 -o face.png
     [dim]$[/] overpaint mask select photo.jpg --select-text "the red car" -o car.png
-
-    Args:
-        pick: One of several, by its number from 0; left out, all of them.
     """
     from overpaint.picture import encode, format_of_path
     from overpaint.select import hints_of, network_access, picked
     from overpaint.select import select as selections_in
 
-    if pick is not None and pick < 0:
-        raise RequestError("{field} is a number from 0 on", field="pick", value=pick)
     check_one_reader((picture,))
     check_output(output, written.overwrite)
     shown = opened(picture)
@@ -81,7 +76,7 @@ def select(
         raise _not_one(names)
     with network_access(paths=True, allow_pickle=allow_pickle):
         found = [one for part in parts for one in selections_in(shown, part.selector, hints_of(part))]
-    mask = picked(found, names[0], pick)
+    mask = picked(found, names[0], hinted.pick)
     format = "png" if output == STDIO else format_of_path(output)
     write_output(output, encode(mask.to_picture(), format).data, overwrite=written.overwrite)
     listed = [{"score": round(one.score, 3), "label": one.label, "bounds": list(one.mask.bounds)} for one in found]

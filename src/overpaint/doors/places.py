@@ -53,6 +53,7 @@ class Places:
         point, not_point: "x,y" each, in pixels or per cent: a place on what is meant, and on what is not.
         select_box: "left,top,right,bottom" each, likewise: a box around a thing that is meant.
         select_option: "key=value" each, of the selector.
+        pick: The number of one selection of each selector and text, from 0; None: all of them.
     """
 
     mask: tuple[str, ...] = ()
@@ -70,6 +71,7 @@ class Places:
     not_point: tuple[str, ...] = ()
     select_box: tuple[str, ...] = ()
     select_option: tuple[str, ...] = ()
+    pick: int | None = None
 
     @property
     def named(self) -> bool:
@@ -131,6 +133,7 @@ def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask], *, 
         RequestError: A shape is not written as it should be, or `invert` has nothing to invert.
         MaskError: As `read` raises it; a label or picture is named, and no file is of annotations.
     """
+    _check_pick(places)
     if not places.named:
         if places.invert:
             raise RequestError("{field} inverts a mask, and none is given", field="invert", value=True)
@@ -180,6 +183,7 @@ def selections(places: Places, size: Size | None) -> list[SelectPart]:
         RequestError: A selector is not there, or a hint or an option is one that none of them takes.
         ModelError: Nothing that understands words is here.
     """
+    _check_pick(places)
     if not any(getattr(places, name) for name in SELECTING):
         return []
     from overpaint.request import SelectPart
@@ -221,11 +225,27 @@ def selections(places: Places, size: Size | None) -> list[SelectPart]:
         if places.select_text and ("text" in card.takes or "text" not in hints_taken):
             texts = places.select_text
         for text in texts:
-            part = SelectPart(selector=name, text=text, options=chosen or None, **dict[str, Any](own))
+            part = SelectPart(selector=name, text=text, options=chosen or None, pick=places.pick, **dict[str, Any](own))
             if size is not None:
                 check_hints(card, hints_of(part), size)
             parts.append(part)
     return parts
+
+
+def _check_pick(places: Places) -> None:
+    """RequestError where one of several selections is picked, and nothing is selected, or the number is none."""
+    if places.pick is None:
+        return
+    if places.pick < 0:
+        raise RequestError("{field} is a number from 0 on", field="pick", value=places.pick)
+    if not any(getattr(places, name) for name in SELECTING):
+        raise RequestError(
+            "{field} takes one of what is selected, and nothing is",
+            code="select-missing",
+            field="pick",
+            value=places.pick,
+            hint="set select or set point",
+        )
 
 
 def _point(text: str, size: Size, field: str) -> tuple[float, float]:
