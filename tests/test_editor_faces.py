@@ -15,7 +15,6 @@ from skimage import data
 from editor_page import Editor, picture
 from overpaint.engines.spandrel_import import torchvision_stood_in
 from overpaint.restore import face_networks
-from overpaint.server.native import catalogue
 from overpaint.studio import Studio
 from servers import Running, running
 
@@ -53,7 +52,6 @@ def network(file: Path) -> None:
 def server(home: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]:
     if request.param:
         network(home / "former.safetensors")
-    catalogue._known_models.forget()  # of another test's server
     with Studio(threads=1) as studio, running(tmp_path / "data", studio) as found:
         yield found
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
@@ -55,6 +56,15 @@ class Kept(Generic[T]):
             if self._value is None or time.monotonic() >= self._until:
                 self._value, self._until = self._make(), time.monotonic() + self._seconds
             return self._value
+
+
+def kept_by(request: Request, name: str, make: Callable[[], T], seconds: float) -> Kept[T]:
+    """What the application of a request remembers under this name: of what is on the machine, and so may change."""
+    state = request.app.state
+    if not hasattr(state, "kept"):  # endpoints are called by one thread
+        state.kept = {}
+    found: Kept[T] = state.kept.setdefault(name, Kept(make, seconds))
+    return found
 
 
 def _logged(renewal: asyncio.Future[Any]) -> None:
@@ -122,9 +132,7 @@ def _samplers() -> SamplerInfo:
 
 
 _known_engines = Kept(_engines)
-_known_models = Kept(_models, 5.0)
 _known_samplers = Kept(_samplers)
-_known_selectors = Kept(_selectors)
 
 
 @router.get("/engines")
@@ -134,9 +142,9 @@ async def engines(owner: Reader) -> list[dict[str, Any]]:
 
 
 @router.get("/models")
-async def models(owner: Reader) -> list[dict[str, Any]]:
+async def models(request: Request, owner: Reader) -> list[dict[str, Any]]:
     """The checkpoints and networks on the server."""
-    return await _known_models.get()
+    return await kept_by(request, "models", _models, 5.0).get()
 
 
 @router.get("/intents")
@@ -153,6 +161,6 @@ async def samplers(owner: Reader) -> SamplerInfo:
 
 
 @router.get("/selectors")
-async def selectors(owner: Reader) -> list[dict[str, Any]]:
+async def selectors(request: Request, owner: Reader) -> list[dict[str, Any]]:
     """What finds things in pictures: the hints that each selector takes, and its own options."""
-    return await _known_selectors.get()
+    return await kept_by(request, "selectors", _selectors, 5.0).get()

@@ -13,7 +13,7 @@ from overpaint.server.job import Submission
 from overpaint.server.tasks import EnhanceTask, EnlargeTask, RestoreTask
 
 from .callers import Editor, Reader, services_of
-from .catalogue import Kept
+from .catalogue import kept_by
 from .jobs import JobStatus
 
 router = native_router("enhancements")
@@ -50,11 +50,7 @@ def _networks() -> list[EnhancerInfo]:
 
 async def networks_here(request: Request) -> list[EnhancerInfo]:
     """The networks of the server, the ones to prefer first, from memory."""
-    state = request.app.state
-    if not hasattr(state, "networks"):  # endpoints are called by one thread
-        state.networks = Kept(_networks, 5.0)
-    found: list[EnhancerInfo] = await state.networks.get()
-    return found
+    return await kept_by(request, "networks", _networks, 5.0).get()
 
 
 @router.get("/enhancers")

@@ -27,7 +27,7 @@ from overpaint.server.compat.enhancing import enhanced, networks_for
 from overpaint.server.compat.lenient import Lenient, Number
 from overpaint.server.errors import NotFoundError
 from overpaint.server.native.callers import Editor, selecting, services_of
-from overpaint.server.native.catalogue import Kept
+from overpaint.server.native.catalogue import kept_by
 from overpaint.server.reading import bounded
 from overpaint.studio import EnlargeSettings, RestoreSettings
 
@@ -112,10 +112,7 @@ def _selectors() -> tuple[str, str]:
 
 async def plugins_here(request: Request) -> dict[str, Plugin]:
     """The plug-ins that are here, by their names."""
-    state = request.app.state
-    if not hasattr(state, "iopaint_selectors"):  # endpoints are called by one thread
-        state.iopaint_selectors = Kept(_selectors, 10.0)
-    clicked, cut = await state.iopaint_selectors.get()
+    clicked, cut = await kept_by(request, "selectors of plug-ins", _selectors, 10.0).get()
     upscalers = [one.name for one in await networks_for(request, "upscaler")]
     found = [
         Plugin(SELECTOR, tuple(dict.fromkeys((clicked, "grabcut"))), ("mask",)),
