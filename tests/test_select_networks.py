@@ -314,7 +314,7 @@ def test_a_folder_that_is_cut_short_gives_one_clear_error(networks, empty, file)
     ids=lambda one: "-".join(one),
 )
 def test_a_folder_that_names_code_or_what_is_elsewhere_runs_and_fetches_nothing(networks, empty, monkeypatch, hostile):
-    """transformers would ask the hub for it, ask whoever sits there whether to run it, or load compiled code."""
+    """Otherwise transformers asks the hub for it, asks the user to run its code, or loads compiled code."""
     import builtins
     import shutil
     import socket

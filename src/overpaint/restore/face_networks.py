@@ -1,7 +1,7 @@
 """Networks that restore faces, by spandrel's architectures (extra restore): GFPGAN, RestoreFormer and CodeFormer.
 
-All three take and give colours in [-1, 1]. GFPGAN draws noise for each picture unless it is told to take what is stored
-beside its weights, which makes its result the same each time.
+All three take and give colours in [-1, 1]. GFPGAN can draw noise for each picture. Here it takes the noise that is
+stored beside its weights, so that its result is the same each time.
 """
 
 from __future__ import annotations

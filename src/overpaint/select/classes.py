@@ -37,7 +37,7 @@ OF_WORDS = {"clipseg": "clipseg", "grounding-dino": "grounding", "sam3": "sam3"}
 """The selector that runs a network which understands words, by the network."""
 
 SIDE = 640
-"""Pixels of the longer side at which classes are told apart, at the most; edges are then moved to the picture's own."""
+"""The most pixels of the longer side of the grid of classes. Edges are moved to the picture's own afterwards."""
 
 REFERENCE = "Xie et al., SegFormer, NeurIPS 2021"
 

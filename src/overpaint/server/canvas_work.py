@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
+from overpaint.bounded import MemoryBudget, MemoryShare
 from overpaint.engines import Canvas, ControlImage, Monitor, paint
 from overpaint.engines.packed import canvas_arrays, pack_painted, unpacked_size
-from overpaint.errors import EngineError, OverpaintError, RequestError
+from overpaint.errors import RequestError
 from overpaint.picture import current_limits
 from overpaint.request import SAMPLING_SETTINGS, Sampling
 from overpaint.studio import Studio
@@ -19,7 +19,7 @@ from overpaint.studio.execution import execution_of
 from .canvases import CanvasStore
 from .settings import ServerSettings
 from .tasks import CanvasSettings, CanvasTask
-from .work import Results
+from .work import Results, failures_as_errors
 
 _MEMORY = 5
 """Bytes that painting a canvas takes for each that it has: a sample becomes several."""
@@ -50,19 +50,12 @@ class CanvasWorker:
         temporary: bool = False,
     ) -> Results:
         """See `TaskWorker`."""
-        try:
-            with MemoryShare(self._budget) as share:
-                data = self._canvases.data(owner, task.canvas)
-                share.grow(_MEMORY * unpacked_size(data), monitor.check)
-                began = time.perf_counter()
-                made = CanvasWork(self._studio, task).painted(data, monitor, self._settings.most_pixels)
-                seconds = round(time.perf_counter() - began, 6)
-        except OverpaintError:
-            raise
-        except Exception as error:
-            if is_shortage(error):
-                raise EngineError("there was not enough memory", code="memory-short") from None
-            raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
+        with failures_as_errors(), MemoryShare(self._budget) as share:
+            data = self._canvases.data(owner, task.canvas)
+            share.grow(_MEMORY * unpacked_size(data), monitor.check)
+            began = time.perf_counter()
+            made = CanvasWork(self._studio, task).painted(data, monitor, self._settings.most_pixels)
+            seconds = round(time.perf_counter() - began, 6)
         id = self._canvases.keep(owner, made, result=True)
         found = {"canvas": id, "bytes": len(made), "timings": {"paint": seconds}}
         on_result(found)

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
+from overpaint.bounded import MemoryBudget, MemoryShare
 from overpaint.doors.reading import readers
 from overpaint.engines import Monitor
-from overpaint.errors import EngineError, OverpaintError
 from overpaint.models import find_network
 from overpaint.picture import Picture, PictureLimits, current_limits, limited
 from overpaint.picture.limits import MEMORY_PER_PIXEL
@@ -20,7 +19,7 @@ from .decoding import decoded
 from .pictures import PictureStore
 from .settings import ServerSettings
 from .tasks import EnhanceTask, EnlargeTask
-from .work import Results, file_of
+from .work import Results, failures_as_errors, file_of
 
 _MOST_TIMES = 4
 """How many times as wide networks make a picture in one run, most of them."""
@@ -57,22 +56,15 @@ class EnhanceWorker:
     ) -> Results:
         """See `TaskWorker`."""
         pixels = self._settings.most_pixels or current_limits().pixels
-        try:
-            with MemoryShare(self._budget) as share, limited(PictureLimits(pixels=pixels)):
-                picture = self._read(owner, task, monitor, share)
-                size = task.size_of(picture.size)
-                current_limits().check_pixels(size.width, size.height)
-                needed = size.area * MEMORY_PER_PIXEL
-                if isinstance(task, EnlargeTask):
-                    needed = memory_of(picture.size, size, 2 if task.model is None else _MOST_TIMES)
-                share.grow(needed, monitor.check)
-                made = file_of(self._studio.enhance(picture, task.settings, monitor), task)
-        except OverpaintError:
-            raise
-        except Exception as error:
-            if is_shortage(error):
-                raise EngineError("there was not enough memory", code="memory-short") from None
-            raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
+        with failures_as_errors(), MemoryShare(self._budget) as share, limited(PictureLimits(pixels=pixels)):
+            picture = self._read(owner, task, monitor, share)
+            size = task.size_of(picture.size)
+            current_limits().check_pixels(size.width, size.height)
+            needed = size.area * MEMORY_PER_PIXEL
+            if isinstance(task, EnlargeTask):
+                needed = memory_of(picture.size, size, 2 if task.model is None else _MOST_TIMES)
+            share.grow(needed, monitor.check)
+            made = file_of(self._studio.enhance(picture, task.settings, monitor), task)
         for data, facts in made.files:
             self._pictures.keep(owner, data, facts, temporary=temporary)
         on_result(made.told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +14,8 @@ from overpaint.doors.places import Places
 from overpaint.doors.reading import EditFiles, read_edit, readers
 from overpaint.engines import Monitor
 from overpaint.engines.weight_store import available_memory, share_of
-from overpaint.errors import EngineError, OverpaintError
+from overpaint.errors import EngineError, OutputError, OverpaintError
+from overpaint.files import is_full
 from overpaint.geometry import Size
 from overpaint.layers import layers_notes
 from overpaint.picture.limits import MEMORY_PER_PIXEL
@@ -45,6 +47,21 @@ def memory_of_edit(request: EditRequest, size: Size) -> int:
     specs = [spec for spec in (request.mask, request.avoid) if spec is not None]
     selects = any(part.kind == "select" for spec in specs for part in spec.parts)
     return size.area * (MEMORY_PER_PIXEL + (_SELECTING_PER_PIXEL if selects else 0))
+
+
+@contextlib.contextmanager
+def failures_as_errors() -> Iterator[None]:
+    """Within the block, a failure that is no OverpaintError becomes one: a want of memory, a full disk, or a fault."""
+    try:
+        yield
+    except OverpaintError:
+        raise
+    except Exception as error:
+        if is_shortage(error):
+            raise EngineError("there was not enough memory", code="memory-short") from None
+        if is_full(error):
+            raise OutputError("the disk is full", code="disk-full") from error
+        raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
 
 
 class TaskWorker(Protocol):
@@ -137,19 +154,12 @@ class EditWork:
             budget: The memory that all edits share.
             monitor: Of the work.
         """
-        try:
-            with MemoryShare(budget) as share:
-                inputs = self._read(monitor, budget, share)
-                share.grow(memory_of_edit(inputs.request, inputs.picture.size), monitor.check)
-                for edited in self._edits(studio, inputs, monitor):
-                    monitor.check()
-                    yield made_of(inputs.noted(edited), self.task)
-        except OverpaintError:
-            raise
-        except Exception as error:
-            if is_shortage(error):
-                raise EngineError("there was not enough memory", code="memory-short") from None
-            raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
+        with failures_as_errors(), MemoryShare(budget) as share:
+            inputs = self._read(monitor, budget, share)
+            share.grow(memory_of_edit(inputs.request, inputs.picture.size), monitor.check)
+            for edited in self._edits(studio, inputs, monitor):
+                monitor.check()
+                yield made_of(inputs.noted(edited), self.task)
 
     def _read(self, monitor: Monitor, budget: MemoryBudget, share: MemoryShare) -> EditInputs:
         """All that the task takes, decoded in a process of its own, once there is memory for it."""

@@ -7,13 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
+from overpaint.bounded import MemoryBudget, MemoryShare
 from overpaint.doors.inputs import EditInputs
 from overpaint.doors.places import Places
 from overpaint.doors.reading import EditFiles, read_beside, readers, unseen
 from overpaint.engines import Monitor
-from overpaint.errors import EngineError, OutputError, OverpaintError
-from overpaint.files import is_full
 from overpaint.picture.limits import MEMORY_PER_PIXEL
 from overpaint.request import EditRequest
 from overpaint.server.pictures import PictureStore
@@ -27,7 +25,7 @@ from overpaint.server.tasks import (
     ServerTask,
     SessionTask,
 )
-from overpaint.server.work import JobWorker, Results, TaskWorker, memory_of_edit
+from overpaint.server.work import JobWorker, Results, TaskWorker, failures_as_errors, memory_of_edit
 from overpaint.session import PaintedTake, Session, StepPlan
 from overpaint.studio import Studio
 
@@ -65,7 +63,7 @@ class SessionWorker:
     ) -> Results:
         """See `TaskWorker`. What the job wrote into the session before a crash is not painted again."""
         found: Results = []
-        try:
+        with failures_as_errors():
             found += self._before(owner, task, job)
             for result in found:
                 on_result(result)
@@ -75,14 +73,6 @@ class SessionWorker:
                         found += self._painted(owner, task, step, monitor, job, on_result)
             elif not found:
                 found += self._painted(owner, task, task.again, monitor, job, on_result)
-        except OverpaintError:
-            raise
-        except Exception as error:
-            if is_shortage(error):
-                raise EngineError("there was not enough memory", code="memory-short") from None
-            if is_full(error):
-                raise OutputError("the disk is full", code="disk-full") from error
-            raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
         return found
 
     def written(self, owner: str, task: SessionTask, job: str) -> tuple[Results, bool]:
