@@ -76,7 +76,7 @@ def unet(dtype: torch.dtype, width: int = WIDTH):
 def sample(denoiser: NetworkDenoiser, number: int) -> Sample:
     """A picture with a prompt, steps and strength of its own."""
     draw = torch.Generator().manual_seed(number)
-    positive, negative = (Conditioning(torch.randn(1, 77, 768, generator=draw)) for _ in range(2))
+    positive, negative = (Conditioning({"context": torch.randn(1, 77, 768, generator=draw)}) for _ in range(2))
     mask = (torch.rand(1, 1, SIDE, SIDE, generator=draw) > 0.4).float()
     pixels, extra = (torch.randn(1, channels, SIDE, SIDE, generator=draw) for channels in (4, 5))
     return Sample(

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from overpaint import Mask, Monitor, Studio, models
-from overpaint.engines.base import Canvas, ControlImage, Engine, Painted, paint
+from overpaint.engines.base import Canvas, Engine, Painted, paint
 from overpaint.engines.diffusion import lora, networks
 from overpaint.engines.diffusion.caches import ByteCache
 from overpaint.engines.diffusion.dialects import NATIVE
@@ -25,11 +25,12 @@ from overpaint.engines.diffusion.families.unet import SD1, UNetFamily
 from overpaint.engines.diffusion.options import DiffusionOptions
 from overpaint.engines.diffusion.settings import paint_settings
 from overpaint.engines.diffusion.start import Moments, content_pixels
+from overpaint.engines.diffusion.values import NetworkInput
 from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.models import ModelError
 from overpaint.picture import from_array
-from overpaint.request import Control, Sampling, blob_of
+from overpaint.request import Sampling
 from overpaint.studio.progress import SharedProgress
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
@@ -244,7 +245,7 @@ def by_hand(engine: DiffusionEngine, canvas: Canvas, texts: list[dict[str, float
         settings = paint_settings(own, SD1, nets.loaded.scheduler_config)
         pair = [one.at(0).parts[0][1] for one in nets.conditionings(nets.prompt_networks(settings), settings, own)]
         at = torch.tensor([levels.sigmas[step]]), torch.tensor([levels.times[step]])
-        c, u = (denoiser(x, *at, one, latents.extra) for one in pair)
+        c, u = (denoiser(NetworkInput(x, *at, one, latents.extra)) for one in pair)
         return c, u
 
     x = latents.content + levels.sigmas[0] * start.noise(latents.content)
@@ -663,22 +664,6 @@ def test_texts_and_pictures_are_encoded_once(engine, monkeypatch):
     painted(engine, canvas_of(2))
 
 
-def test_the_canvas_s_controls_reach_every_conditioning(engine, monkeypatch):
-    image = ControlImage(
-        Control(kind="pose", image=blob_of(np.zeros((8, 8), np.uint8))), np.zeros((8, 8, 3), np.float32)
-    )
-    painted(engine, canvas_of(1))
-    made, conditionings = [], engine._networks.conditionings
-
-    def seen(*given):
-        made.extend(conditionings(*given))
-        return made
-
-    monkeypatch.setattr(engine._networks, "conditionings", seen)
-    painted(engine, dataclasses.replace(canvas_of(1), controls=(image,)))
-    assert [one.controls for timeline in made for _, one in timeline.at(0).parts] == [(image,), (image,)]
-
-
 def test_a_cache_keeps_within_its_budget_what_was_used_last():
     cache: ByteCache[str] = ByteCache(10, len)
     made = []
@@ -903,7 +888,7 @@ def test_settings_that_guidance_or_strength_leave_without_effect_are_named_in_a_
 
 def test_a_network_that_takes_the_guidance_scale_as_an_input_has_no_use_for_a_negative_prompt(engine, monkeypatch):
     monkeypatch.setattr(UNetFamily, "embeds_guidance", lambda self, network: True)
-    monkeypatch.setattr(UNetFamily, "predict", lambda self, network, x, *given: x)
+    monkeypatch.setattr(UNetFamily, "predict", lambda self, network, given: given.x)
 
     def notes(**settings: object) -> tuple[str, ...]:
         return paint(engine, [canvas_of(steps=1, **settings)])[0].notes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 from collections.abc import Hashable
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from overpaint.engines.base import Monitor
 from overpaint.engines.diffusion.batch_invariance import RowByRow
-from overpaint.engines.diffusion.blend import Blend
+from overpaint.engines.diffusion.blend import free_cells
 from overpaint.engines.diffusion.denoiser import (
     NetworkDenoiser,
     guidance_embedding,
@@ -29,7 +30,14 @@ from overpaint.engines.diffusion.loop import advance
 from overpaint.engines.diffusion.names import SAMPLER_NAMES, parse_sampler
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.sample import Sample, SamplingPlan
-from overpaint.engines.diffusion.values import Conditioning, Mixture, NotFiniteError, SampleLatents, Timeline
+from overpaint.engines.diffusion.values import (
+    Conditioning,
+    Mixture,
+    NetworkInput,
+    NotFiniteError,
+    SampleLatents,
+    Timeline,
+)
 from overpaint.errors import Cancelled, EngineError, RequestError
 from sampling import run
 
@@ -57,19 +65,19 @@ class Still:
         self.times: list[list[float]] = []
         self.guidance: list[list[float]] = []
 
-    def __call__(self, x, sigma, t, conditioning, extra=None, guidance=None):
-        self.calls.append(len(x))
-        self.times.append(t.tolist())
-        if guidance is not None:
-            self.guidance.append(guidance.tolist())
-        belief = conditioning.context.mean(dim=(1, 2))[:, None, None, None]
-        if extra is not None:
-            belief = belief + 0 * extra[:, :1]
-        return belief + 0.1 * x / (1 + sigma**2).sqrt()[:, None, None, None]
+    def __call__(self, given: NetworkInput):
+        self.calls.append(len(given.x))
+        self.times.append(given.t.tolist())
+        if given.guidance is not None:
+            self.guidance.append(given.guidance.tolist())
+        belief = given.conditioning.context.mean(dim=(1, 2))[:, None, None, None]
+        if given.extra is not None:
+            belief = belief + 0 * given.extra[:, :1]
+        return belief + 0.1 * given.x / (1 + given.sigma**2).sqrt()[:, None, None, None]
 
 
 def says(value: float, tokens: int = 3) -> Conditioning:
-    return Conditioning(torch.full((1, tokens, 2), value))
+    return Conditioning({"context": torch.full((1, tokens, 2), value)})
 
 
 def content(seed: int = 0, size: int = SIZE) -> torch.Tensor:
@@ -150,10 +158,10 @@ def test_samples_come_and_go_between_steps():
 
 def test_a_failing_picture_fails_alone():
     class Choking(Still):
-        def __call__(self, x, sigma, t, conditioning, extra=None, guidance=None):
-            if (conditioning.context > 50).any():
+        def __call__(self, given: NetworkInput):
+            if (given.conditioning.context > 50).any():
                 raise RuntimeError("choked")
-            return super().__call__(x, sigma, t, conditioning, extra, guidance)
+            return super().__call__(given)
 
     net = Choking()
     good, bad, better = begin(net), begin(net, positive=says(99.0), seed=2), begin(net, seed=3)
@@ -255,8 +263,7 @@ def test_kept_cells_come_back_as_they_were(name: str):
 def test_fractional_cells_are_freed_one_after_another():
     """A cell of m is kept until the progress reaches 1 - m."""
     mask = torch.tensor([0.0, 0.25, 0.5, 1.0]).reshape(1, 1, 1, 4)
-    blend = Blend("estimate", mask, torch.zeros(1, 4, 1, 4))
-    free = [blend.free(step, 8).flatten().tolist() for step in range(8)]
+    free = [free_cells(mask, step / 8).flatten().tolist() for step in range(8)]
     assert [row[0] for row in free] == [0] * 8
     assert [row[1] for row in free] == [0] * 6 + [1] * 2
     assert [row[2] for row in free] == [0] * 4 + [1] * 4
@@ -450,9 +457,8 @@ def real(denoiser, number: int) -> Sample:
 
     def states() -> Conditioning:
         sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64 + number]])
-        return Conditioning(
-            torch.randn(1, 7, 32, generator=draw), torch.randn(1, 16, generator=draw), {"time_ids": sizes}
-        )
+        context, pooled = torch.randn(1, 7, 32, generator=draw), torch.randn(1, 16, generator=draw)
+        return Conditioning({"context": context, "pooled": pooled, "time_ids": sizes})
 
     positive, negative = states(), states()
     mask = (torch.rand(1, 1, SIZE, SIZE, generator=draw) > 0.4).float()
@@ -574,30 +580,31 @@ def test_layers_before_the_text_work_once_for_a_prompt_and_its_negative():
     a call that shares nothing."""
     net = unet(torch.bfloat16, xl=False)
     sharing, plain = (NetworkDenoiser(SD1, net, prediction="v", key="net", exact=True) for _ in range(2))
-    plain._first = ()
+    plain._call._first = ()
     draw = torch.Generator().manual_seed(2)
     pictures, extras = torch.randn(2, 4, SIZE, SIZE, generator=draw), torch.randn(2, 5, SIZE, SIZE, generator=draw)
-    asked = [
+    given = NetworkInput(
         pictures.repeat_interleave(2, 0),
         torch.tensor([4.0, 4.0, 1.5, 1.5]),
         torch.tensor([700.0, 700.0, 300.0, 300.0]),
-        Conditioning(torch.randn(4, 7, 32, generator=draw)),
+        Conditioning({"context": torch.randn(4, 7, 32, generator=draw)}),
         extras.repeat_interleave(2, 0),
-    ]
+    )
     seen: list[int] = []
     attention = net.down_blocks[1].attentions[0].transformer_blocks[0]
     watched = (net.conv_in, net.down_blocks[0].resnets[0].conv1, attention.attn1.to_q, attention.attn2.to_q)
     hooks = [layer.register_forward_hook(lambda _, given, out: seen.append(len(given[0]))) for layer in watched]
     try:
-        shared = sharing(*asked)
+        shared = sharing(given)
     finally:
         for hook in hooks:
             hook.remove()
     assert seen == [2, 2, 2, 4]
-    assert torch.equal(shared, plain(*asked))
+    assert torch.equal(shared, plain(given))
     assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in net.modules())
-    asked[4] = torch.randn(4, 5, SIZE, SIZE, generator=draw)  # another masked picture in every row: nothing is shared
-    assert torch.equal(sharing(*asked), plain(*asked))
+    other = torch.randn(4, 5, SIZE, SIZE, generator=draw)  # another masked picture in every row: nothing is shared
+    given = dataclasses.replace(given, extra=other)
+    assert torch.equal(sharing(given), plain(given))
 
 
 def test_rows_that_repeat_the_row_before_them():

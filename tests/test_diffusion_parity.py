@@ -133,9 +133,9 @@ def job(model: Family, seed: int, mask: torch.Tensor | None = None) -> Job:
     def states() -> Conditioning:
         context = torch.randn(1, 7, 12, generator=draw)
         if not model.xl:
-            return Conditioning(context)
+            return Conditioning({"context": context})
         sizes = torch.tensor([[SIZE, SIZE, 0, 0, SIZE, SIZE]], dtype=torch.float32)
-        return Conditioning(context, torch.randn(1, 16, generator=draw), {"time_ids": sizes})
+        return Conditioning({"context": context, "pooled": torch.randn(1, 16, generator=draw), "time_ids": sizes})
 
     return Job(torch.rand(1, 3, SIZE, SIZE, generator=draw) * 2 - 1, mask, states(), states(), seed)
 
@@ -179,8 +179,8 @@ def theirs(
     pooled = {}
     if model.xl:
         pooled = {
-            "pooled_prompt_embeds": torch.cat([j.prompt.pooled for j in jobs]),
-            "negative_pooled_prompt_embeds": torch.cat([j.negative.pooled for j in jobs]),
+            "pooled_prompt_embeds": torch.cat([j.prompt.tensors["pooled"] for j in jobs]),
+            "negative_pooled_prompt_embeds": torch.cat([j.negative.tensors["pooled"] for j in jobs]),
         }
     pipe = pipeline(sampler, model.name, model.channels, tuple(more.items()))
     return pipe(

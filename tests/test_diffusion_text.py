@@ -262,7 +262,7 @@ def test_the_dialect_of_diffusers_is_its_sdxl_pipeline(sdxl, clip, big, negative
     )  # fmt: skip
     expected = pipeline.encode_prompt("a cat", device="cpu", negative_prompt=negative, clip_skip=skip)
     found = both(sdxl, "a cat", negative, plain=True, clip_skip=skip and skip + 2)
-    ours = (found[0].context, found[1].context, found[0].pooled, found[1].pooled)
+    ours = (found[0].context, found[1].context, found[0].tensors["pooled"], found[1].tensors["pooled"])
     for one, other in zip(ours, expected, strict=True):
         assert torch.equal(one, other)
 
@@ -270,7 +270,7 @@ def test_the_dialect_of_diffusers_is_its_sdxl_pipeline(sdxl, clip, big, negative
 def test_sdxl_joins_penultimate_states_and_pools_the_first_chunk(sdxl, clip, big):
     found, _ = both(sdxl, "a (cat:1.5) BREAK a dog")
     assert found.context.shape == (1, 154, 72)
-    assert torch.equal(found.pooled, plain(big, "a cat", "!").text_embeds)
+    assert torch.equal(found.tensors["pooled"], plain(big, "a cat", "!").text_embeds)
     second = torch.cat([plain(clip, "a dog").hidden_states[-2], plain(big, "a dog", "!").hidden_states[-2]], -1)
     assert torch.equal(found.context[:, 77:], second)
     for skip, same in ((1, True), (2, True), (3, False)):
@@ -281,9 +281,9 @@ def test_an_empty_negative_prompt_is_zeros_for_sdxl_alone(sdxl, sd1, clip):
     for negative in (None, "", "  # nothing"):
         found = both(sdxl, "a cat BREAK a dog", negative)[1]
         assert found.context.shape == (1, 154, 72)
-        assert found.pooled.shape == (1, 24)
+        assert found.tensors["pooled"].shape == (1, 24)
         assert not found.context.any()
-        assert not found.pooled.any()
+        assert not found.tensors["pooled"].any()
     assert torch.equal(both(sd1, "a cat", None)[1].context, plain(clip, "").last_hidden_state)
     assert both(sdxl, "", "")[0].context.any()
     trained_otherwise = ClipEncoders.of(
@@ -463,7 +463,7 @@ def test_sdxl_takes_vectors_for_both_encoders(sdxl):
     for part in (slice(0, 32), slice(32, 72)):
         assert not torch.equal(with_toy.context[..., part], without.context[..., part])
         assert torch.equal(with_toy.context[:, :2, part], without.context[:, :2, part])  # what comes before a word
-    assert not torch.equal(with_toy.pooled, without.pooled)
+    assert not torch.equal(with_toy.tensors["pooled"], without.tensors["pooled"])
 
 
 def test_vectors_for_another_kind_of_model_are_refused_when_they_are_used(sd1, sdxl):

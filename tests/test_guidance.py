@@ -181,7 +181,7 @@ def test_samples_with_these_samplers_and_methods_are_alone_as_in_a_batch():
 
     def started(number: int) -> Sample:
         draw = torch.Generator().manual_seed(number)
-        texts = [Conditioning(torch.randn(1, 7, 32, generator=draw)) for _ in range(2)]
+        texts = [Conditioning({"context": torch.randn(1, 7, 32, generator=draw)}) for _ in range(2)]
         extra = torch.randn(1, 5, SIZE, SIZE, generator=draw)
         return Sample(
             denoiser,

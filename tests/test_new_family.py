@@ -41,7 +41,7 @@ class Texts:
         return Record(key=prompt.sections[0][0].text), Record(key="")
 
     def encode(self, job):
-        return Conditioning((torch.tensor([[COLOURS.get(job.key, (0, 0, 0))]]) - 0.1) * 0.5)
+        return Conditioning({"context": (torch.tensor([[COLOURS.get(job.key, (0, 0, 0))]]) - 0.1) * 0.5})
 
 
 class Toy(Family):
@@ -61,10 +61,10 @@ class Toy(Family):
         mask = torch.from_numpy(hole.astype(np.float32))[None, None]
         return torch.cat([encode(np.where(hole[..., None], np.float32(0.5), pixels)), pixel_unshuffle(mask, 8)], 1)
 
-    def predict(self, network, x, sigma, t, conditioning, extra, guidance):
-        packed = [pixel_unshuffle(one, 2).flatten(2).mT for one in (x, extra[:, :3], extra[:, 3:])]
-        tokens = network(torch.cat(packed, dim=2), sigma / (1 + sigma), conditioning.context)
-        return pixel_shuffle(tokens.mT.unflatten(2, [side // 2 for side in x.shape[2:]]), 2)
+    def predict(self, network, given):
+        packed = [pixel_unshuffle(one, 2).flatten(2).mT for one in (given.x, given.extra[:, :3], given.extra[:, 3:])]
+        tokens = network(torch.cat(packed, dim=2), given.sigma / (1 + given.sigma), given.conditioning.context)
+        return pixel_shuffle(tokens.mT.unflatten(2, [side // 2 for side in given.x.shape[2:]]), 2)
 
 
 def test_a_new_family_paints_what_the_prompt_says_and_nothing_else(tmp_path):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from contextlib import nullcontext
+from dataclasses import replace
 
 import torch
 
-from overpaint.engines.weight_store import call_lock
 from overpaint.models import Prediction
 
-from .batch_invariance import RowByRow
 from .families import Family
-from .first_layers import once, repeats
-from .values import Conditioning
+from .network_call import NetworkCall
+from .values import NetworkInput
 
 
 def _wide(sigma: torch.Tensor) -> torch.Tensor:
@@ -73,7 +71,7 @@ def guidance_embedding(scale: torch.Tensor, width: int) -> torch.Tensor:
 
 
 class NetworkDenoiser:
-    """A network of any family in one common form. It works in its own type; x, sigma and the estimate are float32.
+    """A network of any family in one common form: a noisy x to the estimate x0, both float32.
 
     Attributes:
         key: Digest of the network with its LoRAs: equal keys give equal estimates.
@@ -92,85 +90,22 @@ class NetworkDenoiser:
             network: In evaluation mode, on its device.
             prediction: What its output stands for.
             key: Digest of the network, with its LoRA set and weights.
-            exact: Whether a row has the same bits in any batch. Then bf16 on one CPU thread is batched with `RowByRow`;
-                other types and devices, and more threads, take one row a call.
+            exact: See `NetworkCall`.
         """
-        parameter = next(network.parameters())
-        self._family = family
-        self._network = network
-        self._dtype: torch.dtype = parameter.dtype
-        self._device: torch.device = parameter.device
-        self._exact = exact
-        # Not in single precision: there a row's bits depend on the batch, and a picture would change by more than 1e-5
-        # with its neighbours.
-        half = self._dtype in (torch.bfloat16, torch.float16)
-        self._first = family.text_free_layers(network) if half else ()
+        self._call = NetworkCall(family, network, exact=exact)
         self.prediction: Prediction = prediction
         self.key: Hashable = (key, exact)
         self.embeds_guidance = family.embeds_guidance(network)
 
     @property
     def rows_at_once(self) -> int | None:
-        """The most rows that a call may have without changing results, None for no limit.
+        """See `NetworkCall.rows_at_once`."""
+        return self._call.rows_at_once
 
-        One in exact mode, unless type, device and threads allow more.
-        """
-        batched = self._dtype == torch.bfloat16 and self._device.type == "cpu" and torch.get_num_threads() == 1
-        return 1 if self._exact and not batched else None
+    def __call__(self, given: NetworkInput) -> torch.Tensor:
+        """The estimate x0, (B, C, h, w) float32."""
+        return to_estimate(self.output(given), given.x, given.sigma, self.prediction)
 
-    def __call__(
-        self,
-        x: torch.Tensor,
-        sigma: torch.Tensor,
-        t: torch.Tensor,
-        conditioning: Conditioning,
-        extra: torch.Tensor | None = None,
-        guidance: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """The estimate x0.
-
-        Args:
-            x: (B, C, h, w) float32.
-            sigma: (B,) float32 noise levels.
-            t: (B,) float32 training times.
-            conditioning: B rows.
-            extra: (B, E, h, w) further input (`Family.extra_input`), or None.
-            guidance: (B,) guidance scales, for a network that embeds them.
-
-        Returns:
-            (B, C, h, w) float32.
-        """
-        output = self.output(x, sigma, t, conditioning, extra, guidance)
-        return to_estimate(output, x, sigma, self.prediction)
-
-    def output(
-        self,
-        x: torch.Tensor,
-        sigma: torch.Tensor,
-        t: torch.Tensor,
-        conditioning: Conditioning,
-        extra: torch.Tensor | None = None,
-        guidance: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """What the network itself gives, (B, C', h, w) float32, with channels of its own where it has further ones.
-
-        Arguments are those of a call.
-        """
-        seen = to_input(x, sigma, self.prediction)
-        same = repeats(seen, extra, sigma, t, guidance) if self._first and len(seen) > 1 else None
-        shared = once(self._first, *same) if same else nullcontext()
-        with call_lock(self._network), torch.inference_mode(), RowByRow() if self._exact else nullcontext(), shared:
-            output = self._family.predict(
-                self._network,
-                self._own(seen),
-                sigma,
-                t,
-                conditioning.map(self._own),
-                None if extra is None else self._own(extra),
-                guidance,
-            )
-        return output.to(torch.float32)
-
-    def _own(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The tensor on the network's device, and in its type unless it holds integers or flags."""
-        return tensor.to(self._device, self._dtype if tensor.is_floating_point() else tensor.dtype)
+    def output(self, given: NetworkInput) -> torch.Tensor:
+        """What the network itself gives, (B, C', h, w) float32, with channels of its own where it has further ones."""
+        return self._call(replace(given, x=to_input(given.x, given.sigma, self.prediction)))

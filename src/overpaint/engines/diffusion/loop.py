@@ -10,7 +10,7 @@ import torch
 from overpaint.errors import Cancelled
 
 from .sample import NetworkRow, Sample
-from .values import Conditioning
+from .values import Conditioning, NetworkInput
 
 
 def advance(samples: Iterable[Sample], *, rows_at_once: int | None = None) -> list[Sample]:
@@ -82,7 +82,7 @@ def _call(rows_of: Sequence[tuple[Sample, NetworkRow]]) -> tuple[torch.Tensor, .
 
     extras = [row.extra for row in rows if row.extra is not None]
     scales = [row.guidance for row in rows if row.guidance is not None]
-    estimate = denoiser(
+    given = NetworkInput(
         x,
         column([row.query.sigma for row in rows]),
         column([row.query.t for row in rows]),
@@ -90,4 +90,4 @@ def _call(rows_of: Sequence[tuple[Sample, NetworkRow]]) -> tuple[torch.Tensor, .
         torch.cat(extras) if extras else None,
         column(scales) if scales else None,
     )
-    return tuple(estimate.split(1))
+    return tuple(denoiser(given).split(1))

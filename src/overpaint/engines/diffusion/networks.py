@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -169,8 +169,7 @@ class Networks:
 
         def conditioning(job: Any) -> Conditioning:
             if job.key not in made:
-                found = self.encoded(texts, job)
-                made[job.key] = replace(found, added={**found.added, **sizes}, controls=canvas.controls)
+                made[job.key] = self.encoded(texts, job).joined(sizes)
             return made[job.key]
 
         prompt, negative = chosen.prompt, chosen.negative

@@ -11,7 +11,7 @@ import torch
 from overpaint.engines.base import Monitor
 from overpaint.errors import EngineError, OverpaintError, RequestError
 
-from .blend import Blend, BlendRule
+from .blend import BlendRule, KeptLatents
 from .denoiser import NetworkDenoiser
 from .dialects import NATIVE, Dialect
 from .guidance import Guidance, GuidanceMemory
@@ -155,15 +155,14 @@ class Sample:
         self._result: torch.Tensor | None = None
         self.error: BaseException | None = None
         """The error that ended it early, or None."""
-        rule = blend or plan.dialect.blend_rule(inpainting=latents.extra is not None)
+        self._rule = blend or plan.dialect.blend_rule(inpainting=latents.extra is not None)
         if self.schedule.steps == 0:
-            self._blend = Blend(rule, latents.mask, latents.content)
             self._result = latents.content
             return
         first = noise(latents.content)
         scale = self.schedule.start if self.schedule.noise_scale is None else self.schedule.noise_scale
         x = first * scale if self.schedule.pure else latents.content + first * scale
-        self._blend = Blend(rule, latents.mask, latents.content, first)
+        self._kept = KeptLatents(latents.mask, latents.content, first)
         eta = plan.dialect.eta(plan.choice.sampler, plan.eta)
         extrapolates = plan.dialect.extrapolates(denoiser.prediction)
         context = SamplerContext(self.schedule, scaled(noise, plan.noise_scale), eta, extrapolates, plan.churn)
@@ -224,9 +223,10 @@ class Sample:
                 raise NotFiniteError(
                     f"the network gave numbers that are not finite at step {query.step + 1} of {self.steps}"
                 )
-            self.estimate = self._blend.estimate(x0, query.step, self.steps)
-            other = x0 if negative is None else negative
-            self._negative_estimate = self._blend.estimate(other, query.step, self.steps)
+            self.estimate, self._negative_estimate = (
+                self._rule.estimate(one, self._kept, query.sigma, query.step / self.steps)
+                for one in (x0, x0 if negative is None else negative)
+            )
             self._continue(self.estimate)
         except BaseException as error:
             self.fail(error)
@@ -273,10 +273,10 @@ class Sample:
     def _blended(self, result: StepResult) -> torch.Tensor:
         """x with the kept cells put back; at the last step, the final latents."""
         if result.inner or result.step < self.steps - 1:
-            return self._blend.step(result)
+            return self._rule.step(result, self._kept)
         x = result.x
         if self.schedule.preserving:
             x = x / (1 + result.sigma**2) ** 0.5
-        self._result = self._blend.final(x, self.steps)
+        self._result = self._rule.final(x, self._kept, self.steps)
         self._query = None
         return self._result

@@ -116,7 +116,7 @@ class ClipEncoders:
                         pooled = embeds
                 joined.append(torch.cat(parts, dim=1))
             context = torch.cat(joined, dim=-1)
-        return Conditioning(context, pooled if self.pooled else None)
+        return self._conditioning(context, pooled)
 
     def vectors_of(self, inversion: Inversion, encoder: ClipEncoder) -> torch.Tensor:
         """The vectors of a textual inversion for one of the encoders.
@@ -145,7 +145,11 @@ class ClipEncoders:
         last = self.parts[-1]
         shape = (1, chunks * (last.tokenizer.room + 2), sum(one.width for one in self.parts))
         context = torch.zeros(shape, dtype=last.model.dtype, device=last.model.device)
-        return Conditioning(context, context.new_zeros((1, last.model.config.projection_dim)) if self.pooled else None)
+        return self._conditioning(context, context.new_zeros((1, last.model.config.projection_dim)))
+
+    def _conditioning(self, context: torch.Tensor, pooled: torch.Tensor | None) -> Conditioning:
+        states = Conditioning({"context": context})
+        return states.joined({"pooled": pooled}) if self.pooled and pooled is not None else states
 
 
 def emphasised(states: torch.Tensor, weights: Sequence[float], emphasis: Emphasis) -> torch.Tensor:

@@ -8,12 +8,11 @@ denoiser converts.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from overpaint.engines.base import ControlImage
 from overpaint.errors import EngineError
 from overpaint.models import Prediction
 
@@ -56,49 +55,65 @@ class LoadedModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditioning:
-    """The conditions of one or several rows of a network call.
+    """The conditions of one or several rows of a network call: tensors by name, of (B, ...) each.
+
+    "context", (B, T, D) states of the text encoders, is always there. Other names are a family's own: "pooled", (B, P),
+    one vector for the whole text; sizes; masks of tokens.
 
     Attributes:
-        context: (B, T, D) states of the text encoders; B is 1 for one picture.
-        pooled: (B, P) one vector for the whole text, or None.
-        added: Further conditions of a family by name, (B, ...) each: sizes, masks of tokens.
-        controls: Control images; equal for all rows.
+        tensors: By name; B is 1 for one picture.
     """
 
-    context: torch.Tensor
-    pooled: torch.Tensor | None = None
-    added: Mapping[str, torch.Tensor] = field(default_factory=dict)
-    controls: tuple[ControlImage, ...] = ()
+    tensors: Mapping[str, torch.Tensor]
 
     @property
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """All of them by name."""
-        pooled = {} if self.pooled is None else {"pooled": self.pooled}
-        return {"context": self.context, **pooled, **self.added}
+    def context(self) -> torch.Tensor:
+        """(B, T, D) states of the text encoders."""
+        return self.tensors["context"]
 
     @property
     def shapes(self) -> tuple[Hashable, ...]:
-        """The shapes without the batch, and the controls: rows with equal ones may share a call."""
-        return *((name, tuple(one.shape[1:])) for name, one in self.tensors.items()), *map(id, self.controls)
+        """The shapes without the batch: rows with equal ones may share a call."""
+        return tuple((name, tuple(one.shape[1:])) for name, one in self.tensors.items())
 
     def same(self, other: Conditioning) -> bool:
         """Whether both consist of the same tensor objects, as two equal texts do: each is encoded once."""
         here, there = self.tensors, other.tensors
-        equal = here.keys() == there.keys() and all(one is there[name] for name, one in here.items())
-        return equal and self.controls == other.controls
+        return here.keys() == there.keys() and all(one is there[name] for name, one in here.items())
+
+    def joined(self, further: Mapping[str, torch.Tensor]) -> Conditioning:
+        """The same with further tensors."""
+        return Conditioning({**self.tensors, **further})
 
     def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Conditioning:
         """The same with the function applied to every tensor."""
-        return self._with({name: function(one) for name, one in self.tensors.items()})
+        return Conditioning({name: function(one) for name, one in self.tensors.items()})
 
     @staticmethod
     def stack(rows: Sequence[Conditioning]) -> Conditioning:
-        """The rows as one batch. Their shapes must be equal."""
-        joined = {name: torch.cat([row.tensors[name] for row in rows]) for name in rows[0].tensors}
-        return rows[0]._with(joined)
+        """The rows as one batch. Their names and shapes must be equal."""
+        return Conditioning({name: torch.cat([row.tensors[name] for row in rows]) for name in rows[0].tensors})
 
-    def _with(self, tensors: dict[str, torch.Tensor]) -> Conditioning:
-        return Conditioning(tensors.pop("context"), tensors.pop("pooled", None), tensors, self.controls)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkInput:
+    """The input of one network call, of B rows.
+
+    Attributes:
+        x: (B, C, h, w) float32 at noise level `sigma`; for the network itself in its type, scaled as in training.
+        sigma: (B,) float32 noise levels.
+        t: (B,) float32 training times, from 0.
+        conditioning: B rows.
+        extra: (B, E, h, w) further input (`Family.extra_input`), or None.
+        guidance: (B,) float32 guidance scales, for a network that embeds them, or None.
+    """
+
+    x: torch.Tensor
+    sigma: torch.Tensor
+    t: torch.Tensor
+    conditioning: Conditioning
+    extra: torch.Tensor | None = None
+    guidance: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

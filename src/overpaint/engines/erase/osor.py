@@ -29,7 +29,7 @@ from overpaint.engines.diffusion.lora import LoraUse, Merged, lora_from, merge
 from overpaint.engines.diffusion.networks import Networks, PromptNetworks
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.text_plan import TextSettings, read_schedule
-from overpaint.engines.diffusion.values import Conditioning, NotFiniteError
+from overpaint.engines.diffusion.values import NetworkInput, NotFiniteError
 from overpaint.errors import ModelError
 from overpaint.geometry import Size
 from overpaint.models import ModelRef, digest, family_of
@@ -84,12 +84,12 @@ class OneStepRemoval:
         height, width = (side * loaded.family.cell for side in z0.shape[-2:])
         size = Size(width, height)
         level = loaded.family.training(loaded.scheduler_config, size).sigma(TIME)
-        sizes = loaded.family.size_conditions(size, z0.device)
-        text = Conditioning(self._text.context, self._text.pooled, {**self._text.added, **sizes})
+        text = self._text.joined(loaded.family.size_conditions(size, z0.device))
         sigma, t = (torch.tensor([one], dtype=torch.float32, device=z0.device) for one in (level, float(TIME)))
         x, extra = z0 + level * noise, torch.cat((cells, z0), dim=1)
+        given = NetworkInput(x, sigma, t, text, extra)
         for wide in (False, True):
-            output = self._networks.denoiser(self._chosen, exact=False, wide=wide).output(x, sigma, t, text, extra)
+            output = self._networks.denoiser(self._chosen, exact=False, wide=wide).output(given)
             if torch.isfinite(output).all():
                 channels = z0.shape[1]
                 share = output[:, channels:].sigmoid()

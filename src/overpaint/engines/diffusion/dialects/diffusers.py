@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from overpaint.engines.base import Canvas, Monitor
-from overpaint.engines.diffusion.blend import BlendRule
+from overpaint.engines.diffusion.blend import KEEPS_NOTHING, RENOISE, BlendRule
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.schedule import Schedule
 from overpaint.engines.diffusion.start import (
@@ -60,7 +60,7 @@ class DiffusersDialect(Dialect):
 
     def blend_rule(self, *, inpainting: bool) -> BlendRule:
         """Kept cells are noised anew after each step; a network made for inpainting is left to keep them itself."""
-        return "none" if inpainting else "renoise"
+        return KEEPS_NOTHING if inpainting else RENOISE
 
     def latent_mask(self, mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
         """1 where the mask is 0.5 or more at a cell's first pixel, else 0."""

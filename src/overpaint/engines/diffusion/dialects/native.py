@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from overpaint.engines.base import Canvas, Monitor
-from overpaint.engines.diffusion.blend import BlendRule
+from overpaint.engines.diffusion.blend import ESTIMATE, BlendRule
 from overpaint.engines.diffusion.names import SAMPLER_NAMES
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.schedule import Schedule, Training
@@ -48,12 +48,12 @@ class NativeDialect(Dialect):
 
     def blend_rule(self, *, inpainting: bool) -> BlendRule:
         """The estimate's kept cells are replaced by the known latents, for every network."""
-        return "estimate"
+        return ESTIMATE
 
     def latent_mask(self, mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
         """A cell that the core (0.5 or more) touches is free, 1. Others have their largest value.
 
-        The latter is the progress left at which the rule `estimate` frees them.
+        The latter is the progress left at which `EstimateRule` frees them.
         """
         cells = torch.nn.functional.adaptive_max_pool2d(mask.to(torch.float32)[None, None], (height, width))
         return torch.where(cells >= 0.5, torch.ones_like(cells), cells)

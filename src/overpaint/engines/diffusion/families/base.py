@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from overpaint.engines.diffusion.inversion import Inversion
     from overpaint.engines.diffusion.schedule import Training
     from overpaint.engines.diffusion.text_plan import TextSettings
-    from overpaint.engines.diffusion.values import Conditioning, LoadedModel
+    from overpaint.engines.diffusion.values import Conditioning, LoadedModel, NetworkInput
     from overpaint.prompt import Prompt
     from overpaint.prompt.chunks import PromptTokenizer
 
@@ -177,7 +177,7 @@ class Family(ABC):
         return ()
 
     def size_conditions(self, size: Size, device: torch.device) -> Mapping[str, torch.Tensor]:
-        """Conditions that follow from the size of the canvas; joined to `Conditioning.added`."""
+        """Conditions that follow from the size of the canvas; joined to those of the texts."""
         return {}
 
     # ---- network
@@ -197,26 +197,13 @@ class Family(ABC):
         return ()
 
     @abstractmethod
-    def predict(
-        self,
-        network: Any,
-        x: torch.Tensor,
-        sigma: torch.Tensor,
-        t: torch.Tensor,
-        conditioning: Conditioning,
-        extra: torch.Tensor | None,
-        guidance: torch.Tensor | None,
-    ) -> torch.Tensor:
+    def predict(self, network: Any, given: NetworkInput) -> torch.Tensor:
         """Call the network.
 
         Args:
             network: In evaluation mode.
-            x: (B, C, h, w) in the network's type, scaled as it was trained to see it.
-            sigma: (B,) float32 noise levels.
-            t: (B,) float32 training times, from 0.
-            conditioning: B rows in the network's type.
-            extra: (B, E, h, w) in the network's type, of `extra_input`.
-            guidance: (B,) float32 guidance scales, where `embeds_guidance`.
+            given: x in the network's type and scaled as it was trained to see it; conditions and further input in its
+                type; guidance scales where `embeds_guidance`.
 
         Returns:
             (B, C, h, w), of the kind that the model's `prediction` names.

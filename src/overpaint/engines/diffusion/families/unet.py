@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from overpaint.engines.diffusion.text import ClipEncoders
-    from overpaint.engines.diffusion.values import Conditioning, LoadedModel
+    from overpaint.engines.diffusion.values import LoadedModel, NetworkInput
     from overpaint.prompt.chunks import PromptTokenizer
 
 
@@ -32,6 +32,9 @@ _DISTILLED = (
     (r"lightning", Usual(steps=8, guidance_scale=1.0, sampler="Euler", scheduler="SGM Uniform")),
     (r"turbo", Usual(steps=4, guidance_scale=1.0, sampler="Euler a", scheduler="SGM Uniform")),
 )
+_ADDED = {"pooled": "text_embeds"}
+"""Names of conditions in diffusers, where they differ."""
+
 _STEPS = re.compile(r"(?<!\d)(\d{1,2})[-_ ]?steps?(?![a-z])")
 
 
@@ -221,33 +224,22 @@ class UNetFamily(Family):
             found += [*block.resnets, *(block.downsamplers or ())]
         return tuple(found)
 
-    def predict(
-        self,
-        network: Any,
-        x: torch.Tensor,
-        sigma: torch.Tensor,
-        t: torch.Tensor,
-        conditioning: Conditioning,
-        extra: torch.Tensor | None,
-        guidance: torch.Tensor | None,
-    ) -> torch.Tensor:
+    def predict(self, network: Any, given: NetworkInput) -> torch.Tensor:
         """See `Family.predict`. The network is called as diffusers' UNet2DConditionModel is."""
         import torch
 
         from overpaint.engines.diffusion.denoiser import guidance_embedding
 
         guided = None
-        if guidance is not None:
-            guided = guidance_embedding(guidance, network.config.time_cond_proj_dim).to(x)
-        added = None
-        if conditioning.pooled is not None:
-            added = {"text_embeds": conditioning.pooled, **conditioning.added}
+        if given.guidance is not None:
+            guided = guidance_embedding(given.guidance, network.config.time_cond_proj_dim).to(given.x)
+        added = {_ADDED.get(name, name): one for name, one in given.conditioning.tensors.items() if name != "context"}
         output: torch.Tensor = network(
-            x if extra is None else torch.cat([x, extra], dim=1),
-            t,
-            encoder_hidden_states=conditioning.context,
+            given.x if given.extra is None else torch.cat([given.x, given.extra], dim=1),
+            given.t,
+            encoder_hidden_states=given.conditioning.context,
             timestep_cond=guided,
-            added_cond_kwargs=added,
+            added_cond_kwargs=added or None,
             return_dict=False,
         )[0]
         return output
