@@ -11,11 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from overpaint import Mask, Studio
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted
 from overpaint.errors import EngineError, InputError, RequestError
 from overpaint.geometry import Box, Size
+from overpaint.maps import make_map
 from overpaint.record import Record, infotext
 from overpaint.request import Control, EditRequest, Sampling, blob_of
 from overpaint.studio import Edited
@@ -135,17 +137,113 @@ def test_an_engine_that_accepts_no_controls_gets_none_and_a_note_says_so():
     assert edited.notes == ("stand-in does not use controls",)
 
 
-def test_a_control_of_another_size_is_refused():
+GUIDED = card(accepts=frozenset({"controls"}))
+
+
+def test_a_control_of_other_proportions_is_refused_and_one_of_another_size_is_resized_with_a_note():
     control, inputs = controlled(Size(32, 32))
-    with pytest.raises(RequestError, match="'canny' is 32x32; it must have the picture's size 96x64") as caught:
-        edit(echo(card(accepts=frozenset({"controls"}))), controls=[control], inputs=inputs)
+    with pytest.raises(
+        RequestError, match=r"'canny' is 32x32; it must have the picture's size 96x64, or its"
+    ) as caught:
+        edit(echo(GUIDED), controls=[control], inputs=inputs)
     assert caught.value.code == "control-size"
+    control, inputs = controlled(Size(48, 32))
+    engine = echo(GUIDED)
+    edited = edit(engine, controls=[control], inputs=inputs)
+    assert engine.canvases[0].controls[0].pixels.shape == engine.canvases[0].pixels.shape
+    assert "the image of the control 'canny' was resized from 48x32 to 96x64" in edited.notes
+
+
+@pytest.mark.parametrize("intent", ["custom", "recolor", "replace", "remove", "add", "background"])
+def test_a_map_that_is_not_given_is_made_of_what_the_canvas_shows_and_of_the_object_only_where_it_stays(intent):
+    """At the canvas's size; edges of what is replaced are left out, unless they are asked for."""
+    engine = echo(replace(GUIDED, sizes=replace(LEARNED.sizes, native=128)))
+    pixels = np.full((*SIZE.shape, 3), 60, np.uint8)
+    pixels[24:32, 34:46] = 230  # the object, in the mask
+    pixels[:, 80:] = 220
+    given = {"intent": intent, "prompt": "x", "area": "whole"}
+    if intent == "background":
+        given["mask"] = MASK.invert()
+    with Studio() as studio:
+        studio.add_engine(engine)
+        call = {"engine": "stand-in", "seed": 7, "mask": MASK, **given}
+        edits = [studio.edit(pixels, controls=one, **call) for one in (["canny"], [{"kind": "canny", "inside": True}])]
+    left_out, shown = (canvas.controls[0].pixels for canvas in engine.canvases)
+    canvas = engine.canvases[0]
+    assert left_out.shape == canvas.pixels.shape != (*SIZE.shape, 3)
+    hole = canvas.marked > 0
+    assert np.array_equal(shown, make_map("canny", canvas.pixels, {}))
+    assert shown[hole].any()
+    assert left_out[~hole].any()
+    keeps = intent in ("custom", "recolor")
+    assert left_out[hole].any() == keeps
+    assert [edit.resolved.controls[0].inside for edit in edits] == [keeps, True]
+    again = EditRequest.from_json(edits[0].request.to_json())
+    assert again.controls == edits[0].resolved.controls
+
+
+def test_drawings_become_bright_on_black_and_anything_that_a_picture_may_be_is_an_image():
+    """Dark lines on paper, strokes with alpha, a path, a PIL image: the engine gets the same map."""
+    drawn = np.zeros(SIZE.shape, np.uint8)
+    drawn[30:34, 10:80] = 255
+    strokes = np.dstack([np.zeros_like(drawn)] * 3 + [drawn])
+    images = [drawn, 255 - drawn, strokes, Image.fromarray(drawn), np.repeat(drawn[..., None], 3, axis=2)]
+    engines = [echo(GUIDED) for _ in images]
+    settings = {"kind": "lineart", "weight": 0.5}
+    edits = [
+        edit(engine, area="whole", controls=[{**settings, "image": one}])
+        for engine, one in zip(engines, images, strict=True)
+    ]
+    maps = [engine.canvases[0].controls[0].pixels for engine in engines]
+    assert all(np.array_equal(one, maps[0]) for one in maps)
+    assert maps[0].max() == 1
+    inverted = "the image of the control 'lineart' has dark lines on a light ground, and was inverted"
+    assert [inverted in one.notes for one in edits] == [False, True, True, False, False]
+    assert edits[0].resolved.controls[0].image.data is not None  # small: a replay needs no file
+    engine = echo(GUIDED)
+    plane = edit(engine, area="whole", controls=[{"kind": "depth", "image": 255 - drawn}])
+    assert not any("inverted" in note for note in plane.notes)
+    assert engine.canvases[0].controls[0].pixels[0, 0, 0] == 1
+
+
+def test_a_map_may_be_made_of_another_picture_and_an_empty_one_is_noted():
+    engine, other = echo(GUIDED), np.zeros((*SIZE.shape, 3), np.uint8)
+    other[:, 40:] = 255
+    settings = {"kind": "canny", "image": other, "preprocess": True}
+    edited = edit(engine, area="whole", controls=[settings, {**settings, "image": other * 0}])
+    made, empty = engine.canvases[0].controls
+    assert np.array_equal(made.pixels, make_map("canny", other / np.float32(255), {}))
+    assert not empty.pixels.any()
+    assert "the map of the control 'canny' shows nothing, and guides nothing" in edited.notes
+    with pytest.raises(InputError, match="a file is a path, bytes or a binary file, not int") as caught:
+        edit(engine, controls=["canny", {"kind": "depth", "image": 3}])
+    assert caught.value.field == "controls[1].image"
+    with pytest.raises(RequestError, match="controls are a list"):
+        edit(engine, controls="canny")
+
+
+def test_maps_are_refused_before_anything_is_painted_where_they_can_t_be_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path))
+    with Studio() as studio:
+        studio.add_engine(echo(GUIDED))
+        for control, code in (
+            ({"kind": "depth"}, "model-not-downloaded"),
+            ({"kind": "canny", "options": {"lo": 1}}, "control-option"),
+        ):
+            with pytest.raises(InputError) as caught:
+                studio.check(EditRequest.of("custom", engine="stand-in", controls=[control]), masked=True)
+            assert (caught.value.code, caught.value.field) == (code, "controls")
 
 
 def test_a_control_is_checked_and_says_what_would_be_right():
     image = blob_of(np.zeros((4, 4), np.uint8))
     with pytest.raises(RequestError, match=r"ends at 0.2, before it starts at 0.5"):
         Control(kind="depth", image=image, start=0.5, end=0.2)
+    with pytest.raises(RequestError, match=r"'reference' needs an image: maps are made here of the kinds canny"):
+        Control(kind="reference")
+    with pytest.raises(RequestError, match="has no image, and its map is not to be made"):
+        Control(kind="canny", preprocess=False)
+    assert Control(kind="pose", image=image) == Control(kind="openpose", image=image)
     with pytest.raises(RequestError, match=r"image must have depth 8 and channels 1 or 3 or 4, not 16 and 1"):
         Control(kind="depth", image=blob_of(np.zeros((4, 4), np.uint16)))
 

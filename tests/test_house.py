@@ -32,6 +32,7 @@ FLOORS = (
     ("pocket",),
     ("models",),
     ("select",),
+    ("maps",),
     ("engines",),
     ("finish",),
     ("composite", "layers"),

@@ -287,7 +287,7 @@ def _known(licence: str) -> str:
 
 def _without_names(used: Iterable[UsedModel]) -> tuple[UsedModel, ...]:
     """The models; those that a prompt names are called by their role, as the name is a word of the prompt."""
-    named = ("checkpoint", "vae", "eraser", "upscaler", "faces", "face-detector", "selector")
+    named = ("checkpoint", "vae", "eraser", "upscaler", "faces", "face-detector", "selector", "mapper")
     return tuple(one if one.role in named else one.model_copy(update={"name": one.role}) for one in used)
 
 

@@ -104,11 +104,12 @@ class EngineCard:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ControlImage:
-    """A control as an engine gets it: its settings, and its image cut and resized like the canvas.
+    """A control as an engine gets it: its settings, and its map, cut and resized like the canvas.
 
     Attributes:
-        control: Kind, weight, range of steps, model and options.
-        pixels: (H, W, 3) float32 in [0, 1], the canvas's size.
+        control: Kind, weight, range of steps, mode, model and options.
+        pixels: (H, W, 3) float32 in [0, 1], the canvas's size: the map; of the kind "inpaint" the picture, in which the
+            engine marks the hole.
     """
 
     control: Control

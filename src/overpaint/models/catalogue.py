@@ -1,4 +1,4 @@
-"""Published models by short names: checkpoints, LoRAs, VAEs, erasers, selectors, upscalers and networks for faces.
+"""Published models by short names: checkpoints, LoRAs, VAEs, erasers, selectors, upscalers and other networks.
 
 Licences and sizes are those of the models' cards at the time of writing; what `get` downloads brings its own card.
 Sizes are of the files that `get` takes (the half-precision set where there is one).

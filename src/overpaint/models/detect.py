@@ -72,6 +72,7 @@ _USES: dict[What, str] = {
     "faces": "it restores faces: name it for that",
     "face-detector": "it finds faces for those that restore them",
     "upscaler": "it enlarges pictures: name it for that",
+    "mapper": "it makes the maps of controls",
 }
 """How a file that is no checkpoint is used."""
 

@@ -1,4 +1,4 @@
-"""The networks on this machine that select, restore faces and enlarge: the one of a name, and all that can be used."""
+"""The networks on this machine for selections, faces, enlarging and maps: the one of a name, and all usable ones."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _TASKS: dict[What, str] = {
     "faces": "a network that restores faces",
     "face-detector": "a detector of faces",
     "upscaler": "an upscaler",
+    "mapper": "a maker of control maps",
 }
 
 
@@ -26,8 +27,8 @@ def find_network(name: str, what: What, *, paths: bool = True, allow_pickle: boo
 
     Args:
         name: Of the store or the catalogue, OWNER/NAME of the hub (if its cache or the store has it), or a path.
-        what: Its task: "selector", "faces", "face-detector" or "upscaler". An upscaler may be of a layout that is not
-            known here: its loader decides.
+        what: Its task: "selector", "faces", "face-detector", "upscaler" or "mapper". An upscaler may be of a layout
+            that is not known here: its loader decides.
         paths: Whether a path is taken at all; False for names that come from outside, as over a network.
         allow_pickle: Whether a pickle may be read, weights only.
 

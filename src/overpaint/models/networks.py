@@ -1,4 +1,4 @@
-"""Networks beside those that paint: selectors, restorers of faces, detectors of faces, and upscalers; which is which.
+"""Networks beside those that paint: for selections, faces, enlarging and control maps; which is which.
 
 Files are recognised by the names of their tensors, folders in transformers' layout by their configuration, and ONNX
 files by what they take and give. Files are those of the original releases.
@@ -15,7 +15,7 @@ from overpaint.errors import ModelError
 from .onnx_graph import OnnxGraph, read_graph
 from .values import Form, Kind, What
 
-NETWORKS: tuple[What, ...] = ("selector", "faces", "face-detector", "upscaler")
+NETWORKS: tuple[What, ...] = ("selector", "faces", "face-detector", "upscaler", "mapper")
 """Kinds of models that this module knows."""
 
 _TENSORS: tuple[tuple[What, str, tuple[str, ...]], ...] = (
@@ -62,6 +62,9 @@ _TRANSFORMERS: Mapping[str, str] = {
 }
 """Networks of selectors by the `model_type` of transformers' configurations."""
 
+_MAPPERS: Mapping[str, str] = {"depth_anything": "depth-anything", "dpt": "dpt", "vitpose": "vitpose"}
+"""Networks that make control maps, likewise."""
+
 _SAM_DECODER = ("image_embeddings", "point_coords", "point_labels")
 """Inputs of a decoder in the ONNX form that Segment Anything's own exporter gives it."""
 
@@ -86,7 +89,10 @@ def _endings(name: str) -> Iterable[str]:
 
 def network_folder(path: Path, config: Mapping[str, Any]) -> Kind | None:
     """The kind of a folder in transformers' layout, by its configuration; None where it is none of these networks."""
-    network = _TRANSFORMERS.get(str(config.get("model_type", "")))
+    name = str(config.get("model_type", ""))
+    if name in _MAPPERS:
+        return Kind("mapper", "folder", network=_MAPPERS[name], layout="diffusers")
+    network = _TRANSFORMERS.get(name)
     if network is None and "BiRefNet" in " ".join(map(str, config.get("architectures") or ())):
         network = "birefnet"
     return None if network is None else Kind("selector", "folder", network=network, layout="diffusers")

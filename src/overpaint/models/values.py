@@ -25,6 +25,7 @@ What = Literal[
     "faces",
     "face-detector",
     "upscaler",
+    "mapper",
     "other",
 ]
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "quantised", "mixed"]
@@ -44,6 +45,7 @@ _NAMES: dict[What, str] = {
     "faces": "restorer of faces",
     "face-detector": "detector of faces",
     "upscaler": "upscaler",
+    "mapper": "maker of control maps",
     "other": "model of another kind",
 }
 
@@ -80,6 +82,9 @@ NETWORK_TITLES: Mapping[str, str] = {
     "omnisr": "OmniSR",
     "atd": "ATD",
     "drct": "DRCT",
+    "depth-anything": "Depth Anything",
+    "dpt": "DPT",
+    "vitpose": "ViTPose",
 }
 """Networks with a fixed task, as people call them."""
 

@@ -91,7 +91,7 @@ class RequestFields(Value):
         left_open="none",
     )
     controls: Listed[tuple[Control, ...]] | None = setting(
-        "control images (edges, depth, a pose), which guide an engine that accepts them",
+        "what guides an engine that accepts it: maps (edges, lines, depth, a pose), given or made from the picture",
         left_open="none",
         max_length=16,
     )

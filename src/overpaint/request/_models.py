@@ -11,7 +11,7 @@ from overpaint.values import Value
 from ._types import Fraction, Name
 
 ModelRole = Literal[
-    "checkpoint", "vae", "lora", "embedding", "eraser", "upscaler", "faces", "face-detector", "selector"
+    "checkpoint", "vae", "lora", "embedding", "eraser", "upscaler", "faces", "face-detector", "selector", "mapper"
 ]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, TypedDict
 
 from pydantic import JsonValue
 
 from ._blob import Blob
-from ._control import Control
 from ._types import Area, Dialect
 from .intents import AlphaRule, Intent, MaskedContent
 
@@ -18,7 +17,6 @@ class EditSettings(TypedDict, total=False):
 
     intent: Intent
     image: Blob | None
-    controls: Sequence[Control] | None
     margins: tuple[int, int, int, int] | None
     prompt: str | None
     negative_prompt: str | None

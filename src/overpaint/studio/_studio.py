@@ -17,6 +17,7 @@ from overpaint.select import network_access
 
 from ._edited import Edited
 from .choose import Painter, checked_options, choose, for_variations
+from .controls import settled_controls
 from .engine_pool import EnginePool
 from .enhance import Enhanced, EnhanceSettings
 from .inputs import EditArguments, MaskLike, gather
@@ -153,6 +154,8 @@ class Studio:
                 a picture and a mask, which marks the object in it, as well.
             avoid: Pixels that must not be copied, 1 = avoided, of the picture's size: anything that `mask` may be.
             inputs: Rasters that the request names by digest.
+            controls: What guides an engine that accepts it: kinds ("canny") whose maps are made from the picture, or
+                tables of a control's settings, whose image may be anything that a picture may be.
             monitor: Progress, previews and cancellation.
             **given: Those rasters, and fields of the request: intent, prompt, engine, grow, feather, seed ...
 
@@ -178,7 +181,7 @@ class Studio:
         painter, faces = self.painter(request, rule), self._faces(request)
         given = seed if request.seed in (None, -1) else draw_seed(request.seed)
         with self._networks():
-            return _resolved(*settled(request), rule, painter, faces, given)
+            return _resolved(*_settled(request, rule, painter), rule, painter, faces, given)
 
     def check(self, request: EditRequest, *, masked: bool, count: int = 1) -> tuple[str, ...]:
         """Refuse what can't be painted, whatever the picture, before it is opened.
@@ -198,7 +201,7 @@ class Studio:
         rule = request.rule
         painter, faces = self.painter(request, rule), self._faces(request)
         with self._networks():
-            _resolved(*settled(request), rule, painter, faces, 0)
+            _resolved(*_settled(request, rule, painter), rule, painter, faces, 0)
         check_place(request, rule, masked=masked or request.mask is not None or request.sketch is not None)
         if count > 1:
             for_variations(request, painter, self.painter)
@@ -260,10 +263,10 @@ class Studio:
             request, painter = for_variations(request, painter, self.painter)
         faces = self._faces(request)
         with self._networks():
-            request, used = settled(request)
+            request, used = _settled(request, rule, painter)
             resolved = _resolved(request, used, rule, painter, faces, draw_seed(request.seed))
             scene = make_scene(request, rasters, rule, painter.card)
-        canvases = make_canvases(scene, resolved, painter)
+            canvases = make_canvases(scene, resolved, painter)
         check_known(scene, canvases, painter.card)
         clock.lap("prepare")
         return PreparedEdit(rasters, request, resolved, painter, scene, canvases, clock.laps, faces)
@@ -281,7 +284,7 @@ class Studio:
         rule = request.rule
         painter = self.painter(request, rule)
         with self._networks():
-            request, used = settled(request)
+            request, used = _settled(request, rule, painter)
             resolved = _resolved(request, used, rule, painter, FaceChoice(), draw_seed(request.seed))
             return planned_regions(make_scene(request, rasters, rule, painter.card), resolved, painter.card)
 
@@ -353,17 +356,24 @@ class Studio:
         return many(self.edit, edits, request, ahead, given)
 
 
+def _settled(request: EditRequest, rule: IntentRule, painter: Painter) -> tuple[EditRequest, tuple[UsedModel, ...]]:
+    """The request with every network of its selectors and of its maps named, and these networks."""
+    request, selecting = settled(request)
+    request, mapping = settled_controls(request, rule, painter.card)
+    return request, (*selecting, *mapping)
+
+
 def _resolved(
     request: EditRequest,
-    selecting: tuple[UsedModel, ...],
+    seeing: tuple[UsedModel, ...],
     rule: IntentRule,
     painter: Painter,
     faces: FaceChoice,
     seed: int,
 ) -> ResolvedRequest:
-    """The request with every default filled in, and with the weights that its engine and its selectors use, and those
-    for faces.
+    """The request with every default filled in, and with the weights that its engine, its selectors and its maps use,
+    and those for faces.
     """
     resolved = resolve(request, painter.card, seed=seed, rule=rule, model=painter.model)
     used = painter.engine.models(resolved.sampling, painter.options)
-    return faces.resolved(resolved.model_copy(update={"models": (*used, *selecting)}))
+    return faces.resolved(resolved.model_copy(update={"models": (*used, *seeing)}))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.engines import Canvas, ControlImage, Painted
+from overpaint.engines import Canvas, Painted
 from overpaint.finish import Correction, correct
 from overpaint.frame import REACH_LIMIT, Region
 from overpaint.mask import Mask
@@ -19,6 +19,7 @@ from overpaint.request import DetailRule, ResolvedRequest, Sampling
 
 from ._edited import PaintedRegion
 from .choose import Painter
+from .controls import control_image
 from .scene import EditScene
 
 
@@ -173,25 +174,24 @@ def make_canvas(
     pixels = np.clip(frame.to_working(shown), 0, 1)
     mask = np.clip(frame.to_working(region.denoise, smooth=False), 0, 1)
     usable = _usable(scene, region, hidden)
+    marked = np.clip(frame.to_working(frame.cut(scene.mask.values), smooth=False), 0, 1)
+    seen = pixels
+    if scene.controls and painter.card.colour_space != "srgb":
+        own = converter_for(picture, "srgb").to_canvas(crop)
+        seen = np.clip(frame.to_working(own), 0, 1)
     canvas = Canvas(
         pixels=np.ascontiguousarray(pixels, dtype=np.float32),
         mask=np.ascontiguousarray(mask, dtype=np.float32),
         seed=seed,
         usable=None if usable is None else frame.to_working(usable.astype(np.float32), smooth=False) > 0.999,
         sampling=sampling,
-        controls=tuple(_cut_control(one, region) for one in scene.controls),
+        controls=tuple(control_image(one, frame, seen, marked) for one in scene.controls),
         options=painter.options,
-        marked=np.clip(frame.to_working(frame.cut(scene.mask.values), smooth=False), 0, 1),
+        marked=marked,
         opacity=_opacity(picture, region),
         insert=scene.insert,
     )
     return RegionCanvas(region, converter, crop, clean, shown, canvas, usable)
-
-
-def _cut_control(image: ControlImage, region: Region) -> ControlImage:
-    """A control image of the picture's size as it belongs to the region's canvas."""
-    pixels = region.frame.to_working(np.ascontiguousarray(region.frame.cut(image.pixels)))
-    return replace(image, pixels=np.clip(pixels, 0, 1))
 
 
 def _opacity(picture: Picture, region: Region) -> NDArray[np.float32] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypedDict, cast
@@ -19,6 +19,7 @@ from overpaint.picture import Picture
 from overpaint.record import said_types
 from overpaint.request import Blob, EditRequest, EditSettings, MaskSpec, blob_array, blob_of, picture_blob
 
+from .controls import ControlLike, controls_of
 from .inserts import Pictured, insert_picture, insert_raster
 from .masks import spec_of
 
@@ -45,6 +46,8 @@ class GivenRasters(TypedDict, total=False):
             mask, they are the mask too.
         insert: The picture to put in, of any size; a picture and a mask, which marks the object in it, as well.
         avoid: Pixels that must not be copied, 1 = avoided, of the picture's size.
+        controls: What guides the engine: controls, kinds of maps that are made from the picture, or tables whose image
+            is any picture.
         inputs: Rasters that the request names by digest.
     """
 
@@ -52,6 +55,7 @@ class GivenRasters(TypedDict, total=False):
     sketch: NDArray[np.uint8] | None
     insert: InsertLike | None
     avoid: MaskLike | MaskSpec | None
+    controls: Sequence[ControlLike] | None
     inputs: Rasters | None
 
 
@@ -111,20 +115,22 @@ def gather(picture: Picture, request: EditRequest | None, given: EditArguments) 
         MaskError: The mask, or what is avoided, can't be read, or has another size than the picture.
     """
     values, settings = split(given)
-    request = _as_request(request)
+    request, drawn = _as_request(request), dict[str, NDArray[Any]]()
+    if (guiding := values.get("controls")) is not None:
+        settings["controls"], drawn = controls_of(guiding)
     if request is None:
         request = EditRequest.of(**settings)
     elif settings:
         request = request.merged(**settings)
     mask: Mask | None = None
-    if (drawn := values.get("mask")) is not None:
-        mask = as_mask(drawn).require_size(picture.size)
+    if (marked := values.get("mask")) is not None:
+        mask = as_mask(marked).require_size(picture.size)
         if request.mask is not None:
             raise RequestError(
                 "the mask is given twice: in the request, and beside it", code="mask-twice", field="mask"
             )
         mask = _checked(mask)
-    by_digest, generative = _rasters(values.get("inputs")), False
+    by_digest, generative = {**_rasters(values.get("inputs")), **drawn}, False
     if (insert := values.get("insert")) is not None:
         if request.insert is not None:
             raise RequestError("the picture to put in is given twice: in the request, and beside it", field="insert")

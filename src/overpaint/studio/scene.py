@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.engines import ControlImage, EngineCard
+from overpaint.engines import EngineCard
 from overpaint.errors import InputError, MaskError, RequestError
 from overpaint.geometry import Box, Margins
 from overpaint.mask import Mask, covers_most
 from overpaint.picture import Picture, Samples
-from overpaint.request import Control, EditRequest, IntentRule, blob_array
+from overpaint.request import EditRequest, IntentRule
 
+from .controls import SceneControl, scene_controls
 from .inputs import InputRasters, about_avoid, sketch_of
 from .inserts import insert_of
 from .masks import mask_of
@@ -36,7 +37,7 @@ class EditScene:
         mask: Where to repaint, in pixels of `picture`.
         original: Where the picture as opened lies in it.
         sketch: (H, W, 4) uint8 of `picture`'s size, strokes to lay over it; None for none.
-        controls: Control images of `picture`'s size.
+        controls: Controls, whose images have `picture`'s size.
         insert: (h, w, 4) float32 in [0, 1], the picture to put in, sRGB and alpha; None for none.
         avoid: Pixels of `picture` that must not be copied, 1 = avoided; None for none.
     """
@@ -45,7 +46,7 @@ class EditScene:
     mask: Mask
     original: Box
     sketch: NDArray[np.uint8] | None = None
-    controls: tuple[ControlImage, ...] = ()
+    controls: tuple[SceneControl, ...] = ()
     insert: NDArray[np.float32] | None = None
     avoid: Mask | None = None
 
@@ -97,12 +98,11 @@ def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, ca
     sketch = sketch_of(request, rasters)
     mask = _mask(request, rasters, rule, sketch)
     check_place(request, rule, masked=mask is not None)
-    controls = (request.controls or ()) if card.uses("controls") else ()
-    images = tuple(ControlImage(one, _control(one, rasters)) for one in controls)
+    controls = scene_controls(request, picture.size, rasters.by_digest) if card.uses("controls") else ()
     mask = Mask.empty(picture.size) if mask is None else mask
     insert = insert_of(request, rasters.by_digest) if card.uses("insert") else None
     avoid = _avoided(request, rasters, mask) if card.uses("avoid") else None
-    return _extended(EditScene(picture, mask, picture.size.box, sketch, images, insert, avoid), margins)
+    return _extended(EditScene(picture, mask, picture.size.box, sketch, controls, insert, avoid), margins)
 
 
 def _mask(
@@ -161,20 +161,6 @@ def nothing_left(message: str) -> MaskError:
     )
 
 
-def _control(control: Control, rasters: InputRasters) -> NDArray[np.float32]:
-    """(H, W, 3) float32 in [0, 1], of the picture's size."""
-    if control.image.size != rasters.picture.size:
-        raise RequestError(
-            f"the image of the control {control.kind!r} is {control.image.size}; "
-            f"it must have the picture's size {rasters.picture.size}",
-            code="control-size",
-            field="controls",
-        )
-    raster = blob_array(control.image, rasters.by_digest)
-    colours = np.repeat(raster[..., None], 3, axis=2) if raster.ndim == 2 else raster[..., :3]
-    return np.asarray(colours.astype(np.float32) / np.float32(255), np.float32)
-
-
 def _extended(scene: EditScene, margins: Margins) -> EditScene:
     """The scene with margins around the picture; their pixels join the mask."""
     picture, whole = scene.picture, scene.original
@@ -197,7 +183,7 @@ def _extended(scene: EditScene, margins: Margins) -> EditScene:
     samples: Samples = np.pad(picture.samples, _widths(margins, 3), mode="edge")
     alpha: Samples | None = None if picture.alpha is None else np.pad(picture.alpha, _widths(margins, 2))
     sketch = None if scene.sketch is None else np.pad(scene.sketch, _widths(margins, 3))
-    controls = tuple(ControlImage(one.control, np.pad(one.pixels, _widths(margins, 3))) for one in scene.controls)
+    controls = tuple(one.extended(margins) for one in scene.controls)
     extended, mask = picture.with_pixels(samples, alpha), Mask(values, scene.mask.notes)
     avoid = None if scene.avoid is None else Mask(np.pad(scene.avoid.values, _widths(margins, 2)), scene.avoid.notes)
     return EditScene(extended, mask, inner, sketch, controls, scene.insert, avoid)

@@ -25,6 +25,7 @@ from overpaint.restore import FaceChoice, restored_patches
 from ._edited import Edited, PaintedRegion
 from .canvases import RegionCanvas, make_canvas
 from .choose import Painter
+from .controls import control_notes
 from .execution import execution_of
 from .inputs import InputRasters
 from .notes import doubt_in_words, doubts_of, effect_note, notes_of, opacity_note, transparency_note
@@ -212,6 +213,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     own += effect_note(prepared.request, painter, seen)
     made_notes = (note for one in made.painted for note in one.notes)
     engine_notes = tuple(dict.fromkeys((*painter.notes, *made_notes)))
+    own += tuple(control_notes(scene.controls, [one.canvas.controls for one in canvases]))
     doubts = doubts_of(prepared.request, painter.card, FillMeasures.worst(one.quality for one in regions))
     return Edited(
         picture=result,
@@ -246,7 +248,7 @@ def _source_type(prepared: PreparedEdit, restored_faces: int) -> SourceType:
     not put in.
     """
     request, card = prepared.request, prepared.painter.card
-    no_paint = ("selector", "faces", "face-detector")
+    no_paint = ("selector", "faces", "face-detector", "mapper")
     weights = any(one.role not in no_paint for one in prepared.resolved.models) or restored_faces > 0
     learned = card.samples or card.paints_from == "prompt" or card.elsewhere or weights
     puts_in = request.insert is not None and card.uses("insert") and request.intent != "recolor"
