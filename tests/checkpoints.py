@@ -10,7 +10,7 @@ import gzip
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -169,6 +169,31 @@ def unet(plan: Plan) -> Layout:
         yield from conv("out.2", wide, 4)
 
     return {f"model.diffusion_model.{name}": shape for name, shape in every()}
+
+
+def control(plan: Plan, hints: tuple[int, ...] = (16, 32, 96, 256)) -> Layout:
+    """A ControlNet in the original release's layout: the U-Net's first half, with a convolution after each part."""
+    own = unet(replace(plan, channels=4))
+    half = {
+        name.removeprefix("model.diffusion_model."): shape
+        for name, shape in own.items()
+        if ".output_blocks." not in name and ".out." not in name
+    }
+
+    def every() -> Iterator[tuple[str, Shape]]:
+        yield from conv("input_hint_block.0", 3, hints[0])
+        for number, (into, out) in enumerate(itertools.pairwise(hints)):
+            yield from conv(f"input_hint_block.{4 * number + 2}", into, into)
+            yield from conv(f"input_hint_block.{4 * number + 4}", into, out)
+        yield from conv("input_hint_block.14", hints[-1], plan.width)
+        skips = [plan.width]
+        for level, mult in enumerate(plan.mult):
+            skips += [mult * plan.width] * (2 if level == len(plan.mult) - 1 else 3)
+        for number, wide in enumerate(skips):
+            yield from conv(f"zero_convs.{number}.0", wide, wide, 1)
+        yield from conv("middle_block_out.0", plan.mult[-1] * plan.width, plan.mult[-1] * plan.width, 1)
+
+    return {f"control_model.{name}": shape for name, shape in (*half.items(), *every())}
 
 
 def vae(width: int) -> Layout:

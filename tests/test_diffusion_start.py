@@ -27,7 +27,7 @@ NEVER = (
     *COMPANY,
     "overpaint_diffusers.pipelines",
     "overpaint_diffusers.loaders.single_file",
-    "overpaint_diffusers.models.controlnets",
+    "overpaint_diffusers.models.controlnets.controlnet",
     "overpaint_diffusers.models.transformers.transformer_flux",
     "torchvision",
     "sklearn",

@@ -118,7 +118,18 @@ PARTS: dict[str, tuple[dict[str, Shape], str, str]] = {
     ),
     "embedding": ({"emb_params": (8, 768)}, "embedding", "textual inversion"),
     "embedding of SDXL": ({"clip_l": (8, 768), "clip_g": (8, 1280)}, "embedding", "SDXL textual inversion"),
-    "controlnet": ({"control_model.input_hint_block.0.weight": (16, 3, 3, 3)}, "controlnet", "ControlNet"),
+    "controlnet": (checkpoints.control(TINY["sd1"]), "controlnet", "Stable Diffusion 1.x ControlNet"),
+    "bare controlnet": (
+        {name.removeprefix("control_model."): shape for name, shape in checkpoints.control(TINY["sd2"]).items()},
+        "controlnet",
+        "Stable Diffusion 2.x ControlNet",
+    ),
+    "controlnet of SDXL": (checkpoints.control(TINY["sdxl"]), "controlnet", "SDXL ControlNet"),
+    "union controlnet": (
+        {"controlnet_down_blocks.0.bias": (8,), "add_embedding.linear_1.weight": (8, 8)} | {"task_embedding": (8, 320)},
+        "controlnet",
+        "SDXL union ControlNet",
+    ),
     "controlnet with its base": (
         checkpoints.layout(TINY["sd1"]) | {"control_model.x": (1,)},
         "controlnet",
@@ -152,6 +163,9 @@ def test_parts_given_as_a_checkpoint_are_recognised_and_named(name: str, tmp_pat
     [
         ({"double_blocks.0.img_attn.norm.key_norm.scale": (3,)}, "FLUX"),
         ({"model.diffusion_model.joint_blocks.0.x_block.mlp.fc1.weight": (3, 3)}, "Stable Diffusion 3"),
+        ({"lllite_unet_input_blocks_4_1.down.0.weight": (3, 3)}, "ControlNet-LLLite"),
+        ({"lora_controlnet": (), "input_hint_block.0.weight": (16, 3, 3, 3)}, "Control-LoRA"),
+        ({"control_model.difference": ()}, "the difference of a ControlNet"),
         ({"anything": (3,)}, "not a checkpoint of a known kind: its weights have no names that are known"),
         ({}, "not a checkpoint of a known kind"),
         (checkpoints.layout(dataclasses.replace(TINY["sd1"], channels=8)), "InstructPix2Pix"),
@@ -376,11 +390,20 @@ def test_a_folder_with_a_damaged_configuration_is_no_checkpoint(config: str, tmp
 
 
 @pytest.mark.parametrize(
-    ("name", "what"), [("AutoencoderKL", "vae"), ("AutoencoderTiny", "tiny-vae"), ("ControlNetModel", "controlnet")]
+    ("name", "what", "family", "config"),
+    [
+        ("AutoencoderKL", "vae", None, {}),
+        ("AutoencoderTiny", "tiny-vae", None, {}),
+        ("ControlNetModel", "controlnet", "sd1", {}),
+        ("ControlNetModel", "controlnet", "sd2", {"use_linear_projection": True}),
+        ("ControlNetUnionModel", "controlnet", "sdxl", {"addition_embed_type": "text_time"}),
+        ("FluxControlNetModel", "controlnet", None, {}),
+    ],
 )
-def test_a_part_s_folder_is_recognised(name: str, what: str, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps({"_class_name": name}))
-    assert detect(tmp_path).what == what
+def test_a_part_s_folder_is_recognised(name: str, what: str, family: str | None, config: dict, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"_class_name": name, **config}))
+    kind = detect(tmp_path)
+    assert (kind.what, kind.family, kind.union) == (what, family, 6 if "Union" in name else 0)
 
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:

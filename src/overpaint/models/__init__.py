@@ -8,6 +8,7 @@ from __future__ import annotations
 from overpaint.errors import DownloadError, ModelError
 
 from .catalogue import CATALOGUE, CatalogueEntry, listed
+from .controls import CONTROL_KINDS, ControlKind, find_control
 from .detect import detect, read_json, weights_in, whole_number
 from .download import get
 from .eraser_store import convert, default_eraser, find_eraser, is_eraser, licence_terms, waiting_eraser
@@ -36,9 +37,11 @@ from .vocabulary import ClipVocabulary, find_vocabulary, read_vocabulary
 
 __all__ = [
     "CATALOGUE",
+    "CONTROL_KINDS",
     "NETWORK_TITLES",
     "CatalogueEntry",
     "ClipVocabulary",
+    "ControlKind",
     "DownloadError",
     "Kind",
     "LicenceTerms",
@@ -61,6 +64,7 @@ __all__ = [
     "family_of",
     "family_title",
     "find",
+    "find_control",
     "find_eraser",
     "find_lora",
     "find_network",

@@ -24,7 +24,7 @@ from .values import Form, Kind, Precision, Prediction, What
 
 T = TypeVar("T")
 
-UNET = "model.diffusion_model."
+UNET, CONTROL = "model.diffusion_model.", "control_model."
 _WEIGHTS = re.compile(
     r"(?:diffusion_pytorch_model|pytorch_model|model)(?:\.(?P<variant>\w+))?"
     r"\.(?:safetensors|bin)(?:\.index(?:\.(?P<sharded>\w+))?\.json)?"
@@ -55,8 +55,12 @@ _OTHERS = (
     ("joint_blocks.0.", "a Stable Diffusion 3 model, a family that is not supported yet"),
     ("ip_adapter.", "an IP-Adapter"),
     ("adapter.body.", "a T2I-Adapter"),
+    ("lllite_unet", "a ControlNet-LLLite, which is not supported"),
     ("motion_modules.0.", "an AnimateDiff motion module"),
 )
+
+_UNIONS = ("ControlNetUnionModel", "ControlNetModel_Union")
+"""Classes of union ControlNets in configurations: diffusers', and that of the first release."""
 
 _USES: dict[What, str] = {
     "checkpoint": "its family is not known",
@@ -64,7 +68,7 @@ _USES: dict[What, str] = {
     "vae": "give it as the VAE of a checkpoint",
     "tiny-vae": "give it as the VAE of a checkpoint",
     "embedding": "name it in the prompt, beside a checkpoint",
-    "controlnet": "it guides a checkpoint, and is not one itself",
+    "controlnet": "it guides a checkpoint: name it as the model of a control",
     "unet": "it is one part of a checkpoint",
     "text-encoder": "it is one part of a checkpoint",
     "eraser": "it erases without a prompt: name it alone, with the intent remove",
@@ -276,8 +280,34 @@ def _embedding(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
 
 
 def _controlnet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
-    marks = ("control_model.", "controlnet_cond_embedding.", "input_hint_block.", "controlnet_down_blocks.")
-    return replace(plain, what="controlnet") if any(name.startswith(marks) for name in table.tensors) else None
+    names = control_tensors(table.tensors)
+    marks = ("controlnet_cond_embedding.", "input_hint_block.", "controlnet_down_blocks.", "zero_convs.")
+    if names is table.tensors and not any(name.startswith(marks) for name in names):
+        return None
+    if "lora_controlnet" in names:
+        return replace(plain, because="a Control-LoRA, which is not supported: a whole ControlNet is")
+    if "difference" in names:
+        return replace(
+            plain, because="the difference of a ControlNet from its checkpoint: a whole ControlNet is needed"
+        )
+    current = any(name.startswith(("controlnet_cond_embedding.", "controlnet_down_blocks.")) for name in names)
+    labelled = "add_embedding.linear_1.weight" in names or "label_emb.0.0.weight" in names
+    shows = labelled or any(name.endswith(".proj_in.weight") for name in names)
+    return replace(
+        plain,
+        what="controlnet",
+        family=_unet_family(linear=_linear(names), labelled=labelled) if shows else None,
+        union=names["task_embedding"].side(0) if "task_embedding" in names else 0,
+        layout="diffusers" if current else "ldm",
+    )
+
+
+def control_tensors(tensors: Mapping[str, T]) -> Mapping[str, T]:
+    """A ControlNet's tensors by its own names: original releases have a prefix before them, and may have the whole
+    checkpoint beside them.
+    """
+    own = {name.removeprefix(CONTROL): one for name, one in tensors.items() if name.startswith(CONTROL)}
+    return own or tensors
 
 
 def _autoencoder(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
@@ -369,8 +399,10 @@ def _folder(path: Path) -> Kind:
         name = str(config.get("_class_name", ""))
         if name == "UNet2DConditionModel":
             return _pipeline(path)
+        if "ControlNet" in name:
+            return _control_folder(path, config, name)
         classes: dict[str, What] = {"AutoencoderKL": "vae", "AutoencoderTiny": "tiny-vae"}
-        what = classes.get(name, "controlnet" if "ControlNet" in name else "other")
+        what = classes.get(name, "other")
         because = f"a {name}" if what == "other" and name else ""
         return Kind(what, "folder", precision=_folder_precision(path), because=because, layout="diffusers")
     if (path / "model_index.json").is_file():
@@ -415,6 +447,17 @@ def _pipeline(path: Path) -> Kind:
         layout="diffusers",
         because="" if alone else "from its scheduler's configuration",
     )
+
+
+def _control_folder(path: Path, config: Mapping[str, Any], name: str) -> Kind:
+    """A ControlNet's folder; its family is None where it guides networks of another architecture than a U-Net."""
+    union = whole_number(config.get("num_control_type", 6), "num_control_type", path) if name in _UNIONS else 0
+    family = None
+    if name in _UNIONS or name == "ControlNetModel":
+        labelled = config.get("addition_embed_type") == "text_time"
+        family = _unet_family(linear=bool(config.get("use_linear_projection")), labelled=labelled)
+    precision = _folder_precision(path)
+    return Kind("controlnet", "folder", family=family, precision=precision, layout="diffusers", union=union)
 
 
 def _folder_precision(folder: Path) -> Precision:

@@ -115,6 +115,7 @@ class Kind:
         lacks: The parts of a checkpoint that it does not have: "vae", "text" (the text encoders).
         network: Of a network with a fixed task (erasers, selectors, upscalers ...), its name: "lama" (see
             `NETWORK_TITLES`).
+        union: Of a ControlNet that is told what its control image shows: how many kinds it knows; 0 for others.
     """
 
     what: What
@@ -132,6 +133,7 @@ class Kind:
     because: str = ""
     lacks: tuple[str, ...] = ()
     network: str = ""
+    union: int = 0
 
     @property
     def inpainting(self) -> bool:
@@ -153,6 +155,7 @@ class Kind:
         words = [family_title(self.family)] if self.family else []
         words += ["inpainting"] if self.inpainting else []
         words += ["LCM"] if self.lcm else []
+        words += ["union"] if self.union else []
         words.append(_NAMES[self.what] if not self.method or self.method == "lora" else f"LoRA ({self.method})")
         if self.lacks:
             words.append(f"without {' and '.join(_PARTS[part] for part in self.lacks)}")

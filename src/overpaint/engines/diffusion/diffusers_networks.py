@@ -12,12 +12,15 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Mapping
-from functools import partial
+import re
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
+from torch.nn import functional as F
 
 from overpaint.engines.loading import private_copy
 from overpaint.engines.weight_store import shared_network
@@ -25,28 +28,35 @@ from overpaint.models import ModelError, read_json
 
 from .caches import bytes_of
 from .clip import ClipConfig, ClipText
-from .families.unet import ClipPart, UNetFamily
+from .families.unet import ClipPart
 from .weight_files import UNET_PREFIX
 from .weights import Tensors
 
-_UNETS, _VAES, _TINY_VAES, _SINGLE, _LOGGING = private_copy(
-    "diffusers",
-    "overpaint_diffusers",
-    (
-        "models.unets.unet_2d_condition",
-        "models.autoencoders.autoencoder_kl",
-        "models.autoencoders.autoencoder_tiny",
-        "loaders.single_file_utils",
-        "utils.logging",
-    ),
-    empty={
-        "models.autoencoders": (),
-        "models.transformers": (),
-        "models.unets": (),
-        "quantizers": ("DiffusersAutoQuantizer", "DiffusersQuantizer"),
-    },
-    # needed by its other models, pipelines and schedulers, by training and by compiling
-    without=("transformers", "scipy", "accelerate", "peft", "bitsandbytes", "torchao", "torch._dynamo"),
+
+def _copied(*modules: str) -> tuple[ModuleType, ...]:
+    """Modules of diffusers, as a copy without the parts that are not needed here."""
+    return private_copy(
+        "diffusers",
+        "overpaint_diffusers",
+        modules,
+        empty={
+            "models.autoencoders": (),
+            "models.controlnets": (),
+            "models.transformers": (),
+            "models.unets": (),
+            "quantizers": ("DiffusersAutoQuantizer", "DiffusersQuantizer"),
+        },
+        # needed by its other models, pipelines and schedulers, by training and by compiling
+        without=("transformers", "scipy", "accelerate", "peft", "bitsandbytes", "torchao", "torch._dynamo"),
+    )
+
+
+_UNETS, _VAES, _TINY_VAES, _SINGLE, _LOGGING = _copied(
+    "models.unets.unet_2d_condition",
+    "models.autoencoders.autoencoder_kl",
+    "models.autoencoders.autoencoder_tiny",
+    "loaders.single_file_utils",
+    "utils.logging",
 )
 _LOGGING.set_verbosity_error()  # errors are raised; its advice is about its pipelines
 
@@ -55,24 +65,132 @@ UNET, VAE, TINY_VAE = _UNETS.UNet2DConditionModel, _VAES.AutoencoderKL, _TINY_VA
 _OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 
 
-def unet_from_original(
-    family: UNetFamily, tensors: Tensors, config: Mapping[str, Any], title: str
-) -> dict[str, torch.Tensor]:
+def unet_from_original(tensors: Tensors, config: Mapping[str, Any], title: str) -> dict[str, torch.Tensor]:
     """diffusers' names of a U-Net in the original release's layout. Raises ModelError for tensors missing or left."""
     own = {name: one for name, one in tensors.items() if name.startswith(UNET_PREFIX)}
+    # LCM's, which the converter does not know
+    further = {"time_embedding.cond_proj.weight": f"{UNET_PREFIX}time_embed.cond_proj.weight"}
+    return converted(_SINGLE.convert_ldm_unet_checkpoint, own, config, title, further)
+
+
+def converted(
+    convert: Callable[..., dict[str, torch.Tensor | None]],
+    own: Tensors,
+    config: Mapping[str, Any],
+    title: str,
+    further: Mapping[str, str],
+) -> dict[str, torch.Tensor]:
+    """The tensors of a network in the original release's layout, by diffusers' names.
+
+    Args:
+        convert: diffusers' converter.
+        own: The network's tensors.
+        config: Its configuration.
+        title: Name for error messages.
+        further: Names that the converter does not know: diffusers', and the original ones.
+
+    Raises:
+        ModelError: Tensors are missing, or have no place in such a network.
+    """
     try:
-        converted: dict[str, torch.Tensor] = _SINGLE.convert_ldm_unet_checkpoint(dict(own), config=config)
+        found = convert(dict(own), config=config)
     except KeyError as error:
         raise ModelError(f"{title} lacks {error.args[0]}: the file is incomplete") from error
-    guided = own.get(f"{UNET_PREFIX}time_embed.cond_proj.weight")  # LCM's, which the converter does not know
-    if guided is not None:
-        converted["time_embedding.cond_proj.weight"] = guided
-    given, taken = (sum(one.numel() for one in tensors.values()) for tensors in (own, converted))
+    found |= {name: own[original] for name, original in further.items() if original in own}
+    named = {name: one for name, one in found.items() if one is not None}
+    given, taken = (sum(one.numel() for one in tensors.values()) for tensors in (own, named))
     if taken < given:
-        raise ModelError(
-            f"this U-Net has more weights than one of {family.title}: {given - taken:,} numbers have no place in it"
-        )
-    return converted
+        raise ModelError(f"{title} has more weights than it should: {given - taken:,} numbers have no place in it")
+    return named
+
+
+@cache
+def _control_classes() -> tuple[Any, Any]:
+    """The class of ControlNets, and that of union ones; imported where a control is used."""
+    plain, union = _copied("models.controlnets.controlnet", "models.controlnets.controlnet_union")
+    union.ResidualAttentionBlock.attention = _attention_within_rows
+    return plain.ControlNetModel, union.ControlNetUnionModel
+
+
+def _attention_within_rows(block: Any, x: torch.Tensor) -> torch.Tensor:
+    """The attention of a union ControlNet's fuser over (B, T, D), as one row alone gets it.
+
+    Its published code gives the batch to PyTorch as the sequence, so that the pictures of a batch see each other's
+    controls. A row alone attends to itself, which gives its own value.
+    """
+    attention, width = block.attn, x.shape[-1]
+    value = F.linear(x, attention.in_proj_weight[2 * width :], attention.in_proj_bias[2 * width :])
+    return F.linear(value, attention.out_proj.weight, attention.out_proj.bias)
+
+
+def controlnet(config: Mapping[str, Any], tensors: Tensors, dtype: Any, title: str, *, union: bool, source: str) -> Any:
+    """A ControlNet; the arguments are those of `filled`. Its pooling over the picture is left to the caller."""
+    plain, of_many = _control_classes()
+    cls = of_many if union else plain
+    return filled(cls, {**config, "global_pool_conditions": False}, tensors, dtype, title, source=source)
+
+
+def controlnet_from_original(tensors: Tensors, config: Mapping[str, Any], title: str) -> dict[str, torch.Tensor]:
+    """diffusers' names of a ControlNet in the original release's layout. Raises ModelError as `converted` does."""
+    label = {
+        f"add_embedding.linear_{number + 1}.{part}": f"label_emb.0.{2 * number}.{part}"
+        for number in (0, 1)
+        for part in ("weight", "bias")
+    }
+    return converted(_SINGLE.convert_controlnet_checkpoint, tensors, config, title, label)
+
+
+def controlnet_config(tensors: Tensors, title: str) -> dict[str, Any]:
+    """The sizes of a ControlNet that its tensors show, by diffusers' names of both.
+
+    Raises:
+        ModelError: Tensors are missing, or it takes other input than latents and a picture.
+    """
+
+    def side(name: str, axis: int) -> int:
+        shape = tensors[name].shape if name in tensors else ()
+        if len(shape) <= axis:
+            raise ModelError(f"{title} lacks {name}: the file is incomplete")
+        return int(shape[axis])
+
+    def count(pattern: str) -> int:
+        return len({found[1] for name in tensors if (found := re.match(pattern, name))})
+
+    embedding = "controlnet_cond_embedding"
+    if (side("conv_in.weight", 1), side(f"{embedding}.conv_in.weight", 1)) != (4, 3):
+        raise ModelError(f"{title} takes other input than latents of 4 channels and a picture of 3")
+    blocks = range(count(r"down_blocks\.(\d+)\."))
+    attention = [any(name.startswith(f"down_blocks.{one}.attentions.") for name in tensors) for one in blocks]
+    depth = [count(rf"down_blocks\.{one}\.attentions\.0\.transformer_blocks\.(\d+)\.") for one in blocks]
+    middle = count(r"mid_block\.attentions\.0\.transformer_blocks\.(\d+)\.")
+    in_middle = any(name.startswith("mid_block.attentions.") for name in tensors)
+    if blocks and not attention[-1]:
+        depth[-1] = middle  # diffusers takes the last number for the middle block too
+    stages = count(rf"{embedding}\.blocks\.(\d+)\.") // 2
+    found: dict[str, Any] = {
+        "in_channels": 4,
+        "down_block_types": ["CrossAttnDownBlock2D" if one else "DownBlock2D" for one in attention],
+        "mid_block_type": "UNetMidBlock2DCrossAttn" if in_middle else "UNetMidBlock2D",
+        "block_out_channels": [side(f"down_blocks.{one}.resnets.0.conv1.weight", 0) for one in blocks],
+        "layers_per_block": count(r"down_blocks\.0\.resnets\.(\d+)\."),
+        "transformer_layers_per_block": depth,
+        "conditioning_embedding_out_channels": [
+            side(f"{embedding}.conv_in.weight", 0),
+            *(side(f"{embedding}.blocks.{2 * one + 1}.weight", 0) for one in range(stages)),
+        ],
+    }
+    if (reads := next((name for name in tensors if name.endswith(".attn2.to_k.weight")), None)) is not None:
+        found["cross_attention_dim"] = side(reads, 1)
+    if "add_embedding.linear_1.weight" in tensors:
+        found["projection_class_embeddings_input_dim"] = side("add_embedding.linear_1.weight", 1)
+    if "task_embedding" in tensors:
+        found |= {
+            "num_control_type": side("task_embedding", 0),
+            "num_trans_channel": side("task_embedding", 1),
+            "num_trans_layer": count(r"transformer_layes\.(\d+)\."),
+            "num_proj_channel": side("spatial_ch_projs.weight", 0),
+        }
+    return found
 
 
 def vae_of(config: Mapping[str, Any], tensors: Tensors, dtype: Any, *, original: bool = False) -> Any:

@@ -19,7 +19,8 @@ from overpaint.models import (
     read_json,
     read_vocabulary,
 )
-from overpaint.models.detect import with_unet_prefix
+from overpaint.models.controls import reads
+from overpaint.models.detect import control_tensors, with_unet_prefix
 from overpaint.prompt.chunks import PromptTokenizer
 
 from .clip import ClipText
@@ -28,6 +29,9 @@ from .diffusers_networks import (
     TINY_VAE,
     UNET,
     clip_config,
+    controlnet,
+    controlnet_config,
+    controlnet_from_original,
     filled,
     text_encoder,
     text_from_original,
@@ -37,8 +41,8 @@ from .diffusers_networks import (
 )
 from .families.unet import UNetFamily
 from .used import digest_of
-from .values import LoadedModel
-from .weight_files import component_tensors, unet_folder, unet_source
+from .values import ControlNetwork, LoadedModel
+from .weight_files import component_tensors, control_source, unet_folder, unet_source
 from .weights import Tensors, read_tensors
 
 
@@ -131,7 +135,7 @@ def _unet(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any, s
     else:
         config = family.config(ref)
         if ref.kind.layout != "diffusers":
-            held = unet_from_original(family, held, config, title)
+            held = unet_from_original(held, config, title)
         if (guided := held.get("time_embedding.cond_proj.weight")) is not None:
             config["time_cond_proj_dim"] = guided.shape[-1] if guided.ndim else 0
     return filled(UNET, config, held, dtype, title, source=source)
@@ -189,6 +193,35 @@ def load_vae(path: Path, ref: ModelRef, dtype: Any) -> Any:
         return filled(TINY_VAE, config, tensors, dtype, "the tiny VAE")
     config = read_json((ref.config or config_folder(family.name)) / "vae" / "config.json")
     return vae_of(config, tensors, dtype, original=found.layout != "diffusers")
+
+
+def load_control(ref: ModelRef, model: ModelRef, dtype: Any = torch.float32) -> ControlNetwork:
+    """Load a ControlNet. Nothing is downloaded.
+
+    Args:
+        ref: From `overpaint.models.find_control`.
+        model: The checkpoint that it guides. What a single file's tensors do not show about its sizes is taken from the
+            configuration of this one's U-Net.
+        dtype: Of the network.
+
+    Raises:
+        ModelError: Files are missing, damaged, of other sizes, or pickles that were not allowed.
+    """
+    family: UNetFamily = family_of(ref.kind.family or "")
+    config, title = family.config(model), f"the ControlNet {ref.name}"
+    own: dict[str, Any] = {}
+    if ref.path.is_dir():
+        own, tensors = read_json(ref.path / "config.json"), component_tensors(ref.path, ref, dtype)
+    else:
+        read = read_tensors(ref.path, allow_pickle=ref.allow_pickle, dtype=dtype)
+        tensors = dict(control_tensors(read))
+    if ref.kind.layout != "diffusers":
+        tensors = controlnet_from_original(tensors, config, title)
+    config |= controlnet_config(tensors, title) | own
+    source = control_source(ref)
+    network = controlnet(config, tensors, dtype, title, union=ref.kind.union > 0, source=source)
+    pooled = bool(own.get("global_pool_conditions", reads(ref.name, "shuffle")))
+    return ControlNetwork(network, (source, str(dtype)), pooled=pooled)
 
 
 def tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[PromptTokenizer, ...]:

@@ -117,6 +117,22 @@ class NetworkInput:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ControlNetwork:
+    """A ControlNet, ready to be used.
+
+    Attributes:
+        network: In evaluation mode, without gradients.
+        key: Digest of its weights and their type: equal keys give equal outputs.
+        pooled: Whether each of its outputs is replaced by its mean over the picture, as ControlNets for a picture's
+            content without its layout do (shuffle).
+    """
+
+    network: Any
+    key: Hashable
+    pooled: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class SampleLatents:
     """A picture as the loop takes it, all float32 on the network's device.
 

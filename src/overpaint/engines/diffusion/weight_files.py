@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from overpaint.models import ModelError, ModelRef, digest, family_of, read_table, weights_in
-from overpaint.models.detect import with_unet_prefix
+from overpaint.models.detect import control_tensors, with_unet_prefix
 
 from .families.unet import UNetFamily
 from .weights import is_shard_list, read_tensors, shards_in
@@ -30,6 +30,22 @@ def unet_source(ref: ModelRef) -> str:
 def unet_folder(ref: ModelRef) -> Path:
     """The folder of a model's U-Net: the model's own, if it is a U-Net alone."""
     return ref.path / "unet" if (ref.path / "unet").is_dir() else ref.path
+
+
+def control_source(ref: ModelRef) -> str:
+    """The digest of a ControlNet's weights."""
+    return f"controlnet of {digest(ref.path)}"
+
+
+def control_bytes(ref: ModelRef, dtype: Any, holds: Callable[[str], bool]) -> int:
+    """Memory that a ControlNet's weights will take, from the header of its file; 0 where they are in memory already.
+
+    The arguments are those of `weight_bytes`.
+    """
+    if holds(control_source(ref)):
+        return 0
+    shapes = control_tensors(_shapes(weights_file(ref.path, ref) if ref.path.is_dir() else ref.path))
+    return sum(prod(shape) for shape in shapes.values()) * int(dtype.itemsize)
 
 
 def weight_bytes(ref: ModelRef, dtype: Any, holds: Callable[[str], bool]) -> int:

@@ -1,0 +1,159 @@
+"""ControlNets: which kinds of control images they read, by their names, and the one for a control."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from overpaint.errors import ModelError
+
+from .catalogue import CATALOGUE, listed
+from .detect import detect
+from .families import family_title
+from .pickles import pickle_not_allowed
+from .store import ModelEntry, entries, known_licence, locate
+from .terms import check_terms
+from .values import Kind, ModelRef
+
+
+@dataclass(frozen=True, slots=True)
+class ControlKind:
+    """A kind of control images.
+
+    Attributes:
+        names: Pattern that occurs in the names of ControlNets for it, in lower case.
+        number: The number that union ControlNets know it by (xinsir's ControlNet++ for SDXL); None: they don't.
+    """
+
+    names: str
+    number: int | None = None
+
+
+CONTROL_KINDS: Mapping[str, ControlKind] = {
+    "canny": ControlKind("canny", 3),
+    "lineart": ControlKind(r"line[-_ ]?art(?![-_ ]?anime)", 3),
+    "lineart_anime": ControlKind(r"line[-_ ]?art[-_ ]?anime", 3),
+    "scribble": ControlKind("scribble|sketch", 2),
+    "softedge": ControlKind(r"soft[-_ ]?edge|(?<![a-z])hed(?![a-z])|pidi", 2),
+    "mlsd": ControlKind("mlsd", 3),
+    "depth": ControlKind("depth|midas|zoe", 1),
+    "normal": ControlKind("normal", 4),
+    "openpose": ControlKind("pose", 0),
+    "segmentation": ControlKind("(?<![a-z])seg", 5),
+    "tile": ControlKind("(?<![a-z])tile", 6),
+    "inpaint": ControlKind("inpaint|repaint", 7),
+    "shuffle": ControlKind("shuffle"),
+    "ip2p": ControlKind("ip2p|pix2pix"),
+}
+"""Kinds that a ControlNet is chosen for. Others are read by one that the control names."""
+
+
+def reads(name: str, control: str) -> bool:
+    """Whether a ControlNet of this name, which is no union one, reads control images of this kind."""
+    kind = CONTROL_KINDS.get(control)
+    return kind is not None and re.search(kind.names, name.lower()) is not None
+
+
+def knows(kind: Kind, control: str) -> bool:
+    """Whether a union ControlNet of this kind has a number for control images of this kind."""
+    known = CONTROL_KINDS.get(control)
+    return known is not None and known.number is not None and known.number < kind.union
+
+
+def find_control(control: str, family: str, name: str | None = None, *, allow_pickle: bool = False) -> ModelRef:
+    """The ControlNet that reads control images of a kind for checkpoints of a family. Nothing is downloaded.
+
+    Args:
+        control: The kind of control images.
+        family: Of the checkpoint.
+        name: Of a ControlNet of the store or the catalogue, or OWNER/NAME of the hub. None: the one here that reads
+            this kind, or else a union one.
+        allow_pickle: Whether a pickle may be read, weights only.
+
+    Raises:
+        ModelError: There is none ("control-missing", "model-unknown", "model-not-downloaded"), or several and none is
+            named ("control-ambiguous"); it is no ControlNet ("model-other-task"), for another family
+            ("control-family"), or a union one that does not know the kind ("control-kind"); a pickle that was not
+            allowed ("pickle-refused"); or its licence must be accepted first ("licence-not-accepted").
+    """
+    if name is None:
+        name = _only(control, family, allow_pickle=allow_pickle).name
+    found, path, origin = locate(name, paths=False)
+    kind = detect(path)
+    if kind.what != "controlnet":
+        raise ModelError(
+            f"{found} is not a ControlNet: it is a {kind.title}", code="model-other-task", field="controls", value=found
+        )
+    if kind.family != family:
+        made = "an unknown family" if kind.family is None else family_title(kind.family)
+        raise ModelError(
+            f"the ControlNet {found} is for {made}, and the checkpoint is {family_title(family)}",
+            code="control-family",
+            field="controls",
+            value=found,
+        )
+    if kind.union and not knows(kind, control):
+        raise ModelError(
+            f"the union ControlNet {found} does not know control images of the kind {control!r}",
+            code="control-kind",
+            field="controls",
+            value=control,
+            hint=f"it knows {', '.join(one for one in CONTROL_KINDS if knows(kind, one))}",
+        )
+    _check_pickle(kind, allow_pickle, found)
+    licence = known_licence(found, path, origin)
+    accepted = check_terms(found, licence, listed(found))
+    return ModelRef(found, path, kind, allow_pickle=allow_pickle, licence=licence, accepted=accepted)
+
+
+def _check_pickle(kind: Kind, allowed: bool, name: str) -> None:
+    if kind.form == "pickle" and not allowed:
+        raise pickle_not_allowed(name)
+
+
+def _only(control: str, family: str, *, allow_pickle: bool) -> ModelEntry:
+    """The one ControlNet here for this kind; a union one where there is no other."""
+    here = {one: one.kind for one in entries() if one.kind is not None and one.kind.what == "controlnet"}
+    fitting = {one: kind for one, kind in here.items() if kind.family == family}
+    found = [one for one, kind in fitting.items() if not kind.union and reads(one.name, control)]
+    found = found or [one for one, kind in fitting.items() if knows(kind, control)]
+    if not found:
+        raise _missing(control, family, tuple(fitting))
+    usable = [one for one in found if _usable(one, allow_pickle)]
+    if len(usable) > 1:
+        names = ", ".join(sorted(one.name for one in usable))
+        raise ModelError(
+            f"several ControlNets here read {control}: {names}",
+            code="control-ambiguous",
+            field="controls",
+            value=control,
+            hint="name one of them as the model of the control",
+        )
+    return (usable or found)[0]  # one that may not be used yet is an error that says so
+
+
+def _usable(found: ModelEntry, allow_pickle: bool) -> bool:
+    try:
+        assert found.kind is not None
+        _check_pickle(found.kind, allow_pickle, found.name)
+        check_terms(found.name, found.licence, listed(found.name))
+    except ModelError:
+        return False
+    return True
+
+
+def _missing(control: str, family: str, here: Sequence[ModelEntry]) -> ModelError:
+    rows = [row for row in CATALOGUE if row.what == "controlnet" and row.family == family]
+    fitting = [row for row in rows if reads(row.name, control)] or [row for row in rows if "union" in row.name]
+    known = control in CONTROL_KINDS
+    ways = [f"{fitting[0].name!r} can be downloaded"] if fitting and known else []
+    if here:
+        ways.append(f"one that is here can be named as the model of the control: {', '.join(one.name for one in here)}")
+    return ModelError(
+        f"no ControlNet here reads {control} for {family_title(family)}",
+        code="control-missing",
+        field="controls",
+        value=control,
+        hint="; ".join(ways) or "add one of this family with this kind in its name, or name it as the control's model",
+    )
