@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +17,27 @@ import checkpoints
 from checkpoints import REAL, TINY
 from overpaint import models
 from overpaint.engines.diffusion import diffusers_networks, loader
+from overpaint.engines.diffusion.controls import ControlNetwork, RowControl, SampleControl
+from overpaint.engines.diffusion.denoiser import NetworkDenoiser
+from overpaint.engines.diffusion.families.unet import SD1
+from overpaint.engines.diffusion.sample import Sample
 from overpaint.engines.diffusion.weight_files import control_bytes
 from overpaint.models import ModelError, ModelRef
+from sampling import run
+from test_diffusion_parity import (
+    SCALE,
+    SIZE,
+    STEPS,
+    Family,
+    Job,
+    assert_close,
+    diffusers_scheduler,
+    job,
+    ours,
+)
+from test_diffusion_parity import family as parity_family
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
 
 HINTS = (4, 4, 8, 8)
 """Channels of the small networks that read control images."""
@@ -143,3 +166,200 @@ def test_a_damaged_controlnet_is_one_clear_error(change: dict[str, Any], says: s
             del tensors[name]
     with pytest.raises(ModelError, match=f"^the ControlNet its-canny {says}"):
         loader.load_control(added("its-canny", tensors, home), model_of("sd1", tmp_path))
+
+
+# ---- pictures, against diffusers' pipelines ----
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A control of a job, as our loop and diffusers' pipelines both take it."""
+
+    network: torch.nn.Module
+    hint: torch.Tensor
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    guess: bool = False
+    number: int = 0
+
+    @property
+    def ours(self) -> SampleControl:
+        row = RowControl(own(self.network), self.hint, self.weight, self.guess, self.number)
+        return SampleControl(row, self.start, self.end, self.guess)
+
+
+@functools.cache
+def own(network: torch.nn.Module) -> ControlNetwork:
+    """The network as it is loaded here."""
+    config, kinds = dict(network.config), network.config.get("num_control_type", 0)
+    tensors, key = network.state_dict(), str(id(network))
+    here = diffusers_networks.controlnet(config, tensors, torch.float32, "it", union=kinds > 0, source=key)
+    return ControlNetwork(here, key, kinds)
+
+
+@functools.cache
+def control_network(name: str, seed: int, union: bool = False) -> torch.nn.Module:
+    """A small ControlNet with random weights, its last convolutions too."""
+    from diffusers import ControlNetModel, ControlNetUnionModel
+
+    torch.manual_seed(seed)
+    added = {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 4,
+        "projection_class_embeddings_input_dim": 4 * 6 + 16,
+    }
+    more = {"num_control_type": 8, "num_trans_channel": 8, "num_trans_head": 2, "num_proj_channel": 8}
+    network = (ControlNetUnionModel if union else ControlNetModel)(
+        block_out_channels=(8, 16),
+        norm_num_groups=4,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        cross_attention_dim=12,
+        attention_head_dim=2 if name == "sd1" else (1, 2),
+        use_linear_projection=name != "sd1",
+        conditioning_embedding_out_channels=(4, 8),
+        **(added if name == "sdxl" else {}),
+        **(more if union else {}),
+    )
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    return network.eval()
+
+
+def hint(seed: int) -> torch.Tensor:
+    """A picture with a hole of -1."""
+    found = torch.rand(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))
+    found[..., 4:9, 4:12] = -1
+    return found
+
+
+def controlled(model: Family, j: Job, guides: Sequence[Guide], strength: float) -> torch.Tensor:
+    """Latents of diffusers' ControlNet pipeline for one picture."""
+    import diffusers
+
+    diffusers.logging.set_verbosity_error()
+    networks = [one.network for one in guides]
+    parts: dict[str, Any] = {"vae": model.vae, "text_encoder": None, "tokenizer": None, "unet": model.unet}
+    parts["scheduler"] = diffusers_scheduler("dpmpp_2m", model)
+    union = isinstance(networks[0], diffusers.ControlNetUnionModel)
+    several = diffusers.models.MultiControlNetUnionModel if union else diffusers.MultiControlNetModel
+    parts["controlnet"] = networks[0] if len(networks) == 1 else several(networks)
+    if model.xl:
+        kind = (
+            "StableDiffusionXLControlNetUnionInpaintPipeline" if union else "StableDiffusionXLControlNetInpaintPipeline"
+        )
+        parts |= {"text_encoder_2": None, "tokenizer_2": None}
+    else:
+        kind = "StableDiffusionControlNetInpaintPipeline"
+        parts |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    pipe = getattr(diffusers, kind)(**parts)
+    pipe.set_progress_bar_config(disable=True)
+    pooled = {}
+    if model.xl:
+        texts = {"pooled_prompt_embeds": j.prompt, "negative_pooled_prompt_embeds": j.negative}
+        pooled = {name: one.tensors["pooled"] for name, one in texts.items()}
+    one = len(guides) == 1 and not union
+    values = {
+        "control_image": [guide.hint for guide in guides],
+        "controlnet_conditioning_scale": [guide.weight for guide in guides],
+        "control_guidance_start": [guide.start for guide in guides],
+        "control_guidance_end": [guide.end for guide in guides],
+    }
+    return pipe(
+        prompt_embeds=j.prompt.context,
+        negative_prompt_embeds=j.negative.context,
+        image=j.picture / 2 + 0.5,
+        mask_image=j.mask,
+        height=SIZE,
+        width=SIZE,
+        strength=strength,
+        num_inference_steps=STEPS,
+        guidance_scale=SCALE,
+        guess_mode=guides[0].guess,
+        generator=torch.Generator().manual_seed(j.seed),
+        output_type="latent",
+        **{name: value[0] if one else value for name, value in values.items()},
+        **({"control_mode": [guide.number for guide in guides]} if union else {}),
+        **pooled,
+    ).images
+
+
+def guides_of(name: str, union: bool = False) -> list[list[Guide]]:
+    """The controls of four pictures: one, two of two networks, two of one network, and one for the prompt alone
+    (diffusers' pipeline for union ones fails there).
+    """
+    first, second = (control_network(name, seed, union) for seed in (1, 2))
+    return [
+        [Guide(first, hint(1), 0.7, number=7)],
+        [Guide(first, hint(2), 0.5, end=0.6, number=3), Guide(second, hint(3), 1.2, start=0.2, number=1)],
+        [Guide(second, hint(4), 0.8, number=6), Guide(second, hint(5), 0.4, 0.4, 0.8, number=2)],
+        [Guide(second, hint(6), 1.1, guess=not union, number=5)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "union"),
+    [*((name, channels, False) for name in ("sd1", "sd2", "sdxl") for channels in (4, 9)), ("sdxl", 4, True)],
+)
+def test_pictures_with_controls_of_their_own_equal_those_of_the_pipelines(name: str, channels: int, union: bool):
+    """All in the same calls, beside one without any."""
+    model, strength = parity_family(name, channels), 1.0 if channels == 9 else 0.8
+    lots, jobs = guides_of(name, union), [job(model, seed) for seed in (3, 8, 11, 4)]
+    samples = [
+        ours("dpmpp_2m", model, j, strength=strength, controls=[one.ours for one in guides])
+        for j, guides in zip(jobs, lots, strict=True)
+    ]
+    plain = ours("dpmpp_2m", model, jobs[0], strength=strength)
+    run([*samples, plain])
+    for j, guides, sample in zip(jobs, lots, samples, strict=True):
+        assert_close(sample.result(), controlled(model, j, guides, strength))
+    alone = ours("dpmpp_2m", model, jobs[0], strength=strength)
+    run([alone])
+    assert_close(plain.result(), alone.result())
+    assert not torch.allclose(plain.result(), samples[0].result(), atol=1e-2)
+
+
+@pytest.mark.parametrize(("name", "union"), [("sd1", False), ("sdxl", False), ("sdxl", True)])
+def test_a_neighbour_and_its_controls_change_no_bit_in_exact_mode(name: str, union: bool):
+    model = parity_family(name, 4)
+    unet = copy.deepcopy(model.unet).to(torch.bfloat16)
+    denoiser = NetworkDenoiser(SD1, unet, prediction=model.prediction, key="net", exact=True)
+
+    def halved(control: SampleControl) -> SampleControl:
+        network = control.row.network
+        key = f"half {network.key}"
+        if key not in half:
+            half[key] = replace(network, network=copy.deepcopy(network.network).to(torch.bfloat16), key=key)
+        return replace(control, row=replace(control.row, network=half[key]))
+
+    half: dict[str, ControlNetwork] = {}
+    lots = [[halved(one.ours) for one in guides] for guides in guides_of(name, union)]
+    lots.append([])
+
+    def started(number: int, controls: list[SampleControl]) -> Sample:
+        return ours("euler_a", model, job(model, number), strength=0.8, controls=controls, denoiser=denoiser)
+
+    together = [started(number, controls) for number, controls in enumerate(lots)]
+    run(together)
+    for order in (range(5), range(4, -1, -1)):
+        in_order = {number: started(number, lots[number]) for number in order}
+        run(in_order.values())
+        assert all(torch.equal(in_order[number].result(), together[number].result()) for number in order)
+    for number, controls in enumerate(lots):
+        alone = started(number, controls)
+        run([alone])
+        assert torch.equal(alone.result(), together[number].result()), number
+
+
+def test_texts_that_are_equal_have_rows_of_their_own_where_a_control_acts_on_the_prompt_alone():
+    model, (guide,) = parity_family("sd1", 4), guides_of("sd1")[3]
+    j = job(model, 3)
+    j = replace(j, negative=j.prompt)
+    one_sided, both_sided = (
+        ours("dpmpp_2m", model, j, strength=1.0, controls=[each.ours]) for each in (guide, replace(guide, guess=False))
+    )
+    assert [[len(row.controls) for row in one.rows()] for one in (one_sided, both_sided)] == [[1, 0], [1]]
+    run([one_sided])
+    assert_close(one_sided.result(), controlled(model, j, [guide], 1.0))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 import torch
 
+from overpaint.engines.diffusion.controls import SampleControl
 from overpaint.engines.diffusion.denoiser import NetworkDenoiser
 from overpaint.engines.diffusion.dialects import DIFFUSERS
 from overpaint.engines.diffusion.families.unet import SD1
@@ -209,6 +211,8 @@ def ours(
     scheduler: str | None = None,
     guidance: Guidance | None = None,
     eta: float | None = None,
+    controls: Sequence[SampleControl] = (),
+    denoiser: NetworkDenoiser | None = None,
     **more,
 ) -> Sample:
     """A sample of one picture, its generator used in the order in which the pipeline uses it."""
@@ -250,13 +254,14 @@ def ours(
 
     own = SCHEDULERS[sampler][1]
     return Sample(
-        NetworkDenoiser(SD1, model.unet, prediction=model.prediction, key=model.name),
+        denoiser or NetworkDenoiser(SD1, model.unet, prediction=model.prediction, key=model.name),
         SamplingPlan(parse_sampler(sampler, scheduler), steps, strength, DIFFUSERS, eta, CONFIG | own | more),
         SampleLatents(content, mask, extra=extra),
         positive=j.prompt,
         negative=j.negative,
         noise=Drawn(),
         guidance=guidance or Guidance(SCALE),
+        controls=controls,
     )
 
 

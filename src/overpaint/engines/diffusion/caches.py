@@ -25,6 +25,10 @@ class ByteCache(Generic[T]):
         self._kept: OrderedDict[Hashable, T] = OrderedDict()
         self.bytes = 0
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether the value of this key is kept."""
+        return key in self._kept
+
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of this key, made where it is not kept."""
         if key not in self._kept:

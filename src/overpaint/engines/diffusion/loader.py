@@ -25,6 +25,7 @@ from overpaint.prompt.chunks import PromptTokenizer
 
 from .clip import ClipText
 from .clip_tokens import clip_tokenizer
+from .controls import ControlNetwork
 from .diffusers_networks import (
     TINY_VAE,
     UNET,
@@ -41,7 +42,7 @@ from .diffusers_networks import (
 )
 from .families.unet import UNetFamily
 from .used import digest_of
-from .values import ControlNetwork, LoadedModel
+from .values import LoadedModel
 from .weight_files import component_tensors, control_source, unet_folder, unet_source
 from .weights import Tensors, read_tensors
 
@@ -221,7 +222,7 @@ def load_control(ref: ModelRef, model: ModelRef, dtype: Any = torch.float32) -> 
     source = control_source(ref)
     network = controlnet(config, tensors, dtype, title, union=ref.kind.union > 0, source=source)
     pooled = bool(own.get("global_pool_conditions", reads(ref.name, "shuffle")))
-    return ControlNetwork(network, (source, str(dtype)), pooled=pooled)
+    return ControlNetwork(network, (source, str(dtype)), ref.kind.union, pooled)
 
 
 def tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[PromptTokenizer, ...]:

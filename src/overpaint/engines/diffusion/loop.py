@@ -89,5 +89,6 @@ def _call(rows_of: Sequence[tuple[Sample, NetworkRow]]) -> tuple[torch.Tensor, .
         Conditioning.stack([row.conditioning for row in rows]),
         torch.cat(extras) if extras else None,
         column(scales) if scales else None,
+        tuple(row.controls for row in rows),
     )
     return tuple(denoiser(given).split(1))

@@ -19,6 +19,19 @@ from .values import Conditioning, Mixture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TextRow:
+    """A text that the network is called with.
+
+    Attributes:
+        text: The text.
+        negative: Whether it is the negative prompt.
+    """
+
+    text: Conditioning
+    negative: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class StepTexts:
     """The texts whose estimates one query needs.
 
@@ -26,18 +39,21 @@ class StepTexts:
         mixture: The prompt's parts.
         negative: The negative prompt.
         sides: Whether guidance takes the prompt's estimate and the negative prompt's.
+        apart: Whether more than the text sets the prompt's rows apart from the negative prompt's, as a control that
+            acts on the prompt alone does. Then equal texts have rows of their own.
     """
 
     mixture: Mixture
     negative: Conditioning
     sides: tuple[bool, bool]
+    apart: bool = False
 
     @property
-    def rows(self) -> tuple[Conditioning, ...]:
+    def rows(self) -> tuple[TextRow, ...]:
         """What the network is called with: each text once."""
-        different: list[Conditioning] = []
-        for one in (*self._parts, *([self.negative] if self._takes_negative else [])):
-            if not any(one.same(other) for other in different):
+        different: list[TextRow] = []
+        for one in (*self._parts, *([TextRow(self.negative, True)] if self._takes_negative else [])):
+            if not any(self._same(one, other) for other in different):
                 different.append(one)
         return tuple(different)
 
@@ -45,17 +61,20 @@ class StepTexts:
         """The estimates of prompt and negative prompt for guidance, from those of `rows`; None for one not needed."""
         rows = self.rows
 
-        def of(one: Conditioning) -> torch.Tensor:
-            return next(estimate for row, estimate in zip(rows, given, strict=True) if row.same(one))
+        def of(one: TextRow) -> torch.Tensor:
+            return next(estimate for row, estimate in zip(rows, given, strict=True) if self._same(row, one))
 
-        negative = of(self.negative) if self._takes_negative else None
-        weighted = [(weight, of(one)) for weight, one in self.mixture.parts] if self.sides[0] else []
+        negative = of(TextRow(self.negative, True)) if self._takes_negative else None
+        weighted = [(weight, of(TextRow(one))) for weight, one in self.mixture.parts] if self.sides[0] else []
         positive = mixed(weighted, negative) if self.sides[0] else None
         return positive, negative if self.sides[1] else None
 
     @property
-    def _parts(self) -> tuple[Conditioning, ...]:
-        return tuple(one for _, one in self.mixture.parts) if self.sides[0] else ()
+    def _parts(self) -> tuple[TextRow, ...]:
+        return tuple(TextRow(one) for _, one in self.mixture.parts) if self.sides[0] else ()
+
+    def _same(self, one: TextRow, other: TextRow) -> bool:
+        return one.text.same(other.text) and (one.negative == other.negative or not self.apart)
 
     @property
     def _takes_negative(self) -> bool:

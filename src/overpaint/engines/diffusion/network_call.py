@@ -1,19 +1,23 @@
 """The one place that calls a network. All that changes how a call is computed belongs here, around `Family.predict`:
 
-the network's type and device, exactness, layers that rows share, and, as they come, control networks, kept features and
-other back ends. Samples and samplers see none of it.
+the network's type and device, exactness, layers that rows share, what ControlNets add, and, as they come, kept features
+and other back ends. Samples and samplers see none of it.
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import torch
 
 from overpaint.engines.weight_store import call_lock
 
 from .batch_invariance import RowByRow
+from .controls import ControlNetwork, Outputs, RowControl, residuals
 from .families import Family
 from .first_layers import once, repeats
 from .values import NetworkInput
@@ -39,8 +43,8 @@ class NetworkCall:
         self._exact = exact
         # Not in single precision: there a row's bits depend on the batch, and a picture would change by more than 1e-5
         # with its neighbours.
-        half = self._dtype in (torch.bfloat16, torch.float16)
-        self._first = family.text_free_layers(network) if half else ()
+        self._shares = self._dtype in (torch.bfloat16, torch.float16)
+        self._first = self._first_layers(network)
 
     @property
     def rows_at_once(self) -> int | None:
@@ -53,11 +57,32 @@ class NetworkCall:
 
     def __call__(self, given: NetworkInput) -> torch.Tensor:
         """What the network gives, (B, C', h, w) float32, for an x that is scaled as in training."""
-        compared = (given.x, given.extra, given.sigma, given.t, given.guidance)
-        same = repeats(*compared) if self._first and len(given.x) > 1 else None
-        shared = once(self._first, *same) if same else nullcontext()
-        with call_lock(self._network), torch.inference_mode(), RowByRow() if self._exact else nullcontext(), shared:
-            return self._family.predict(self._network, self._own_type(given)).to(torch.float32)
+        own = self._own_type(given)
+        if any(given.controls):
+            own = replace(own, residuals=residuals(given.controls, partial(self._control, own)))
+        with self._calling(self._network, self._first, given.x, given.extra, given.sigma, given.t, given.guidance):
+            return self._family.predict(self._network, own).to(torch.float32)
+
+    def _control(
+        self, given: NetworkInput, network: ControlNetwork, rows: Sequence[int], controls: Sequence[RowControl]
+    ) -> Outputs:
+        """The outputs of a ControlNet for some rows."""
+        own, hints = given.rows(rows), self._own(torch.cat([one.hint for one in controls]))
+        with self._calling(network.network, self._first_layers(network.network), own.x, own.sigma, own.t, hints):
+            return self._family.control(network, own, hints, [one.number for one in controls])
+
+    def _first_layers(self, network: Any) -> tuple[torch.nn.Module, ...]:
+        return self._family.text_free_layers(network) if self._shares else ()
+
+    @contextmanager
+    def _calling(
+        self, network: Any, first: tuple[torch.nn.Module, ...], x: torch.Tensor, *others: torch.Tensor | None
+    ) -> Iterator[None]:
+        """Around the call of a network for rows, which are equal up to the text where `x` and `others` are."""
+        same = repeats(x, *others) if first and len(x) > 1 else None
+        shared = once(first, *same) if same else nullcontext()
+        with call_lock(network), torch.inference_mode(), RowByRow() if self._exact else nullcontext(), shared:
+            yield
 
     def _own_type(self, given: NetworkInput) -> NetworkInput:
         return replace(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from overpaint.engines.base import Monitor
 from overpaint.errors import EngineError, OverpaintError, RequestError
 
 from .blend import BlendRule, KeptLatents
+from .controls import RowControl, SampleControl
 from .denoiser import NetworkDenoiser
 from .dialects import NATIVE, Dialect
 from .guidance import Guidance, GuidanceMemory
@@ -85,12 +86,14 @@ class NetworkRow:
         conditioning: Of a part of the prompt, or of the negative prompt.
         extra: Further input, or None.
         guidance: The guidance scale, for networks that embed it.
+        controls: What guides it beside its conditioning.
     """
 
     query: Query
     conditioning: Conditioning
     extra: torch.Tensor | None
     guidance: float | None
+    controls: tuple[RowControl, ...] = ()
 
     @property
     def shapes(self) -> tuple[object, ...]:
@@ -116,6 +119,7 @@ class Sample:
         negative: Conditioning | Timeline,
         noise: Noise,
         guidance: Guidance | None = None,
+        controls: Sequence[SampleControl] = (),
         blend: BlendRule | None = None,
         monitor: Monitor | None = None,
     ) -> None:
@@ -129,6 +133,7 @@ class Sample:
             negative: The negative prompt, over the steps.
             noise: The picture's own noise; the first draw is the noise that it starts with.
             guidance: How it is guided.
+            controls: What guides it beside its texts.
             blend: The blend rule; None: the dialect's own.
             monitor: For progress and cancellation.
 
@@ -148,6 +153,7 @@ class Sample:
         """Whether the negative prompt's estimate was used for guidance so far."""
         self._positive, self._negative = Timeline.of(positive), Timeline.of(negative)
         self._extra = latents.extra
+        self._controls = tuple(controls)
         self._run: SamplerRun | None = None
         self._query: Query | None = None
         self._memory = GuidanceMemory()
@@ -207,7 +213,17 @@ class Sample:
         if query is None:
             return ()
         scale = self.guidance.scale if self.denoiser.embeds_guidance else None
-        return tuple(NetworkRow(query, one, self._extra, scale) for one in self._texts(query).rows)
+        controls = [one for one in self._controls if one.acts_at(query.step, self.steps)]
+        return tuple(
+            NetworkRow(
+                query,
+                one.text,
+                self._extra,
+                scale,
+                tuple(each.row for each in controls if not (one.negative and each.prompt_only)),
+            )
+            for one in self._texts(query).rows
+        )
 
     def receive(self, estimates: list[torch.Tensor]) -> None:
         """Continue with the network's estimates, (1, C, h, w), one for each of `rows` in their order."""
@@ -236,7 +252,8 @@ class Sample:
     def _texts(self, query: Query) -> StepTexts:
         """The texts whose estimates are needed now."""
         mixture, ((_, negative),) = self._positive.at(query.step), self._negative.at(query.step).parts
-        return StepTexts(mixture, negative, self._sides(query, mixture, negative))
+        apart = any(one.prompt_only and one.acts_at(query.step, self.steps) for one in self._controls)
+        return StepTexts(mixture, negative, self._sides(query, mixture, negative, apart), apart)
 
     def _guidance(self, mixture: Mixture) -> Guidance:
         """The guidance of the parts' mean (see `mixing`)."""
@@ -244,13 +261,15 @@ class Sample:
             return self.guidance
         return replace(self.guidance, scale=self.guidance.scale * mixture.weight)
 
-    def _sides(self, query: Query, mixture: Mixture, negative: Conditioning) -> tuple[bool, bool]:
-        """Whether the prompt's and the negative prompt's estimates are needed; one is enough where both are equal."""
+    def _sides(self, query: Query, mixture: Mixture, negative: Conditioning, apart: bool) -> tuple[bool, bool]:
+        """Whether the prompt's and the negative prompt's estimates are needed; one is enough where both are equal,
+        unless more than texts sets them `apart`.
+        """
         guidance = self._guidance(mixture)
         if self.denoiser.embeds_guidance or not self.plan.guides_at(guidance.scale):
             return True, False
         sides = guidance.sides(query.step, self.steps, query.sigma, self._memory)
-        return (True, False) if all(sides) and mixture.same(negative) else sides
+        return (True, False) if all(sides) and mixture.same(negative) and not apart else sides
 
     def _continue(self, x0: torch.Tensor | None) -> None:
         """Run the sampler to its next query, or to its end."""

@@ -17,6 +17,7 @@ from overpaint.errors import EngineError
 from overpaint.models import Prediction
 
 if TYPE_CHECKING:
+    from .controls import RowControl
     from .families import Family
 
 
@@ -106,6 +107,9 @@ class NetworkInput:
         conditioning: B rows.
         extra: (B, E, h, w) further input (`Family.extra_input`), or None.
         guidance: (B,) float32 guidance scales, for a network that embeds them, or None.
+        controls: The controls of each of the B rows; () where no row has any.
+        residuals: What ControlNets add, (B, ...) each: to the network's skip connections in their order, and last to
+            its middle. They are made of `controls`, right before the network is called.
     """
 
     x: torch.Tensor
@@ -114,22 +118,16 @@ class NetworkInput:
     conditioning: Conditioning
     extra: torch.Tensor | None = None
     guidance: torch.Tensor | None = None
+    controls: tuple[tuple[RowControl, ...], ...] = ()
+    residuals: tuple[torch.Tensor, ...] = ()
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ControlNetwork:
-    """A ControlNet, ready to be used.
-
-    Attributes:
-        network: In evaluation mode, without gradients.
-        key: Digest of its weights and their type: equal keys give equal outputs.
-        pooled: Whether each of its outputs is replaced by its mean over the picture, as ControlNets for a picture's
-            content without its layout do (shuffle).
-    """
-
-    network: Any
-    key: Hashable
-    pooled: bool = False
+    def rows(self, which: Sequence[int]) -> NetworkInput:
+        """Some rows, without further input, guidance and controls."""
+        if len(which) == len(self.x) and list(which) == list(range(len(self.x))):
+            return NetworkInput(self.x, self.sigma, self.t, self.conditioning)
+        taken = list(which)
+        conditioning = self.conditioning.map(lambda one: one[taken])
+        return NetworkInput(self.x[taken], self.sigma[taken], self.t[taken], conditioning)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

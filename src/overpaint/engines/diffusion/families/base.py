@@ -18,6 +18,7 @@ from overpaint.request import Usual
 if TYPE_CHECKING:
     import torch
 
+    from overpaint.engines.diffusion.controls import ControlNetwork
     from overpaint.engines.diffusion.inversion import Inversion
     from overpaint.engines.diffusion.schedule import Training
     from overpaint.engines.diffusion.text_plan import TextSettings
@@ -71,6 +72,7 @@ class Family(ABC):
         text_width: Width of the text states that the network reads, which shows for which family a LoRA or a textual
             inversion was made; None: it shows none.
         dialects: Names of the dialects that this family can be sampled in.
+        takes_controls: Whether ControlNets can guide its networks; then it has `load_control` and `control`.
         aligned: Descending noise levels that were published as best for it (Align Your Steps); () for none.
     """
 
@@ -80,6 +82,7 @@ class Family(ABC):
     multiple: int = 8
     text_width: int | None = None
     dialects: tuple[str, ...] = ("native",)
+    takes_controls: bool = False
     aligned: tuple[float, ...] = ()
 
     # ---- files
@@ -208,6 +211,41 @@ class Family(ABC):
         Returns:
             (B, C, h, w), of the kind that the model's `prediction` names.
         """
+
+    # ---- controls
+
+    def load_control(self, ref: ModelRef, model: ModelRef, dtype: torch.dtype) -> ControlNetwork:
+        """The ControlNet of a control, on the CPU, where the family `takes_controls`. Nothing is downloaded.
+
+        Args:
+            ref: Of this family.
+            model: The checkpoint that it guides.
+            dtype: Of the network.
+
+        Raises:
+            ModelError: Files that are missing, damaged or of another kind.
+        """
+        raise NotImplementedError
+
+    def control_bytes(self, ref: ModelRef, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
+        """Memory in bytes that `load_control` will need; see `weight_bytes`."""
+        return 0
+
+    def control(
+        self, network: ControlNetwork, given: NetworkInput, hints: torch.Tensor, numbers: Sequence[int]
+    ) -> tuple[torch.Tensor, ...]:
+        """Call a ControlNet.
+
+        Args:
+            network: The ControlNet.
+            given: x, times and conditions as `predict` receives them.
+            hints: (B, 3, H, W) control images in the network's type.
+            numbers: Of the B images' kinds, for a union ControlNet.
+
+        Returns:
+            What it adds, (B, C, h, w) each, as `NetworkInput.residuals` has it.
+        """
+        raise NotImplementedError
 
     # ---- LoRA
 

@@ -23,6 +23,7 @@ from .base import Family, Pixels
 if TYPE_CHECKING:
     import torch
 
+    from overpaint.engines.diffusion.controls import ControlNetwork
     from overpaint.engines.diffusion.text import ClipEncoders
     from overpaint.engines.diffusion.values import LoadedModel, NetworkInput
     from overpaint.prompt.chunks import PromptTokenizer
@@ -94,6 +95,7 @@ class UNetFamily(Family):
     upcast_v: bool = False
     latents: str = "sd"
     dialects: tuple[str, ...] = ("native", "diffusers")
+    takes_controls: bool = True
     aligned: tuple[float, ...] = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 
     def import_networks(self) -> None:
@@ -211,7 +213,8 @@ class UNetFamily(Family):
             or config.get("encoder_hid_dim_type") is not None
         ):
             return ()
-        found: list[torch.nn.Module] = [network.conv_in]
+        hints = getattr(network, "controlnet_cond_embedding", None)
+        found: list[torch.nn.Module] = [network.conv_in, *([] if hints is None else [hints])]
         for block in network.down_blocks:
             attentions = list(getattr(block, "attentions", ()))
             if attentions:
@@ -233,22 +236,64 @@ class UNetFamily(Family):
         guided = None
         if given.guidance is not None:
             guided = guidance_embedding(given.guidance, network.config.time_cond_proj_dim).to(given.x)
-        added = {_ADDED.get(name, name): one for name, one in given.conditioning.tensors.items() if name != "context"}
+        *skips, middle = given.residuals or (None,)
         output: torch.Tensor = network(
             given.x if given.extra is None else torch.cat([given.x, given.extra], dim=1),
             given.t,
             encoder_hidden_states=given.conditioning.context,
             timestep_cond=guided,
-            added_cond_kwargs=added or None,
+            added_cond_kwargs=_added(given),
+            down_block_additional_residuals=tuple(skips) or None,
+            mid_block_additional_residual=middle,
             return_dict=False,
         )[0]
         return output
+
+    def load_control(self, ref: ModelRef, model: ModelRef, dtype: torch.dtype) -> ControlNetwork:
+        """See `Family.load_control`."""
+        from overpaint.engines.diffusion.loader import load_control
+
+        return load_control(ref, model, dtype)
+
+    def control_bytes(self, ref: ModelRef, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
+        """See `Family.control_bytes`."""
+        from overpaint.engines.diffusion.weight_files import control_bytes
+
+        return control_bytes(ref, dtype, holds)
+
+    def control(
+        self, network: ControlNetwork, given: NetworkInput, hints: torch.Tensor, numbers: Sequence[int]
+    ) -> tuple[torch.Tensor, ...]:
+        """See `Family.control`. It is called as diffusers' ControlNetModel or ControlNetUnionModel is."""
+        import torch
+
+        kinds = {}
+        if network.kinds:
+            chosen = torch.tensor(numbers, device=hints.device)
+            flags = torch.nn.functional.one_hot(chosen, network.kinds).to(hints)
+            kinds = {"control_type": flags, "control_type_idx": [chosen]}
+        skips, middle = network.network(
+            given.x,
+            given.t,
+            encoder_hidden_states=given.conditioning.context,
+            controlnet_cond=[hints] if network.kinds else hints,
+            added_cond_kwargs=_added(given),
+            return_dict=False,
+            **kinds,
+        )
+        return *skips, middle
 
     def original_layer_names(self, network: Any, modules: Sequence[str]) -> Iterator[tuple[str, str]]:
         """See `Family.original_layer_names`."""
         from overpaint.engines.diffusion.lora_names import original_unet_names
 
         return original_unet_names(network, modules)
+
+
+def _added(given: NetworkInput) -> dict[str, torch.Tensor] | None:
+    """The conditions beside the text's states, by diffusers' names; None where there are none."""
+    found = given.conditioning.tensors.items()
+    return {_ADDED.get(name, name): one for name, one in found if name != "context"} or None
 
 
 SD1 = UNetFamily("sd1", "Stable Diffusion 1.x", (ClipPart(),), text_width=768)
