@@ -287,8 +287,8 @@ def _known(licence: str) -> str:
 
 def _without_names(used: Iterable[UsedModel]) -> tuple[UsedModel, ...]:
     """The models; those that a prompt names are called by their role, as the name is a word of the prompt."""
-    named = ("checkpoint", "vae", "eraser", "upscaler", "faces", "face-detector", "selector", "mapper")
-    return tuple(one if one.role in named else one.model_copy(update={"name": one.role}) for one in used)
+    prompted = ("lora", "embedding")
+    return tuple(one.model_copy(update={"name": one.role}) if one.role in prompted else one for one in used)
 
 
 def without_prompts(record: Record, secret: Secret, notes: tuple[str, ...]) -> tuple[Record, dict[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from threading import Lock
 from typing import Any, NoReturn
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from overpaint.engines import Canvas, Engine, EngineCard, Monitor, Painted
 from overpaint.engines.card_table import ServedOptions
 from overpaint.errors import RequestError
-from overpaint.request import EditRequest, Execution, IntentRule, Sampling, UsedModel
+from overpaint.request import Control, EditRequest, Execution, IntentRule, Sampling, UsedModel
 from overpaint.studio import Painter, Studio
 
 from ._canvases import CanvasCalls, ServedPainter
@@ -43,6 +43,10 @@ class RemoteEngine:
     def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
         """The files of weights that it uses there."""
         return self._painter.models
+
+    def controlled(self, controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[UsedModel, ...]]:
+        """As they are: the server chooses what reads them."""
+        return tuple(controls), ()
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Have a canvas painted; cancelling the future, or the monitor, cancels it there."""

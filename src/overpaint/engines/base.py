@@ -211,6 +211,12 @@ class Engine(Protocol):
     def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
         """The files of weights that a canvas with this sampling and these options needs."""
 
+    def controlled(self, controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[UsedModel, ...]]:
+        """The controls with every network named that reads them, so that a replay takes the same ones; and these.
+
+        They are the controls of a request, where the card accepts any.
+        """
+
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Start to paint. The future fails with Cancelled, EngineError or the engine's own error."""
 
@@ -336,6 +342,10 @@ class ThreadedEngine:
     def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
         """No files; an engine with weights overrides this."""
         return ()
+
+    def controlled(self, controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[UsedModel, ...]]:
+        """As they are; an engine with networks that read controls overrides this."""
+        return tuple(controls), ()
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Queue one canvas."""

@@ -11,7 +11,17 @@ from overpaint.values import Value
 from ._types import Fraction, Name
 
 ModelRole = Literal[
-    "checkpoint", "vae", "lora", "embedding", "eraser", "upscaler", "faces", "face-detector", "selector", "mapper"
+    "checkpoint",
+    "vae",
+    "lora",
+    "embedding",
+    "controlnet",
+    "eraser",
+    "upscaler",
+    "faces",
+    "face-detector",
+    "selector",
+    "mapper",
 ]
 
 

@@ -357,10 +357,13 @@ class Studio:
 
 
 def _settled(request: EditRequest, rule: IntentRule, painter: Painter) -> tuple[EditRequest, tuple[UsedModel, ...]]:
-    """The request with every network of its selectors and of its maps named, and these networks."""
+    """The request with every network of its selectors, maps and controls named, and these networks."""
     request, selecting = settled(request)
     request, mapping = settled_controls(request, rule, painter.card)
-    return request, (*selecting, *mapping)
+    if not request.controls or not painter.card.uses("controls"):
+        return request, (*selecting, *mapping)
+    controls, controlling = painter.engine.controlled(request.controls)
+    return request.model_copy(update={"controls": controls}), (*controlling, *selecting, *mapping)
 
 
 def _resolved(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from overpaint.engines.base import Canvas, Monitor, Painted
 
+from .controls import ControlNetwork, SampleControl, sample_control, unused
 from .networks import Networks, PromptNetworks
 from .preview import LatentPreview
 from .sample import Sample
@@ -27,6 +28,7 @@ class CanvasRun:
         settings: How it is painted.
         prompt_networks: The model's networks with the LoRAs of its prompt.
         texts: Prompt and negative prompt over the steps.
+        controls: The ControlNet of each of the canvas's controls.
     """
 
     networks: Networks
@@ -36,6 +38,7 @@ class CanvasRun:
     settings: PaintSettings
     prompt_networks: PromptNetworks
     texts: tuple[Timeline, Timeline]
+    controls: tuple[ControlNetwork, ...] = ()
 
     def __post_init__(self) -> None:
         self._preview: LatentPreview | None = None
@@ -58,8 +61,16 @@ class CanvasRun:
             negative=self.texts[1],
             noise=start.noise,
             guidance=self.settings.guidance,
+            controls=self._controls(wide),
             monitor=self.monitor,
         )
+
+    def _controls(self, wide: bool) -> list[SampleControl]:
+        hole, networks = self.settings.plan.dialect.hole(self.canvas), self.networks
+        return [
+            sample_control(image, networks.controls.widened(one) if wide else one, hole, networks.device)
+            for image, one in zip(self.canvas.controls, self.controls, strict=True)
+        ]
 
     def _encode(self, pixels: Pixels) -> Moments:
         self.monitor.check()
@@ -83,4 +94,5 @@ class CanvasRun:
         pixels = self.networks.decode(latents)
         embedded = self.sample.denoiser.embeds_guidance
         unguided = () if self.sample.uses_negative else self.settings.unguided(embedded=embedded)
-        return Painted(pixels, evidence=pixels, notes=self.settings.notes + unguided + self.prompt_networks.notes)
+        notes = self.settings.notes + unguided + self.prompt_networks.notes
+        return Painted(pixels, evidence=pixels, notes=notes + unused(self.canvas.controls, self.sample.steps))

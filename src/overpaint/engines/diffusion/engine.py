@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeAlias
@@ -16,10 +17,11 @@ from overpaint.engines.loading import collector_paused
 from overpaint.engines.weight_store import WeightStore
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
-from overpaint.models import ModelError, ModelRef, family_of, read_hints
-from overpaint.request import Sampling, UsedModel
+from overpaint.models import ModelError, ModelRef, family_of, find_control, read_hints
+from overpaint.request import Control, Sampling, UsedModel
 
 from .canvas_run import CanvasRun
+from .controls import ControlNetwork
 from .devices import NARROW, device_of, memory_left, usual_dtype
 from .families import Family
 from .loop import advance
@@ -27,7 +29,7 @@ from .networks import Networks
 from .options import CARD, DiffusionOptions
 from .settings import check_names, paint_settings
 from .text_plan import TextSettings
-from .used import UNKNOWN, digest_of, used_models
+from .used import UNKNOWN, digest_of, used_control, used_models
 from .usual import usual_of
 from .values import NotFiniteError
 
@@ -70,6 +72,7 @@ def card_of(ref: ModelRef) -> EngineCard:
         context=Context(ratio=0.5, minimum=64, maximum=512),
         edge="narrow" if usual.edge == "narrow" else "diffusion",
         usual=usual,
+        accepts=CARD.accepts if family.takes_controls else CARD.accepts - {"controls"},
         words=None if hints.words is None else frozenset(hints.words),
         intents=None if hints.intents is None else frozenset(hints.intents),
         licence=ref.licence or UNKNOWN,
@@ -131,6 +134,20 @@ class DiffusionEngine(ThreadedEngine):
         emphasis = options.emphasis if isinstance(options, DiffusionOptions) else "original"
         text = TextSettings(sampling.clip_skip, emphasis, dialect.plain_text, sampling.steps)
         return used_models(self._ref, sampling.prompt, sampling.negative_prompt or "", text)
+
+    def controlled(self, controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[UsedModel, ...]]:
+        """The controls with their ControlNets named, and these.
+
+        Raises:
+            ModelError: As of `find_control`.
+        """
+        refs = [self._control(one) for one in controls]
+        named = tuple(one.model_copy(update={"model": ref.name}) for one, ref in zip(controls, refs, strict=True))
+        return named, tuple(dict.fromkeys(map(used_control, refs)))
+
+    def _control(self, control: Control) -> ModelRef:
+        family, pickles = self._ref.kind.family or "", self._ref.allow_pickle
+        return find_control(control.kind, family, control.model, allow_pickle=pickles)
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Queue one canvas. The caller's thread imports the network libraries, as an interrupt can stop it there."""
@@ -208,7 +225,19 @@ class DiffusionEngine(ThreadedEngine):
             return None
         prompt_networks = networks.prompt_networks(settings)
         texts = networks.conditionings(prompt_networks, settings, canvas)
-        return CanvasRun(networks, canvas, monitor, future, settings, prompt_networks, texts)
+        controls = tuple(self._control_network(networks, one.control, monitor) for one in canvas.controls)
+        return CanvasRun(networks, canvas, monitor, future, settings, prompt_networks, texts, controls)
+
+    def _control_network(self, networks: Networks, control: Control, monitor: Monitor) -> ControlNetwork:
+        """The ControlNet of a control; loaded where it is not in memory and there is memory for it."""
+        ref = self._control(control)
+        if ref not in networks.controls:
+            monitor.loading(ref.name)
+            with self._weights.loading():
+                needed = self._family.control_bytes(ref, networks.loaded.network.dtype, self._weights.holds)
+                self._weights.make_room(needed, ref.name, lambda: memory_left(self.device))
+                return networks.controls.get(ref)
+        return networks.controls.get(ref)
 
     def _load(self, monitor: Monitor) -> Networks:
         """Load the networks, where there is memory for them."""

@@ -21,6 +21,7 @@ from overpaint.models import ModelRef, digest
 from overpaint.prompt import PromptSchedule
 
 from .caches import ByteCache, bytes_of
+from .control_networks import ControlNetworks
 from .denoiser import NetworkDenoiser
 from .families import TextEncoding
 from .inversion import Inversion
@@ -76,6 +77,7 @@ class Networks:
             network.to(device, memory_format=torch.channels_last)
         for encoder in loaded.text_encoders:
             encoder.to(device)
+        self.controls = ControlNetworks(loaded.family, ref, loaded.network.dtype, device)
         self._wide: dict[str, tuple[str, Any]] = {}
         self._texts: ByteCache[Conditioning] = ByteCache(64 * _MIB, lambda c: bytes_of(*c.tensors.values()))
         self._pictures: ByteCache[Moments] = ByteCache(64 * _MIB, lambda m: bytes_of(m.mean, m.deviation))

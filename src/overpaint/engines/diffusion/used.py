@@ -74,6 +74,12 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
     )
 
 
+def used_control(ref: ModelRef) -> UsedModel:
+    """A ControlNet as records name it."""
+    licence, accepted = ref.licence or UNKNOWN, ref.accepted or None
+    return UsedModel(role="controlnet", name=ref.name, sha256=digest(ref.path), licence=licence, accepted=accepted)
+
+
 def loras_of(prompt: PromptSchedule, negative: PromptSchedule, ref: ModelRef) -> list[ModelEntry]:
     """The LoRAs of a prompt's tags, one for each tag.
 

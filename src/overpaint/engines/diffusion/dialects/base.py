@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from overpaint.engines.base import Canvas, Monitor
 from overpaint.engines.diffusion.blend import BlendRule
@@ -71,6 +73,10 @@ class Dialect(ABC):
         Returns:
             (1, 1, height, width) float32 in [0, 1].
         """
+
+    def hole(self, canvas: Canvas) -> NDArray[np.bool_]:
+        """(H, W): the pixels that networks are not shown, where they see the picture itself."""
+        return canvas.hole
 
     @abstractmethod
     def start(self, canvas: Canvas, encode: Encoder, extra_input: ExtraInput | None, monitor: Monitor) -> SampleStart:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from overpaint.engines.base import Canvas, Monitor
 from overpaint.engines.diffusion.blend import KEEPS_NOTHING, RENOISE, BlendRule
@@ -67,6 +68,10 @@ class DiffusersDialect(Dialect):
         pixels = (mask.to(torch.float32)[None, None] >= 0.5).float()
         return torch.nn.functional.interpolate(pixels, size=(height, width))
 
+    def hole(self, canvas: Canvas) -> NDArray[np.bool_]:
+        """See `Dialect.hole`: the mask from 0.5 on."""
+        return canvas.mask >= 0.5
+
     def start(self, canvas: Canvas, encode: Encoder, extra_input: ExtraInput | None, monitor: Monitor) -> SampleStart:
         """Draws for the picture, the noise, the masked picture, in this order.
 
@@ -74,7 +79,7 @@ class DiffusersDialect(Dialect):
         They know no content but the original: for others, only the noise and the masked picture are drawn.
         """
         generator = torch.Generator("cpu").manual_seed(canvas.seed)
-        hole = canvas.mask >= 0.5
+        hole = self.hole(canvas)
         content = sampling_of(canvas).masked_content
         original = content == "original"
         if extra_input is not None and sampling_of(canvas).strength == 1:  # starts as noise alone, and nothing is kept
