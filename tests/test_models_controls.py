@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_a_union_one_stands_in_for_the_kinds_that_it_knows(home: Path) -> None:
     assert refused("tile", "sdxl").code == "control-missing"  # the seventh
     assert refused("shuffle", "sdxl").code == "control-missing"
     error = refused("tile", "sdxl", "mine")
-    assert (error.code, error.value) == ("control-kind", "tile")
+    assert (error.code, error.value) == ("control-unsupported", "tile")
     assert "it knows canny, lineart" in error.hint
     put(home, "larger", kinds=8)
     assert find_control("tile", "sdxl").name == "larger"
@@ -107,6 +108,13 @@ def test_licences_and_pickles_are_asked_for_as_with_other_models(home: Path) -> 
     torch.save(tensors, home / "pickled-depth.pth")
     assert refused("depth", "sd1").code == refused("depth", "sd1", "pickled-depth").code == "pickle-refused"
     assert find_control("depth", "sd1", allow_pickle=True).allow_pickle
+
+
+def test_the_page_has_every_kind() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| [\w, ]+ \| (\d|not) \|$", page, re.MULTILINE))
+    numbers = {kind: one.number for kind, one in CONTROL_KINDS.items()}
+    assert rows == {kind: "not" if number is None else str(number) for kind, number in numbers.items()}
 
 
 def test_the_catalogue_s_are_found_by_their_own_names() -> None:

@@ -23,7 +23,7 @@ COVERED: Mapping[str, str] = {
     "avoid": "--avoid, --avoid-box",
     "sketch": "--sketch",
     "insert": "--with, --with-mask",
-    "controls": "a request file, as no engine here uses them yet",
+    "controls": "a request file",
     "margins": "--left, --top, --right, --bottom, --to, --aspect of 'expand'",
     "options": "--option KEY=VALUE",
 }

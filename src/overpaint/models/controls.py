@@ -74,8 +74,8 @@ def find_control(control: str, family: str, name: str | None = None, *, allow_pi
     Raises:
         ModelError: There is none ("control-missing", "model-unknown", "model-not-downloaded"), or several and none is
             named ("control-ambiguous"); it is no ControlNet ("model-other-task"), for another family
-            ("control-family"), or a union one that does not know the kind ("control-kind"); a pickle that was not
-            allowed ("pickle-refused"); or its licence must be accepted first ("licence-not-accepted").
+            ("control-family"), or a union one that does not know the kind ("control-unsupported"); a pickle that was
+            not allowed ("pickle-refused"); or its licence must be accepted first ("licence-not-accepted").
     """
     if name is None:
         name = _only(control, family, allow_pickle=allow_pickle).name
@@ -96,7 +96,7 @@ def find_control(control: str, family: str, name: str | None = None, *, allow_pi
     if kind.union and not knows(kind, control):
         raise ModelError(
             f"the union ControlNet {found} does not know control images of the kind {control!r}",
-            code="control-kind",
+            code="control-unsupported",
             field="controls",
             value=control,
             hint=f"it knows {', '.join(one for one in CONTROL_KINDS if knows(kind, one))}",
