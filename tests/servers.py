@@ -72,3 +72,4 @@ def running(
         for stop in stops:
             stop()
         thread.join(30)
+        assert not thread.is_alive(), "the server has not ended"

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -189,7 +190,7 @@ def test_a_reply_that_is_read_too_slowly_is_cut_off(monkeypatch, parts, more):
         clock[0] += 40.0
         sent.append(message)
 
-    monkeypatch.setattr(slow_readers.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(slow_readers, "time", SimpleNamespace(monotonic=lambda: clock[0]))
 
     async def replied(send: Any) -> None:
         for left in range(more, -1, -1):
