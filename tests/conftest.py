@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+import forks
 import quick_parsing
 from overpaint import pocket
 
@@ -48,6 +49,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 quick_parsing.install()
+forks.install()
 
 
 @pytest.hookimpl(wrapper=True)

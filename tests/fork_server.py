@@ -6,6 +6,7 @@ from a process that was started anew only by the imports it need not do.
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import importlib
 import json
@@ -34,14 +35,16 @@ IMPORTED = (
     "overpaint.doors.reading",
     "overpaint.engines.classical",
     "overpaint.layers",
+    "overpaint.picture",
     "overpaint.server",
-    "overpaint.studio",
+    "overpaint.studio.masks",
+    "simplejpeg",
     "cyclopts.help",
     "rich.console",
 )
 LENGTH = struct.Struct("<I")
 STATUS = struct.Struct("<i")
-DESCRIPTORS = 4  # of the child's input, output and errors; where its status goes
+DESCRIPTORS = 8  # of the child's input, output and errors; where its status goes; what else it inherits
 
 _LOCAL = f"{sys.stdin.encoding}:{sys.stdin.errors}"
 _BASE = list(sys.path[1:])  # without what the environment adds, which may be another for a child
@@ -50,6 +53,7 @@ _BASE = list(sys.path[1:])  # without what the environment adds, which may be an
 def main(descriptor: int) -> Callable[[], object] | None:
     """Serve orders until the other end is gone; in a child, what it is to do."""
     parent = socket.socket(fileno=descriptor)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])  # whatever was blocked where this process was started
     for name in IMPORTED:
         importlib.import_module(name)
     if len(list(Path("/proc/self/task").iterdir())) != 1:
@@ -79,8 +83,8 @@ def main(descriptor: int) -> Callable[[], object] | None:
                 parent.close()
                 for one in (woken, waker, files[3], *reports.values()):
                     os.close(one)
-                return _become(order, files[:3])
-            for one in files[:3]:
+                return _become(order, [*files[:3], *files[4:]])
+            for one in (*files[:3], *files[4:]):
                 os.close(one)
             reports[pid] = files[3]
             parent.sendall(LENGTH.pack(pid))
@@ -112,21 +116,27 @@ def _become(order: dict[str, Any], files: list[int]) -> Callable[[], object]:
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number, file in enumerate(files):
+    numbers = [0, 1, 2, *order["passed"]]
+    above = [fcntl.fcntl(one, fcntl.F_DUPFD, max(numbers) + 1) for one in files]  # the number of one may be another's
+    for one in files:
+        os.close(one)
+    for number, file in zip(numbers, above, strict=True):
         os.dup2(file, number)
         os.close(file)
     os.environ.clear()
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
     _open_streams()
-    first, *rest = order["words"]
+    safe_path = order["words"][0] == "-P"
+    first, *rest = order["words"][safe_path:]
     added = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one]
     sys.path[:] = [*dict.fromkeys([*added, *_BASE])]
     match first:
         case "-c":
             code, *sys.argv[1:] = rest
             sys.argv[0] = "-c"
-            sys.path.insert(0, "")
+            if not safe_path:
+                sys.path.insert(0, "")
             return lambda: exec(compile(code, "<string>", "exec"), _fresh_main())
         case "-m":
             name, *sys.argv[1:] = rest

@@ -17,14 +17,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from fork_server import LENGTH, STATUS
+from fork_server import IMPORTED, LENGTH, STATUS
+from overpaint.bounded import pool
 
 _lock = threading.Lock()
+_ends: list[Callable[[], object]] = []
+
+
+@atexit.register  # here, as what is registered first is called last: after the ends of all that was forked
+def _end() -> None:
+    for end in _ends:
+        end()
 
 
 @cache
@@ -39,19 +47,18 @@ def _connected() -> socket.socket:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     other.close()
-
-    def end() -> None:
-        own.close()
-        process.wait(60)
-
-    atexit.register(end)
+    _ends.append(lambda: (own.close(), process.wait(60)))
     assert own.recv(1) == b"\0", "the process that forks has not started"
     return own
 
 
-def _forked(words: Sequence[str], folder: str, environment: Mapping[str, str], files: Sequence[int]) -> int:
-    """The process id of a child that runs `python WORDS`."""
-    order = json.dumps({"words": [*words], "folder": folder, "environment": {**environment}}).encode()
+def _forked(
+    words: Sequence[str], folder: str, environment: Mapping[str, str], files: Sequence[int], passed: Sequence[int]
+) -> int:
+    """The process id of a child that runs `python WORDS`. `files`: input, output, errors, status, those `passed`."""
+    order = json.dumps(
+        {"words": [*words], "folder": folder, "environment": {**environment}, "passed": [*passed]}
+    ).encode()
     with _lock:
         server = _connected()
         data = LENGTH.pack(len(order)) + order
@@ -80,6 +87,7 @@ class Forked:
         stderr: int | None = None,
         text: bool = False,
         start_new_session: bool = True,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         """Start it. `args` begin with sys.executable; its session is a new one in any case."""
         self.args = [str(one) for one in args]
@@ -113,7 +121,7 @@ class Forked:
         self._status, reporting = os.pipe()
         own.append(reporting)
         environment = os.environ if env is None else env
-        self.pid = _forked(self.args[1:], str(cwd or Path.cwd()), environment, [*given, reporting])
+        self.pid = _forked(self.args[1:], str(cwd or Path.cwd()), environment, [*given, reporting, *pass_fds], pass_fds)
         for one in own:
             os.close(one)
 
@@ -208,3 +216,25 @@ def run_forked(
     if check:
         done.check_returncode()
     return done
+
+
+_start_reader = pool.start
+
+
+def install() -> None:
+    """From here on the processes that read files for this one (`overpaint.doors.reading`) are forked."""
+    pool.start = _forked_reader  # type: ignore[assignment]
+
+
+def _forked_reader(connection: int, lifeline: int, *modules: str) -> Any:
+    """As `pool.start`; a process of modules that are not imported where it would be forked is started anew."""
+    if not modules or not {*modules} <= {*IMPORTED}:
+        return _start_reader(connection, lifeline, *modules)
+    code = f"from overpaint.bounded.child import serve; serve(*{(connection, lifeline, *modules)!r})"
+    return Forked(
+        [sys.executable, "-P", "-c", code],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=(connection, lifeline),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )

@@ -191,6 +191,17 @@ class _Unfinished(Exception):  # noqa: N818 - always caught here
         self.why, self.work = why, work
 
 
+def start(connection: int, lifeline: int, *modules: str) -> subprocess.Popen[bytes]:
+    """Start a child process, which gets the two descriptors and runs `child.serve` with these arguments."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", _CODE.format((connection, lifeline, *modules))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # the caller's output may be for a program
+        pass_fds=(connection, lifeline),
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+
+
 class _BoundedProcess:
     """One child process.
 
@@ -207,13 +218,7 @@ class _BoundedProcess:
         # The process inherits what is blocked here, so that no signal ends it before it ignores these.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, PARENTS_SIGNALS)
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _CODE.format((other.fileno(), reading, *modules))],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # the caller's output may be for a program
-                pass_fds=(other.fileno(), reading),
-                env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            )
+            self._process = start(other.fileno(), reading, *modules)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             other.close()
