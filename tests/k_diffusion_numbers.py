@@ -123,6 +123,8 @@ CASES: tuple[tuple[str, str, int, dict[str, float]], ...] = (
     ("dpmpp_sde", "sample_dpmpp_sde", 7, {"eta": 0.0}),
     ("dpmpp_sde", "sample_dpmpp_sde", 7, {"eta": 0.5, "s_noise": 1.1}),
     ("dpmpp_2m_sde", "sample_dpmpp_2m_sde", 20, {"eta": 0.5}),
+    ("dpmpp_2m_sde_heun", "sample_dpmpp_2m_sde", 20, {}),
+    ("dpmpp_2m_sde_heun", "sample_dpmpp_2m_sde", 20, {"eta": 0.5}),
     ("dpmpp_3m_sde", "sample_dpmpp_3m_sde", 7, {}),
     ("dpmpp_3m_sde", "sample_dpmpp_3m_sde", 7, {"eta": 0.0}),
     ("dpmpp_3m_sde", "sample_dpmpp_3m_sde", 7, {"eta": 0.3, "s_noise": 1.1}),
@@ -157,7 +159,8 @@ def main(folder: Path) -> None:
         else:
             drawn = draws.between if name == "sample_dpmpp_sde" else draws.next
             takes = inspect.signature(getattr(theirs, name)).parameters
-            fresh = {"noise_sampler": drawn} if "noise_sampler" in takes else {}
+            fresh: dict[str, Any] = {"noise_sampler": drawn} if "noise_sampler" in takes else {}
+            fresh |= {"solver_type": "heun"} if ours.endswith("_heun") else {}
             end = getattr(theirs, name)(model, x, levels, **settings, disable=True, **fresh)
         cases.append({"sampler": ours, "steps": steps, "settings": settings, "end": end[0].tolist()})
     scheduled = {

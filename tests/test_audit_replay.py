@@ -145,7 +145,7 @@ SETTINGS = {
     "exact": st.booleans(),
     "seam": st.booleans(),
     "detail": st.sampled_from(["surroundings", "full", "careful", "none"]),
-    "dialect": st.sampled_from(["native", "diffusers"]),
+    "dialect": st.sampled_from(["native", "diffusers", "webui"]),
     "negative_prompt": st.text("ab", min_size=1),
     "options": st.just({"a": 1.5}),
 }

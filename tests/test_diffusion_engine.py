@@ -768,13 +768,79 @@ def test_options_of_sampling_that_have_no_effect_are_named_in_a_note(engine, set
     "options",
     [
         *({"guidance_method": "apg"}, {"guidance_method": "cfg_zero"}, {"guidance_stop": 0.0}, {"s_min_uncond": 20.0}),
-        *({"s_churn": 9.0}, {"rho": 3.0}),
+        *({"s_churn": 9.0}, {"rho": 3.0}, {"s_min_uncond": 20.0, "s_min_uncond_all": True}, {"skip_early_cond": 0.4}),
     ],
 )
 def test_an_option_of_sampling_changes_the_result(engine, options):
     canvas = canvas_of(sampler="Euler", scheduler="Karras", steps=3)
     changed = dataclasses.replace(canvas, options=DiffusionOptions(**options))
     assert not np.array_equal(painted(engine, changed), painted(engine, canvas))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(
+            {"subseed": 5, "subseed_strength": 0.5},
+            {"seed_resize_from_w": 32, "seed_resize_from_h": 48},
+            {"ensd": 31337},
+        ),
+        *({"noise_source": "nv"}, {"initial_noise_multiplier": 1.1}, {"extra_noise": 0.1}, {"exact_steps": True}),
+        *({"colour_correction": True}, {"content_seed": 9}),
+    ],
+)
+def test_an_option_of_the_webui_acts_in_its_dialect_alone(engines, options):
+    canvas = canvas_of(sampler="Euler a", steps=3, strength=0.6, masked_content="latent_noise", dialect="webui")
+    changed = dataclasses.replace(canvas, options=DiffusionOptions(**options))
+    (found,) = paint(engines[4], [changed])
+    assert found.notes == ()
+    assert not np.array_equal(found.pixels, painted(engines[4], canvas))
+    sampling = dataclasses.replace(changed.sampling, dialect="native", steps=1)
+    (native,) = paint(engines[4], [dataclasses.replace(changed, sampling=sampling)])
+    assert native.notes == (f"in the dialect native no effect have the options {', '.join(sorted(options))}",)
+
+
+def test_the_mask_weight_is_that_of_networks_made_for_inpainting(engines):
+    canvas = canvas_of(steps=2, dialect="webui")
+    changed = dataclasses.replace(canvas, options=DiffusionOptions(inpainting_mask_weight=0.0))
+    assert not np.array_equal(painted(engines[9], changed), painted(engines[9], canvas))
+    (found,) = paint(engines[4], [changed])
+    assert np.array_equal(found.pixels, painted(engines[4], canvas))
+    assert "inpainting_mask_weight has no effect" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sampler", "settings", "texts"),
+    [
+        ("[a cat:dog:5]", "Euler", {"steps": 8, "strength": 1}, [("a cat", 6), ("dog", 2)]),
+        ("[a cat:dog:0.5]", "Euler", {"steps": 8, "strength": 1}, [("a cat", 5), ("dog", 3)]),
+        ("[a cat:dog:0.5]", "Euler", {"steps": 20, "strength": 0.5}, [("a cat", 11)]),
+        ("[a cat|dog]", "Euler", {"steps": 4, "strength": 1}, [("a cat", 2), ("dog", 1), ("a cat", 1)]),
+        ("[a cat:dog:3]", "Heun", {"steps": 4, "strength": 1}, [("a cat", 4), ("dog", 3)]),
+    ],
+)
+def test_the_webui_switches_texts_one_call_after_their_step(engines, prompt, sampler, settings, texts):
+    calls = []
+    engine = engines[4]
+    canvas = canvas_of(prompt=prompt, sampler=sampler, guidance_scale=1.0, dialect="webui", **settings)
+    painted(engine, canvas)
+    nets = engine._networks
+
+    def states(text: str) -> torch.Tensor:
+        own = dataclasses.replace(canvas, sampling=dataclasses.replace(canvas.sampling, prompt=text))
+        given = paint_settings(own, SD1, nets.loaded.scheduler_config)
+        return nets.conditionings(nets.prompt_networks(given), given, own)[0].at(0).parts[0][1].context
+
+    hook = nets.loaded.network.register_forward_pre_hook(
+        lambda _, args, kwargs: calls.append(kwargs.get("encoder_hidden_states", args[-1])), with_kwargs=True
+    )
+    try:
+        painted(engine, canvas)
+    finally:
+        hook.remove()
+    wanted = [states(text) for text, count in texts for _ in range(count)]
+    assert len(calls) == len(wanted)
+    assert all(torch.equal(one, other) for one, other in zip(calls, wanted, strict=True))
 
 
 def test_what_a_plain_prompt_leaves_without_effect_is_named_in_a_note(engine):
@@ -794,7 +860,7 @@ def test_what_a_plain_prompt_leaves_without_effect_is_named_in_a_note(engine):
     [
         ({"sampler": "Eulr"}, "Eulr"),
         ({"scheduler": "Karas"}, "Karas"),
-        ({"dialect": "webui"}, "webui"),
+        ({"dialect": "diffusers", "sampler": "DPM++ 2M SDE Heun"}, "no scheduler for the sampler"),
         ({"prompt": "<hypernet:x:1>"}, "hypernet"),
         ({"negative_prompt": "<lora:x:1>"}, "negative"),
         ({"clip_skip": 12}, "clip_skip"),

@@ -296,7 +296,7 @@ def test_a_folder_has_configurations_of_its_own(made: Path, tmp_path: Path) -> N
             r"no sampler is called 'DPM\+\+ 9M'; did you mean 'DPM\+\+ 2M'\?; available are Euler,",
         ),
         ({"scheduler": "Karas"}, "did you mean 'Karras'"),
-        ({"dialect": "webui"}, "must be 'native' or 'diffusers': 'webui' is not available yet"),
+        ({"dialect": "a1111"}, "did you mean 'webui'"),
         ({"prompt": "a dog <lora:stile:1>"}, "<lora:stile> in the prompt: no model is called 'stile'"),
     ],
 )

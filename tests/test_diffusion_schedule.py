@@ -297,7 +297,6 @@ def test_an_unknown_sampler_is_one_clear_error(name: str):
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [
-        ("DPM++ 2M SDE Heun Karras", "DPM++ 2M SDE Karras"),
         ("Heun++ 2", "Heun"),
         ("DEIS", "DPM++ 2M"),
         ("iPNDM", "LMS"),

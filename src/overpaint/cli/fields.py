@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import field, make_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, get_origin
@@ -30,13 +30,14 @@ COVERED: Mapping[str, str] = {
 """Fields of the request without an option of their own name, and the options that set them."""
 
 _PLACES: Mapping[str, Group] = {
-    **dict.fromkeys(("grow", "feather", "strict", "reach_limit", "follow_effects"), WHERE),
+    **dict.fromkeys(("mask_blur", "grow", "feather", "strict", "reach_limit", "follow_effects"), WHERE),
     **dict.fromkeys(
         (
             "prompt",
             "engine",
             "model",
             "size",
+            "working_size",
             "area",
             "padding",
             "alpha",
@@ -55,7 +56,19 @@ _PLACES: Mapping[str, Group] = {
 
 _ORDER = ("prompt", "engine", "model", "grow", "feather", "strict", "reach_limit", "area", "padding")
 _METAVARS_OF_TYPES: Mapping[Any, str | None] = {bool: None, int: "N", float: "N", str: "NAME"}
-_METAVARS = {"prompt": "TEXT", "negative_prompt": "TEXT", "guidance_interval": "FROM,TO"}
+_METAVARS = {
+    "prompt": "TEXT",
+    "negative_prompt": "TEXT",
+    "guidance_interval": "FROM,TO",
+    "mask_blur": "PX or ACROSS,DOWN",
+    "working_size": "WIDTHxHEIGHT",
+}
+_PAIRS: Mapping[str, Callable[[str, str], Any]] = {
+    "guidance_interval": forms.pair,
+    "mask_blur": lambda text, field: forms.pair(text, field) if "," in text else forms.number(text, field),
+    "working_size": lambda text, field: tuple(forms.size_of(text, field)),
+}
+"""How the fields with two numbers are read, which are one argument each."""
 
 
 def _type(name: str) -> Any:
@@ -156,5 +169,5 @@ def settings(parsed: Any) -> dict[str, Any]:
     for name in names():
         value = getattr(parsed, name, None)
         if value is not None:
-            given[name] = forms.pair(value, name) if get_origin(_type(name)) is tuple else value
+            given[name] = _PAIRS[name](value, name) if get_origin(_type(name)) is tuple else value
     return given

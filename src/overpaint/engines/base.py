@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, Self, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -37,6 +37,10 @@ class EngineOptions(BaseModel):
     """Base of the options that an engine has of its own; itself those of an engine that has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def variation(self, number: int) -> tuple[Self, int]:
+        """The options of a variation, from 0, and what it adds to the seed."""
+        return self, number
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Margins
@@ -30,6 +30,8 @@ PRIVATE_SETTINGS = ("prompt", "negative_prompt")
 """Settings whose values are kept out of every file in private mode."""
 
 MarginPixels = Annotated[int, Field(ge=0, le=MOST_MARGIN)]
+Side = Annotated[int, Field(ge=8, le=8192)]
+Sigma = Annotated[float, Field(ge=0, le=1024)]
 
 
 def setting(text: str, *, left_open: str, unit: str = "", default: Any = None, **rules: Any) -> Any:
@@ -49,6 +51,11 @@ def _ordered(interval: tuple[float, float] | None) -> tuple[float, float] | None
     if interval is not None and interval[0] > interval[1]:
         raise RequestError(f"must go from the smaller to the larger number, not {interval[0]} to {interval[1]}")
     return interval
+
+
+def _both_ways(given: object) -> object:
+    """One number as a pair."""
+    return (given, given) if isinstance(given, int | float) and not isinstance(given, bool) else given
 
 
 def _network_of_faces(given: object) -> object:
@@ -116,6 +123,12 @@ class RequestFields(Value):
         ge=64,
         le=8192,
     )
+    working_size: Listed[tuple[Side, Side]] | None = setting(
+        "in the dialect webui alone: width and height that what is seen is painted at, rounded down to what the model "
+        "takes",
+        left_open="a square of the setting size; of the whole picture its own size",
+        unit="px",
+    )
     area: Area | None = setting(
         "paint on the masked area at full size, or on the whole picture at once",
         left_open="masked; whole for a new background",
@@ -131,6 +144,11 @@ class RequestFields(Value):
         "how far repainting goes beyond the mask", left_open="automatic, by the region's scale; 0 for a soft mask",
         unit="px", ge=0, le=4096,
     )  # fmt: skip
+    mask_blur: Annotated[Listed[tuple[Sigma, Sigma]] | None, BeforeValidator(_both_ways)] = setting(
+        "in the dialect webui alone: the Gaussian blur of the mask, across and down; one number counts for both",
+        left_open="4 in the dialect webui",
+        unit="px",
+    )
     feather: float | None = setting(
         "how wide the outward fade from new to old is", left_open="automatic, by the region's scale; 0 for a soft mask",
         unit="px", ge=0, le=4096,
@@ -225,13 +243,6 @@ class RequestFields(Value):
     def _upgraded(cls, table: Any) -> Any:
         current = cls.model_fields["schema_"].default
         return upgraded(table, cls.upgrades, current) if isinstance(table, Mapping) else table
-
-    @field_validator("dialect", mode="before")
-    @classmethod
-    def _available(cls, dialect: object) -> object:
-        if str(dialect).lower() in ("webui", "a1111", "automatic1111", "forge"):
-            raise RequestError(f"must be 'native' or 'diffusers': {dialect!r} is not available yet")
-        return dialect
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

@@ -41,6 +41,8 @@ _TAKES = {
     "margins": "four whole numbers",
     "options": "a table",
     "guidance_interval": "two numbers",
+    "mask_blur": "one number or two",
+    "working_size": "two whole numbers",
 }
 
 

@@ -24,8 +24,10 @@ class EditSettings(TypedDict, total=False):
     model: str | None
     options: Mapping[str, JsonValue] | None
     size: int | None
+    working_size: tuple[int, int] | None
     area: Area | None
     padding: int | None
+    mask_blur: float | tuple[float, float] | None
     grow: float | None
     feather: float | None
     strict: bool | None

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from overpaint.errors import RequestError
 
 Area = Literal["masked", "whole"]
-Dialect = Literal["native", "diffusers"]
+Dialect = Literal["native", "diffusers", "webui"]
 PaintsFrom = Literal["surroundings", "prompt", "settings"]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

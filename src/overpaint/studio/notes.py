@@ -15,7 +15,7 @@ from overpaint.request import ENGINE_SETTINGS, EditRequest, ResolvedRequest
 
 from ._edited import PaintedRegion
 from .choose import Painter
-from .resolve import BEYOND_MASK
+from .resolve import BEYOND_MASK, policy_for
 
 LITTLE_KNOWN = 0.2
 """An engine that continues the surroundings has little to copy from where less than this share of a picture stays."""
@@ -55,6 +55,10 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
     if ignored:
         why = ": it continues the surroundings" if card.paints_from == "surroundings" else ""
         notes.append(f"{card.name} does not use {', '.join(ignored)}{why}")
+    policy = policy_for(request, card)
+    if elsewhere := sorted(name for name in policy.ignores if getattr(request, name) not in (None, False)):
+        notes.append(f"{' and '.join(elsewhere)} had no effect in the dialect {policy.dialect}")
+    ignored += elsewhere
     beyond = [name for name in BEYOND_MASK if request.strict and getattr(request, name) and name not in ignored]
     if beyond:
         notes.append(f"strict ends at the mask, so that {' and '.join(beyond)} had no effect")

@@ -6,7 +6,7 @@ from typing import Any
 
 from overpaint.engines import EngineCard
 from overpaint.errors import RequestError
-from overpaint.frame import REACH_LIMIT
+from overpaint.frame import POLICIES, REACH_LIMIT, FramePolicy
 from overpaint.request import (
     ENGINE_SETTINGS,
     SAMPLING_SETTINGS,
@@ -29,8 +29,13 @@ GENERAL = Usual(
 )
 """The settings of models that have no usual ones of their own."""
 
-BEYOND_MASK = ("grow", "feather", "reach_limit", "follow_effects")
+BEYOND_MASK = ("mask_blur", "grow", "feather", "reach_limit", "follow_effects")
 """Settings of what changes beyond the mask, which have no effect in a strict request."""
+
+
+def policy_for(request: EditRequest, card: EngineCard) -> FramePolicy:
+    """The frame policy of the request's dialect; the native one with an engine that has no dialects."""
+    return POLICIES[(request.dialect or "native") if card.uses("dialect") else "native"]
 
 
 def resolve(
@@ -52,8 +57,10 @@ def resolve(
         RequestError: The intent needs a prompt and there is none.
     """
     rule = rule or request.rule
-    unused = {name for name in ENGINE_SETTINGS if not card.uses(name)}
-    filled = {**_defaults(request, card, rule), **request.settings(), "prompt": _prompt(request, card, rule, model)}
+    policy = policy_for(request, card)
+    unused = {name for name in ENGINE_SETTINGS if not card.uses(name)} | policy.ignores
+    defaults = _defaults(request, card, rule, policy)
+    filled = {**defaults, **request.settings(), "prompt": _prompt(request, card, rule, model)}
     unused |= set(BEYOND_MASK) if filled["strict"] else set()
     unused |= {"padding"} if filled["area"] == "whole" else set()
     used = {name: value for name, value in filled.items() if name not in unused}
@@ -77,8 +84,8 @@ def resolve(
     )
 
 
-def _defaults(request: EditRequest, card: EngineCard, rule: IntentRule) -> dict[str, Any]:
-    """The values of settings that the request leaves open, by the intent, the model's usual ones, or for all."""
+def _defaults(request: EditRequest, card: EngineCard, rule: IntentRule, policy: FramePolicy) -> dict[str, Any]:
+    """The values of settings that the request leaves open, by intent, dialect, the model's usual ones, or for all."""
     named = Usual(sampler=request.sampler, scheduler=request.scheduler)
     usual = named.over(card.usual).over(GENERAL)
     return {
@@ -89,14 +96,15 @@ def _defaults(request: EditRequest, card: EngineCard, rule: IntentRule) -> dict[
         "reach_limit": REACH_LIMIT if request.grow is request.feather is None else None,
         "follow_effects": False,
         "alpha": rule.alpha,
-        "colour_match": True,
-        "seam": True,
-        "detail": _detail(request, rule.detail, card),
+        "colour_match": policy.corrects,
+        "seam": policy.corrects,
+        "detail": _detail(request, rule.detail, card) if policy.adds_detail else "none",
         "exact": False,
         "strength": rule.strength,
         "masked_content": rule.masked_content,
         "guidance_interval": (0.0, 1.0),
         **usual.model_dump(include=set(SAMPLING_SETTINGS)),
+        **policy.defaults,
     }
 
 
@@ -106,12 +114,7 @@ def _edge(rule: intents.EdgeRule, card: EngineCard) -> intents.EdgeRule:
 
 
 def _detail(request: EditRequest, rule: DetailRule, card: EngineCard) -> Any:
-    """How good a match detail needs, by the intent.
-
-    The dialects follow tools that add none. Without a prompt a model may have its own rule in place of "full".
-    """
-    if request.dialect not in (None, "native"):
-        return "none"
+    """How good a match detail needs, by the intent. Without a prompt a model may have its own rule for "full"."""
     return (card.usual.detail or rule) if rule == "full" and not (request.prompt or "").strip() else rule
 
 

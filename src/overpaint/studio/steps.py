@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from overpaint.composite import lay
-from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
+from overpaint.engines import EngineCard, EngineOptions, Monitor, Painted, paint_groups
 from overpaint.errors import MaskError
 from overpaint.finish.quality import FillMeasures, border_of, measured, seen_around
-from overpaint.frame import Framing, Region, plan, reach_of
+from overpaint.frame import POLICIES, FrameNeeds, Region, reach_of
 from overpaint.picture import Colour, Picture
 from overpaint.record import SourceType, type_of_edit
 from overpaint.request import MOST_SEED, EditRequest, Execution, ResolvedRequest
@@ -58,18 +59,26 @@ class PreparedEdit:
     faces: FaceChoice = FaceChoice()  # noqa: RUF009 - it is frozen
 
     def variation(self, number: int) -> PreparedEdit:
-        """The edit with its seed + `number`; everything else is as it is."""
+        """The edit with its seed + `number`, or as its engine's options vary; everything else is as it is."""
         if number == 0:
             return self
-        seed = ((self.resolved.seed or 0) + number) & MOST_SEED
+        before = self.painter.options
+        options, more = before.variation(number) if isinstance(before, EngineOptions) else (before, number)
+        changed: dict[str, Any] = {"seed": ((self.resolved.seed or 0) + more) & MOST_SEED}
+        own = {
+            one: value for one in type(options).model_fields if (value := getattr(options, one)) != getattr(before, one)
+        }
+        if own:
+            changed["options"] = {**self.resolved.options, **own}
         canvases = tuple(
-            replace(one, canvas=replace(one.canvas, seed=(one.canvas.seed + number) & MOST_SEED))
+            replace(one, canvas=replace(one.canvas, seed=(one.canvas.seed + more) & MOST_SEED, options=options))
             for one in self.canvases
         )
         return replace(
             self,
-            request=self.request.model_copy(update={"seed": seed}),
-            resolved=self.resolved.model_copy(update={"seed": seed}),
+            request=self.request.model_copy(update=changed),
+            resolved=self.resolved.model_copy(update=changed),
+            painter=replace(self.painter, options=options),
             canvases=canvases,
             timings={},
         )
@@ -257,18 +266,8 @@ def _source_type(prepared: PreparedEdit, restored_faces: int) -> SourceType:
 
 def planned_regions(scene: EditScene, resolved: ResolvedRequest, card: EngineCard) -> tuple[Region, ...]:
     """The regions that are painted, each with its frame and its masks, in pixels of the scene's picture."""
-    factor = {"near": 0.5, "wide": 1.0, "whole": 1.0}[resolved.context]
-    return plan(
-        scene.mask,
-        engine=card.edge,
-        sizes=card.sizes if resolved.size is None else card.sizes.at(resolved.size),
-        framing=Framing(resolved.area, resolved.padding, card.context.scaled(factor)),
-        rule=resolved.edge,
-        strength=1.0 if resolved.strength is None else resolved.strength,
-        grow=0.0 if resolved.strict else resolved.grow,
-        feather=0.0 if resolved.strict else resolved.feather,
-        limit=resolved.reach_limit,
-    )
+    needs = FrameNeeds(card.edge, card.sizes, card.context)
+    return POLICIES[resolved.dialect].regions(scene.mask, resolved, needs)
 
 
 def _quality(result: Picture, region: PaintedRegion, painted: Painted) -> FillMeasures:

@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 93bec581acf36f7f72819294018c10119edcec5934c86d972af63a9d30a0ac37
+// Made by npm run api from the description with the SHA-256 5115eb365861d7628d98d9bbfbc3e6e11dbd0a7eb84fbe12d5c3aa7fbb62f2d3
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -1486,7 +1486,7 @@ export interface components {
              * Dialect
              * @description the tool whose arithmetic is followed exactly
              */
-            dialect?: ("native" | "diffusers") | null;
+            dialect?: ("native" | "diffusers" | "webui") | null;
             /**
              * Engine
              * @description the engine that paints
@@ -1563,6 +1563,14 @@ export interface components {
             ] | null;
             /** @description where to repaint: 1 or white is repainted */
             mask?: components["schemas"]["MaskSpec"] | null;
+            /**
+             * Mask Blur
+             * @description in the dialect webui alone: the Gaussian blur of the mask, across and down; one number counts for both
+             */
+            mask_blur?: [
+                number,
+                number
+            ] | null;
             /**
              * Masked Content
              * @description what painting starts from in the hole
@@ -1653,6 +1661,14 @@ export interface components {
              * @description change nothing beyond the mask itself; in a JPEG, the blocks (8 or 16 pixels wide) that the mask touches are coded again; and refuse a damaged picture
              */
             strict?: boolean | null;
+            /**
+             * Working Size
+             * @description in the dialect webui alone: width and height that what is seen is painted at, rounded down to what the model takes
+             */
+            working_size?: [
+                number,
+                number
+            ] | null;
         };
         /**
          * EditResult

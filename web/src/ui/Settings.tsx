@@ -9,7 +9,7 @@ import { allTexts as texts } from "../text/later";
 import { IconButton, Select } from "./controls";
 
 /** Settings that engines without a sampler do not use. */
-const OF_SAMPLING = ["strength", "negative_prompt", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect"];
+const OF_SAMPLING = ["strength", "negative_prompt", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect", "mask_blur", "working_size"];
 
 /** Kinds of models that paint nothing by themselves. */
 const PAINTS_NOTHING = ["lora", "vae", "selector", "faces", "face-detector", "upscaler"];

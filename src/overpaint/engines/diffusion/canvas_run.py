@@ -51,6 +51,7 @@ class CanvasRun:
         model, plan = self.networks.loaded, self.settings.plan
         extra_input = model.family.extra_input if model.inpainting else None
         start = plan.dialect.start(self.canvas, self._encode, extra_input, self.monitor)
+        self._began_with = start.shown[0]
         if self.monitor.wants_previews and self._preview is None:
             self._preview = LatentPreview(*start.shown, self.canvas.mask)
         self.sample = Sample(
@@ -91,8 +92,10 @@ class CanvasRun:
         """
         latents = self.sample.result()
         self.monitor.check()
-        pixels = self.networks.decode(latents)
+        dialect = self.settings.plan.dialect
+        pixels = dialect.finished(self.networks.decode(latents), self.canvas, self._began_with)
         embedded = self.sample.denoiser.embeds_guidance
         unguided = () if self.sample.uses_negative else self.settings.unguided(embedded=embedded)
+        unguided += self.settings.unmasked(inpainting=self.networks.loaded.inpainting)
         notes = self.settings.notes + unguided + self.prompt_networks.notes
         return Painted(pixels, evidence=pixels, notes=notes + unused(self.canvas.controls, self.sample.steps))

@@ -27,8 +27,7 @@ from .families import Family
 from .loop import advance
 from .networks import Networks
 from .options import CARD, DiffusionOptions
-from .settings import check_names, paint_settings
-from .text_plan import TextSettings
+from .settings import check_names, paint_settings, text_settings
 from .used import UNKNOWN, digest_of, used_control, used_models
 from .usual import usual_of
 from .values import NotFiniteError
@@ -130,9 +129,9 @@ class DiffusionEngine(ThreadedEngine):
             ModelError: A LoRA that is missing, is not one, or was made for another family.
         """
         sampling = sampling or Sampling()
-        _, dialect = check_names(sampling, self._family)
-        emphasis = options.emphasis if isinstance(options, DiffusionOptions) else "original"
-        text = TextSettings(sampling.clip_skip, emphasis, dialect.plain_text, sampling.steps)
+        choice, dialect = check_names(sampling, self._family)
+        given = options if isinstance(options, DiffusionOptions) else DiffusionOptions()
+        text = text_settings(sampling, given, choice, dialect)
         return used_models(self._ref, sampling.prompt, sampling.negative_prompt or "", text)
 
     def controlled(self, controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[UsedModel, ...]]:

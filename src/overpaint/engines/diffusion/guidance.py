@@ -59,6 +59,9 @@ class Guidance:
         projection: Of "apg".
         skip_below: Every second step whose noise level is below goes without the negative prompt (AUTOMATIC1111's
             s_min_uncond); 0 for none.
+        skip_all: Whether every step below that level goes without, instead of every second.
+        skip_early: The progress up to which steps go without the negative prompt (AUTOMATIC1111's skip_early_cond); 0
+            for none.
         stop_at: Guidance ends for good once the two outputs have this cosine of similarity (Castillo et al. 2023, arXiv
             2312.12487); None for never.
     """
@@ -70,6 +73,8 @@ class Guidance:
     projection: Projection = Projection()
     skip_below: float = 0.0
     stop_at: float | None = None
+    skip_all: bool = False
+    skip_early: float = 0.0
 
     def __post_init__(self) -> None:
         start, end = self.interval
@@ -85,7 +90,8 @@ class Guidance:
         """Whether the prompt's and the negative prompt's estimate are needed at step `step` of `steps`, from 0."""
         (start, end), progress = self.interval, step / steps
         outside = progress < start or (progress >= end and end != 1)
-        skipped = step % 2 == 1 and sigma < self.skip_below
+        skipped = (step % 2 == 1 or self.skip_all) and sigma < self.skip_below
+        skipped |= self.skip_early > 0 and progress <= self.skip_early
         if outside or skipped or memory.stopped:
             return True, False
         return self.scale != 0 or self.uses_both or self.stop_at is not None, True

@@ -10,14 +10,15 @@ from typing import Literal
 
 from overpaint.errors import RequestError, did_you_mean
 
-Trait = Literal["eta", "noise", "churn", "negative", "own_levels"]
+Trait = Literal["eta", "noise", "churn", "negative", "own_levels", "two_calls"]
 """Of samplers: "eta": renews a share eta of the noise; "noise": adds noise on the way; "churn": can add noise before
 a step; "negative": keeps the negative prompt's noise (CFG++), with a guidance scale of 0 to 1; "own_levels": spaces its
-levels itself, between the schedule's first and its last above 0.
+levels itself, between the schedule's first and its last above 0; "two_calls": a step has two calls of the network.
 """
 
 _RENEWS: frozenset[Trait] = frozenset({"eta", "noise"})
 _CHURNS: frozenset[Trait] = frozenset({"churn"})
+_TWICE: frozenset[Trait] = frozenset({"two_calls"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +50,38 @@ SAMPLER_NAMES: Mapping[str, SamplingName] = MappingProxyType(
     {
         "euler": SamplingName("Euler", ("eulerdiscrete",), traits=_CHURNS),
         "euler_a": SamplingName("Euler a", ("eulerancestral", "eulerancestraldiscrete"), ("ddpm",), traits=_RENEWS),
-        "heun": SamplingName("Heun", ("heundiscrete",), ("heunpp2",), traits=_CHURNS),
+        "heun": SamplingName("Heun", ("heundiscrete",), ("heunpp2",), traits=_CHURNS | _TWICE),
         "lms": SamplingName("LMS", ("lmsdiscrete",), ("ipndm",)),
         "dpm2": SamplingName(
-            "DPM2", ("kdpm2", "kdpm2discrete"), ("dpmsolversinglestep",), "karras", discards=True, traits=_CHURNS
+            "DPM2",
+            ("kdpm2", "kdpm2discrete"),
+            ("dpmsolversinglestep",),
+            "karras",
+            discards=True,
+            traits=_CHURNS | _TWICE,
         ),
         "dpm2_a": SamplingName(
             "DPM2 a",
             ("dpm2ancestral", "kdpm2a", "kdpm2ancestral", "kdpm2ancestraldiscrete"),
             usual="karras",
             discards=True,
-            traits=_RENEWS,
+            traits=_RENEWS | _TWICE,
         ),
         "dpmpp_2m": SamplingName("DPM++ 2M", ("dpmsolvermultistep",), ("deis", "deismultistep"), "karras"),
-        "dpmpp_2m_sde": SamplingName(
-            "DPM++ 2M SDE", ("dpmpp2msdegpu",), ("dpmpp2msdeheun",), "exponential", traits=_RENEWS
+        "dpmpp_2m_sde": SamplingName("DPM++ 2M SDE", ("dpmpp2msdegpu",), usual="exponential", traits=_RENEWS),
+        "dpmpp_2m_sde_heun": SamplingName(
+            "DPM++ 2M SDE Heun", ("dpmpp2msdeheungpu",), usual="exponential", traits=_RENEWS
         ),
         "dpmpp_3m_sde": SamplingName(
             "DPM++ 3M SDE", ("dpmpp3msdegpu",), usual="exponential", discards=True, traits=_RENEWS
         ),
-        "dpmpp_sde": SamplingName("DPM++ SDE", ("dpmppsdegpu", "dpmsolversde"), usual="karras", traits=_RENEWS),
-        "dpmpp_2s_a": SamplingName("DPM++ 2S a", ("dpmpp2sancestral",), usual="karras", traits=_RENEWS),
+        "dpmpp_sde": SamplingName(
+            "DPM++ SDE", ("dpmppsdegpu", "dpmsolversde"), usual="karras", traits=_RENEWS | _TWICE
+        ),
+        "dpmpp_2s_a": SamplingName("DPM++ 2S a", ("dpmpp2sancestral",), usual="karras", traits=_RENEWS | _TWICE),
         "dpm_fast": SamplingName("DPM fast", traits=_RENEWS | {"own_levels"}),
         "dpm_adaptive": SamplingName("DPM adaptive", traits=_RENEWS | {"own_levels"}),
-        "restart": SamplingName("Restart", usual="karras", traits=frozenset({"noise"})),
+        "restart": SamplingName("Restart", usual="karras", traits=_TWICE | {"noise"}),
         "ddim": SamplingName("DDIM", traits=_RENEWS),
         "ddim_cfg_pp": SamplingName("DDIM CFG++", traits=_RENEWS | {"negative"}),
         "euler_cfg_pp": SamplingName(

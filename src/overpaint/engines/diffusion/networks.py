@@ -188,7 +188,13 @@ class Networks:
                 opposites.append(conditioning(jobs[1]))
             mixture = Mixture(tuple((weight, one) for one, weight in weights.items() if weight != 0))
             # Both texts of a pair are filled up to one length; the longest negative prompt serves all parts.
-            entries.append((step, mixture, max(opposites, key=lambda one: one.context.shape[1])))
+            entries.append(
+                (
+                    step + settings.text.delay if step else 0,
+                    mixture,
+                    max(opposites, key=lambda one: one.context.shape[1]),
+                )
+            )
         return (
             Timeline(tuple((step, mixture) for step, mixture, _ in entries)),
             Timeline(tuple((step, one) for step, _, one in entries)),

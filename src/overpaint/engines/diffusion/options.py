@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from overpaint.engines.base import EngineCard, EngineOptions
-from overpaint.request import SAMPLING_SETTINGS
+from overpaint.engines.base import Canvas, EngineCard, EngineOptions
+from overpaint.request import MOST_SEED, SAMPLING_SETTINGS
 
 NAME = "diffusion"
 
@@ -78,6 +78,78 @@ class DiffusionOptions(EngineOptions):
     s_min_uncond: float = Field(
         default=0.0, ge=0, description="every second step below this noise level goes without the negative prompt"
     )
+    s_min_uncond_all: bool = Field(default=False, description="with s_min_uncond: every step instead of every second")
+    skip_early_cond: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="the first part of the steps, a share, that goes without the negative prompt",
+    )
+    subseed: int = Field(
+        default=0, ge=0, le=MOST_SEED, description="in webui: seed of the noise that subseed_strength mixes in"
+    )
+    subseed_strength: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="in webui: how much of the first noise is that of subseed, whose variations count on then",
+    )
+    seed_resize_from_w: int | None = Field(
+        default=None, ge=8, le=8192, description="in webui: width of a picture whose first noise is centred in this one"
+    )
+    seed_resize_from_h: int | None = Field(default=None, ge=8, le=8192, description="in webui: its height")
+    ensd: int = Field(
+        default=0,
+        ge=0,
+        le=1 << 32,
+        description="in webui: what is added to the seed for noise after the first (eta noise seed delta)",
+    )
+    noise_source: Literal["cpu", "nv"] = Field(
+        default="cpu", description="in webui: whose random numbers are drawn: the CPU's, or those of a GPU of NVIDIA"
+    )
+    initial_noise_multiplier: float = Field(default=1.0, ge=0, le=10, description="in webui: factor of the first noise")
+    extra_noise: float = Field(
+        default=0.0, ge=0, le=10, description="in webui: more of the first noise, by this factor"
+    )
+    inpainting_mask_weight: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="in webui: how much of the masked picture is hidden from a network that was made for inpainting",
+    )
+    exact_steps: bool = Field(
+        default=False, description="in webui: take exactly the steps that are given, whatever the strength"
+    )
+    colour_correction: bool = Field(
+        default=False, description="in webui: match the colours of the canvas to those that painting started from"
+    )
+    content_seed: int | None = Field(
+        default=None,
+        ge=0,
+        le=MOST_SEED,
+        description="in webui: seed of latent noise as masked content (the seed's own)",
+    )
+
+    def variation(self, number: int) -> tuple[Self, int]:
+        """See `EngineOptions.variation`: with a subseed it alone counts on, as in AUTOMATIC1111."""
+        if self.subseed_strength == 0:
+            return self, number
+        return self.model_copy(update={"subseed": (self.subseed + number) & MOST_SEED}), 0
+
+
+DIALECT_OPTIONS = frozenset(
+    {
+        *("rho", "subseed", "subseed_strength", "seed_resize_from_w", "seed_resize_from_h", "ensd", "noise_source"),
+        *("initial_noise_multiplier", "extra_noise", "inpainting_mask_weight", "exact_steps", "colour_correction"),
+        "content_seed",
+    }
+)
+"""Options that act in some dialects only (see `Dialect.options`)."""
+
+
+def options_of(canvas: Canvas) -> DiffusionOptions:
+    """The canvas's options; the usual ones for a canvas without any."""
+    return canvas.options if isinstance(canvas.options, DiffusionOptions) else DiffusionOptions()
 
 
 CARD = EngineCard(

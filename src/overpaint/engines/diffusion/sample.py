@@ -18,13 +18,14 @@ from .dialects import NATIVE, Dialect
 from .guidance import Guidance, GuidanceMemory
 from .mixing import StepTexts
 from .names import SamplerChoice
-from .noise import Noise, scaled
+from .noise import scaled
 from .samplers import NO_CHURN, SAMPLERS, Churn, SamplerContext
 from .schedule import Schedule, Training
 from .values import (
     Conditioning,
     Mixture,
     NegativeQuery,
+    NoiseLike,
     NotFiniteError,
     Query,
     SampleLatents,
@@ -49,6 +50,9 @@ class SamplingPlan:
         rho: Exponent of schedulers that have one; None: their usual.
         churn: Noise that some samplers add before a step.
         noise_scale: Factor of all fresh noise after the first.
+        exact_steps: Whether all steps are taken at any strength, in the dialect webui.
+        noise_multiplier: Factor of the first noise, in the dialect webui.
+        extra_noise: How much more of the first noise is added, in the dialect webui.
     """
 
     choice: SamplerChoice
@@ -61,6 +65,9 @@ class SamplingPlan:
     rho: float | None = None
     churn: Churn = NO_CHURN
     noise_scale: float = 1.0
+    exact_steps: bool = False
+    noise_multiplier: float = 1.0
+    extra_noise: float = 0.0
 
     def schedule(self) -> Schedule:
         """The noise levels that follow.
@@ -117,7 +124,7 @@ class Sample:
         *,
         positive: Conditioning | Timeline,
         negative: Conditioning | Timeline,
-        noise: Noise,
+        noise: NoiseLike,
         guidance: Guidance | None = None,
         controls: Sequence[SampleControl] = (),
         blend: BlendRule | None = None,
@@ -156,6 +163,7 @@ class Sample:
         self._controls = tuple(controls)
         self._run: SamplerRun | None = None
         self._query: Query | None = None
+        self._calls = -1
         self._memory = GuidanceMemory()
         self._negative_estimate: torch.Tensor | None = None
         self._result: torch.Tensor | None = None
@@ -251,9 +259,16 @@ class Sample:
 
     def _texts(self, query: Query) -> StepTexts:
         """The texts whose estimates are needed now."""
-        mixture, ((_, negative),) = self._positive.at(query.step), self._negative.at(query.step).parts
+        at, _ = self._progress(query)
+        mixture, ((_, negative),) = self._positive.at(at), self._negative.at(at).parts
         apart = any(one.prompt_only and one.acts_at(query.step, self.steps) for one in self._controls)
         return StepTexts(mixture, negative, self._sides(query, mixture, negative, apart), apart)
+
+    def _progress(self, query: Query) -> tuple[int, int]:
+        """What texts and guidance change with: the number of the step, or of the call, and how many there are."""
+        if not self.plan.dialect.counts_calls:
+            return query.step, self.steps
+        return self._calls, self.steps * (2 if "two_calls" in self.plan.choice.traits else 1)
 
     def _guidance(self, mixture: Mixture) -> Guidance:
         """The guidance of the parts' mean (see `mixing`)."""
@@ -268,7 +283,7 @@ class Sample:
         guidance = self._guidance(mixture)
         if self.denoiser.embeds_guidance or not self.plan.guides_at(guidance.scale):
             return True, False
-        sides = guidance.sides(query.step, self.steps, query.sigma, self._memory)
+        sides = guidance.sides(*self._progress(query), query.sigma, self._memory)
         return (True, False) if all(sides) and mixture.same(negative) and not apart else sides
 
     def _continue(self, x0: torch.Tensor | None) -> None:
@@ -288,6 +303,7 @@ class Sample:
                 return
             output = self._run.send(x)
         self._query = output
+        self._calls += 1
 
     def _blended(self, result: StepResult) -> torch.Tensor:
         """x with the kept cells put back; at the last step, the final latents."""

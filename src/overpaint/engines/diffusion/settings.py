@@ -14,7 +14,7 @@ from .dialects import Dialect, dialect_of
 from .families import Family
 from .guidance import Guidance, Projection
 from .names import SAMPLER_NAMES, SCHEDULER_NAMES, SamplerChoice, parse_sampler
-from .options import DiffusionOptions
+from .options import DIALECT_OPTIONS, DiffusionOptions, options_of
 from .sample import SamplingPlan
 from .samplers import NO_CHURN, Churn
 from .start import sampling_of
@@ -33,12 +33,16 @@ class PaintSettings:
         guidance: How it is guided.
         text: How its texts are read.
         sampling: The settings of the request.
+        ignored: Names of options that have no effect in the dialect.
+        mask_weight: The option inpainting_mask_weight.
     """
 
     plan: SamplingPlan
     guidance: Guidance
     text: TextSettings
     sampling: Sampling
+    ignored: tuple[str, ...] = ()
+    mask_weight: float = 1.0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -53,13 +57,21 @@ class PaintSettings:
             found.append(f"the options s_churn, s_tmin and s_tmax have no effect {reason}")
         if plan.noise_scale != 1 and not churned and "noise" not in traits:
             found.append(f"the option s_noise has no effect with {title}, which adds no noise on the way")
-        if plan.rho is not None and not (plan.dialect.takes_rho and SCHEDULER_NAMES[plan.choice.usual].rho):
+        if self.ignored:
+            found.append(f"in the dialect {plan.dialect.name} no effect have the options {', '.join(self.ignored)}")
+        if plan.rho is not None and "rho" not in self.ignored and not SCHEDULER_NAMES[plan.choice.usual].rho:
             found.append("the option rho has no effect: the scheduler has no exponent")
         if plan.choice.scheduler is not None and "own_levels" in traits:
             found.append(f"{title} spaces most noise levels itself: of the scheduler it takes the first and the last")
         if self.text.plain and self.text.emphasis in ("no_norm", "ignore"):
             found.append(f"the option emphasis has no effect in the dialect {self.plan.dialect.name}: a prompt is text")
         return tuple(found)
+
+    def unmasked(self, *, inpainting: bool) -> tuple[str, ...]:
+        """Settings that have no effect because the network is not shown the mask, for people."""
+        if inpainting or self.mask_weight == 1:
+            return ()
+        return ("the option inpainting_mask_weight has no effect: the network was not made for inpainting",)
 
     def unguided(self, *, embedded: bool) -> tuple[str, ...]:
         """Settings that have no effect because nothing is guided by the negative prompt, for people.
@@ -75,6 +87,7 @@ class PaintSettings:
             "guidance_method": self.guidance.method != "cfg",
             "guidance_stop": self.guidance.stop_at is not None,
             "s_min_uncond": self.guidance.skip_below != 0,
+            "skip_early_cond": self.guidance.skip_early != 0,
         }
         given = ", ".join(name for name, one in named.items() if one)
         reason = "the network takes guidance_scale as an input"
@@ -95,7 +108,7 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
         RequestError: A sampler, scheduler or dialect that is not available; numbers out of range.
     """
     sampling = sampling_of(canvas)
-    options = canvas.options if isinstance(canvas.options, DiffusionOptions) else DiffusionOptions()
+    options = options_of(canvas)
     choice, dialect = check_names(sampling, family)
     levels = family.training(config, canvas.size)
     plan = SamplingPlan(
@@ -109,12 +122,18 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
         rho=options.rho,
         churn=Churn(options.s_churn, options.s_tmin, math.inf if options.s_tmax is None else options.s_tmax),
         noise_scale=options.s_noise,
+        exact_steps=options.exact_steps,
+        noise_multiplier=options.initial_noise_multiplier,
+        extra_noise=options.extra_noise,
     )
+    ignored = {name for name in DIALECT_OPTIONS - dialect.options if name in options.model_fields_set}
     return PaintSettings(
         plan=plan,
         guidance=_guidance(sampling, options, choice),
-        text=TextSettings(sampling.clip_skip, options.emphasis, dialect.plain_text, dialect.prompt_steps(plan)),
+        text=text_settings(sampling, options, choice, dialect),
         sampling=sampling,
+        ignored=tuple(sorted(ignored)),
+        mask_weight=options.inpainting_mask_weight if "inpainting_mask_weight" in dialect.options else 1.0,
     )
 
 
@@ -128,6 +147,8 @@ def _guidance(sampling: Sampling, options: DiffusionOptions, choice: SamplerChoi
         Projection(options.apg_eta, options.apg_norm, options.apg_momentum),
         options.s_min_uncond,
         options.guidance_stop,
+        options.s_min_uncond_all,
+        options.skip_early_cond,
     )
 
 
@@ -135,3 +156,11 @@ def check_names(sampling: Sampling, family: Family) -> tuple[SamplerChoice, Dial
     """The sampler and the dialect. Raises RequestError when one of them is not available."""
     dialect = dialect_of(sampling.dialect, family.dialects)
     return parse_sampler(sampling.sampler, sampling.scheduler), dialect
+
+
+def text_settings(
+    sampling: Sampling, options: DiffusionOptions, choice: SamplerChoice, dialect: Dialect
+) -> TextSettings:
+    """How the texts of these settings are read."""
+    steps = dialect.prompt_steps(choice, sampling.steps)
+    return TextSettings(sampling.clip_skip, options.emphasis, dialect.plain_text, steps, dialect.switch_delay)

@@ -15,7 +15,7 @@ from overpaint.exemplar.smooth import blurred
 from overpaint.request import MaskedContent, Sampling
 
 from .noise import Noise
-from .values import SampleLatents
+from .values import NoiseLike, SampleLatents
 
 Pixels = NDArray[np.float32]
 
@@ -57,12 +57,12 @@ class SampleStart:
 
     Attributes:
         latents: Content, mask and extra input.
-        noise: The picture's own noise.
+        noise: The picture's own noise: the first draw is what it starts with.
         shown: A picture (H, W, 3) and its latents, from which previews learn colours.
     """
 
     latents: SampleLatents
-    noise: Noise
+    noise: NoiseLike
     shown: tuple[Pixels, torch.Tensor]
 
 

@@ -36,13 +36,15 @@ class TextSettings:
             with 2, and takes 1 as 2. None: as the model was trained.
         emphasis: The effect of weights.
         plain: Whether a text is taken as it is written, up to one chunk, and `clip_skip` acts on the prompt alone.
-        steps: The steps that run, which schedules in a prompt divide.
+        steps: The steps that schedules in a prompt divide.
+        delay: Steps for which a text stays beyond the one at which its schedule ends it.
     """
 
     clip_skip: int | None = None
     emphasis: Emphasis = "original"
     plain: bool = False
     steps: int = 1
+    delay: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,11 @@ from overpaint.errors import RequestError
 from .base import Dialect
 from .diffusers import DIFFUSERS
 from .native import NATIVE
+from .webui import WEBUI
 
-DIALECTS: dict[str, Dialect] = {one.name: one for one in (NATIVE, DIFFUSERS)}
+DIALECTS: dict[str, Dialect] = {one.name: one for one in (NATIVE, DIFFUSERS, WEBUI)}
 
-__all__ = ["DIALECTS", "DIFFUSERS", "NATIVE", "Dialect", "dialect_of"]
+__all__ = ["DIALECTS", "DIFFUSERS", "NATIVE", "WEBUI", "Dialect", "dialect_of"]
 
 
 def dialect_of(name: str, supported: tuple[str, ...] = tuple(DIALECTS)) -> Dialect:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from overpaint.engines.base import Canvas, Monitor
 from overpaint.engines.diffusion.blend import BlendRule
+from overpaint.engines.diffusion.names import SamplerChoice
 from overpaint.engines.diffusion.schedule import Schedule
-from overpaint.engines.diffusion.start import Encoder, ExtraInput, SampleStart
+from overpaint.engines.diffusion.start import Encoder, ExtraInput, Pixels, SampleStart
 from overpaint.models import Prediction
 
 if TYPE_CHECKING:
@@ -26,12 +27,17 @@ class Dialect(ABC):
         name: As in requests.
         plain_text: Whether a prompt is taken as it is written, without weights, schedules or tags, up to one chunk.
             `clip_skip` then acts on the prompt alone, and an empty negative prompt is encoded like any other text.
-        takes_rho: Whether the exponent of a scheduler can be set.
+        options: Names of the engine's options that act in some dialects only, of those that act in this one.
+        counts_calls: Whether texts and guidance change with the network's calls instead of the steps; a step of some
+            samplers has two calls.
+        switch_delay: Steps, or calls, for which a text stays beyond the one at which its schedule ends it.
     """
 
     name: str
     plain_text: bool = False
-    takes_rho: bool = False
+    options: frozenset[str] = frozenset()
+    counts_calls: bool = False
+    switch_delay: int = 0
 
     @abstractmethod
     def schedule(self, plan: SamplingPlan) -> Schedule:
@@ -41,9 +47,9 @@ class Dialect(ABC):
             RequestError: A scheduler that this dialect does not have, or a strength that leaves no step.
         """
 
-    def prompt_steps(self, plan: SamplingPlan) -> int:
-        """The steps that schedules in a prompt divide: those that run."""
-        return self.schedule(plan).steps
+    def prompt_steps(self, choice: SamplerChoice, steps: int) -> int:
+        """The steps that schedules in a prompt divide, of a request with so many."""
+        return steps
 
     def eta(self, sampler: str, eta: float | None) -> float | None:
         """The share of noise that a sampler renews; None: the sampler's usual."""
@@ -88,3 +94,13 @@ class Dialect(ABC):
             extra_input: `Family.extra_input` of a model that is shown more than x, or None.
             monitor: Cancels filling the hole.
         """
+
+    def finished(self, pixels: Pixels, canvas: Canvas, shown: Pixels) -> Pixels:
+        """The decoded picture as the engine gives it.
+
+        Args:
+            pixels: (H, W, 3) float32 in [0, 1], decoded.
+            canvas: What was painted.
+            shown: (H, W, 3) the picture that painting started from, the masked content in its hole.
+        """
+        return pixels

@@ -33,7 +33,7 @@ class NativeDialect(Dialect):
     """Overpaint's own rules."""
 
     name = "native"
-    takes_rho = True
+    options = frozenset({"rho"})
 
     def schedule(self, plan: SamplingPlan) -> Schedule:
         """See `native_schedule`."""

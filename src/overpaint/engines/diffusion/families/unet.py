@@ -94,7 +94,7 @@ class UNetFamily(Family):
     sizes: bool = False
     upcast_v: bool = False
     latents: str = "sd"
-    dialects: tuple[str, ...] = ("native", "diffusers")
+    dialects: tuple[str, ...] = ("native", "diffusers", "webui")
     takes_controls: bool = True
     aligned: tuple[float, ...] = (14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 
