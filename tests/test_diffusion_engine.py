@@ -359,8 +359,9 @@ def test_known_cells_keep_the_pictures_own_latents_and_the_decoded_whole_is_the_
 
 @pytest.mark.parametrize("family", ["sd2", "sdxl"])
 def test_every_family_paints(every_engine, family):
-    for channels in (4, 9):
-        one, other = (painted(every_engine[family, channels], canvas_of(seed)) for seed in (1, 2))
+    for channels, dialect in ((4, "native"), (9, "native"), (4, "webui"), (9, "webui")):
+        canvases = (canvas_of(seed, dialect=dialect) for seed in (1, 2))
+        one, other = (painted(every_engine[family, channels], canvas) for canvas in canvases)
         assert levels(one, other) > 1
 
 
