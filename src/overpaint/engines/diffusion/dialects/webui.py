@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from overpaint.engines.base import Canvas, Monitor
-from overpaint.engines.diffusion.blend import BlendRule
+from overpaint.engines.diffusion.blend import ESTIMATE, BlendRule
 from overpaint.engines.diffusion.names import SamplerChoice
 from overpaint.engines.diffusion.noise import SeedVariation, VariedNoise, numbers_of
 from overpaint.engines.diffusion.options import DIALECT_OPTIONS, DiffusionOptions, options_of
@@ -57,7 +57,7 @@ class WebuiDialect(Dialect):
 
         With DDIM, PLMS and UniPC the web UI puts latents without noise into x instead, a defect that darkens pictures.
         """
-        return "estimate"
+        return ESTIMATE
 
     def latent_mask(self, mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
         """The mask in 8 bits, resized by Pillow's bicubic filter, and rounded."""
