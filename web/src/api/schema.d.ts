@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 5115eb365861d7628d98d9bbfbc3e6e11dbd0a7eb84fbe12d5c3aa7fbb62f2d3
+// Made by npm run api from the description with the SHA-256 4b70135b7315eecc9060b2c342a0e842c1ff346ed7e040cf9be60ab5e210e028
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -1401,15 +1401,22 @@ export interface components {
         };
         /**
          * Control
-         * @description One control image with its settings.
+         * @description One control: a map that guides, or the picture to make it from, and how strongly it guides.
          *
          *     Attributes:
-         *         kind: What the image shows: "canny", "depth", "pose", "reference" ...
-         *         image: The image, of the picture's size, 1, 3 or 4 channels of 8 bits.
+         *         kind: What the map shows: "canny", "lineart", "scribble", "softedge", "depth", "openpose", "tile", "inpaint";
+         *             "reference" and others for engines that know them.
+         *         image: A map or picture of the edited picture's proportions, 1, 3 or 4 channels of 8 bits. None: the map is made
+         *             from the picture that is edited, at the working size of each region.
+         *         preprocess: Whether the map is made from `image`; left out, `image` is the map. It is always made where there is
+         *             no image.
+         *         inside: Whether the map may show what the mask covers. Left out: where the map is made from the edited picture,
+         *             only for intents that keep the object (recolor, refine, custom); a given image is always shown whole.
          *         weight: How strongly it guides.
          *         start, end: The part of the steps in which it guides, as fractions.
-         *         model: The network that reads it; None: the engine's own choice.
-         *         options: Settings that only this kind knows.
+         *         mode: Which counts more, the control or the prompt, where both are followed; "balanced" favours neither.
+         *         model: The network that reads the map; None: the first one here of this kind that fits the checkpoint.
+         *         options: Settings of how a map of this kind is made, and further ones that the engine knows.
          */
         Control: {
             /**
@@ -1417,9 +1424,17 @@ export interface components {
              * @default 1
              */
             end?: number;
-            image: components["schemas"]["Blob"];
+            image?: components["schemas"]["Blob"] | null;
+            /** Inside */
+            inside?: boolean | null;
             /** Kind */
             kind: string;
+            /**
+             * Mode
+             * @default balanced
+             * @enum {string}
+             */
+            mode?: "balanced" | "prompt" | "control";
             /** Model */
             model?: string | null;
             /**
@@ -1429,6 +1444,8 @@ export interface components {
             options?: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
+            /** Preprocess */
+            preprocess?: boolean | null;
             /**
              * Start
              * @default 0
@@ -1474,7 +1491,7 @@ export interface components {
             colour_match?: boolean | null;
             /**
              * Controls
-             * @description control images (edges, depth, a pose), which guide an engine that accepts them
+             * @description what guides an engine that accepts it: maps (edges, lines, depth, a pose), given or made from the picture
              */
             controls?: components["schemas"]["Control"][] | null;
             /**
