@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overpaint.record import Infotext, Record, RegionRecord, infotext, parse_infotext
+from overpaint.record._foreign import from_parameters
 from overpaint.record.infotext import compose
 from overpaint.request import EditRequest, Execution
 from overpaint.studio import resolve
@@ -53,6 +54,30 @@ def test_infotext_is_written_in_the_order_and_with_the_keys_of_the_form():
         "Inpaint area: Only masked, Masked area padding: 32, Masked content: latent noise, "
         "Intent: replace, Engine: diffusion, Version: overpaint 1.2.3"
     )
+
+
+def test_settings_of_the_webui_have_its_keys_and_are_read_back():
+    options = {
+        "vae": "tiny", "subseed": 9, "subseed_strength": 0.5, "seed_resize_from_w": 64, "seed_resize_from_h": 96,
+        "inpainting_mask_weight": 0.25, "ensd": 31337, "noise_source": "nv", "s_min_uncond_all": True, "eta": 1.0,
+        "guidance_method": "apg", "exact_steps": True,
+    }  # fmt: skip
+    given = {"dialect": "webui", "mask_blur": (4.0, 2.0), "padding": 8, "working_size": (512, 768), "area": "masked"}
+    text = infotext(record(options=options, **given))
+    assert text.partition("\n")[2] == (
+        "Steps: 25, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 7, Size: 512x768, VAE: tiny, "
+        "Variation seed: 9, Variation seed strength: 0.5, Seed resize from: 64x96, Denoising strength: 0.85, "
+        "Conditional mask weight: 0.25, ENSD: 31337, RNG: NV, Mask blur: 4 2, Inpaint area: Only masked, "
+        "Masked area padding: 8, Eta: 1, NGMS all steps: True, "
+        'Options: "{\\"exact_steps\\": true, \\"guidance_method\\": \\"apg\\"}", '
+        "Dialect: webui, Intent: replace, Engine: diffusion, Version: overpaint 1.2.3"
+    )
+    found = from_parameters(text)
+    assert found is not None
+    assert found.settings["options"] == options
+    assert {name: found.settings[name] for name in given} == given
+    assert "Mask blur: 4, " in infotext(record(dialect="webui", mask_blur=4))
+    assert from_parameters("a\n" + SETTINGS + ", Mask blur: soft").settings["Mask blur"] == "soft"
 
 
 def test_defaults_are_left_out_and_an_inverted_mask_is_written():

@@ -9,7 +9,7 @@ from typing import Any
 
 from ._comfyui import read_prompt
 from ._record import FoundRecord
-from .infotext import Infotext, parse_infotext
+from .infotext import OPTION_KEYS, Infotext, parse_infotext
 
 _MOST_TEXT = 16 << 20
 
@@ -67,14 +67,34 @@ _INFOTEXT_NAMES = {
     "Steps": "steps", "Sampler": "sampler", "Schedule type": "scheduler", "CFG scale": "guidance_scale", "Seed": "seed",
     "Model": "model", "Denoising strength": "strength", "Clip skip": "clip_skip", "Inpaint area": "area",
     "Masked area padding": "padding", "Masked content": "masked_content", "Intent": "intent", "Engine": "engine",
+    "Dialect": "dialect",
 }  # fmt: skip
 _AREAS = {"Only masked": "masked", "Whole picture": "whole"}
+_OPTIONS = {key: name for name, key in OPTION_KEYS.items()}
 
 
 def _from_infotext(info: Infotext) -> dict[str, Any]:
+    """Settings by our names, where we have some: with "options" those of a checkpoint."""
     settings: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for key, value in info.settings.items():
+        sides = _sides(value)
         match name := _INFOTEXT_NAMES.get(key, key):
+            case _ if key in _OPTIONS:
+                options[_OPTIONS[key]] = _as_option(value)
+            case "Seed resize from" if sides is not None:
+                options |= {"seed_resize_from_w": sides[0], "seed_resize_from_h": sides[1]}
+            case "RNG" if value in ("CPU", "NV"):
+                options |= {"noise_source": "nv"} if value == "NV" else {}
+                settings[name] = value
+            case "Options" if found := _table(value):
+                options |= found
+            case "Mask blur" if (blur := _blur(value)) is not None:
+                settings["mask_blur"] = blur
+            case "Size" if sides is not None and info.settings.get("Dialect") == "webui":
+                # of a whole picture it is the picture's own, as far as the model takes it
+                settings |= {"working_size": sides} if info.settings.get("Inpaint area") == "Only masked" else {}
+                settings[name] = value
             case "area":
                 settings[name] = _AREAS.get(value, value)
             case "masked_content":
@@ -83,7 +103,26 @@ def _from_infotext(info: Infotext) -> dict[str, Any]:
                 settings[name] = value
             case _:
                 settings[name] = _as_number(value) if key in _INFOTEXT_NAMES else value
-    return settings
+    return settings | ({"options": options} if options else {})
+
+
+def _sides(value: str) -> tuple[int, int] | None:
+    """Width and height of "512x768"."""
+    found = re.fullmatch(r"(\d{1,5})x(\d{1,5})", value.strip())
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def _blur(value: str) -> tuple[float, float] | None:
+    """Both numbers of "4", or of "4 2"."""
+    parts = [_as_number(one) for one in value.split()]
+    if not 1 <= len(parts) <= 2 or not all(isinstance(one, int | float) for one in parts):
+        return None
+    return float(parts[0]), float(parts[-1])
+
+
+def _as_option(value: str) -> Any:
+    """A number, or yes or no, that was written as text."""
+    return {"True": True, "False": False}.get(value, _as_number(value))
 
 
 def _author(info: Infotext) -> str:

@@ -31,6 +31,34 @@ _GENERATORS = {
 
 _KNOWN = _GENERATORS | {"Size", "Model", "Version", "Engine", "Intent"}
 
+OPTION_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "vae": "VAE",
+        "subseed": "Variation seed",
+        "subseed_strength": "Variation seed strength",
+        "inpainting_mask_weight": "Conditional mask weight",
+        "ensd": "ENSD",
+        "initial_noise_multiplier": "Noise multiplier",
+        "extra_noise": "Extra noise",
+        "eta": "Eta",
+        "s_churn": "Sigma churn",
+        "s_tmin": "Sigma tmin",
+        "s_tmax": "Sigma tmax",
+        "s_noise": "Sigma noise",
+        "rho": "Schedule rho",
+        "s_min_uncond": "NGMS",
+        "s_min_uncond_all": "NGMS all steps",
+        "skip_early_cond": "Skip Early CFG",
+        "emphasis": "Emphasis",
+    }
+)
+"""Options of a checkpoint, and AUTOMATIC1111's keys for them."""
+
+RESIZED_FROM, NOISE_SOURCE, FURTHER = "Seed resize from", "RNG", "Options"
+"""Keys of the options seed_resize_from_w and seed_resize_from_h, of noise_source, and, ours, of all others as JSON."""
+
+_APART = frozenset({"seed_resize_from_w", "seed_resize_from_h", "noise_source"})
+
 _NEGATIVE = "Negative prompt:"
 _KEY = re.compile(r"\s*([\w][^:,\"\n]{0,60}?)\s*:\s*")
 _DECODER = json.JSONDecoder()
@@ -59,7 +87,7 @@ def infotext(record: Record) -> str:
     r = record.resolved
     scale = r.guidance_scale
     # else the negative prompt has no effect
-    guided = scale is None or scale > 1 or (scale < 1 and r.dialect == "native")
+    guided = scale is None or scale > 1 or (scale < 1 and r.dialect != "diffusers")
     return compose(Infotext(r.prompt or "", (r.negative_prompt or "") if guided else "", settings))
 
 
@@ -95,8 +123,8 @@ def parse_infotext(text: str) -> Infotext:
 
 def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     """Keys and values in the order of the form; a value of None is left out."""
-    r = record.resolved
-    size = record.regions[0].working if record.regions else record.size
+    r, options = record.resolved, record.resolved.options
+    size = r.working_size or (record.regions[0].working if record.regions else record.size)
     yield "Steps", r.steps
     yield "Sampler", r.sampler
     yield "Schedule type", r.scheduler
@@ -105,18 +133,41 @@ def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     yield "Face restoration", r.restore_faces
     yield "Size", f"{size[0]}x{size[1]}"
     yield "Model", r.model
+    yield from _options(options, "vae", "subseed", "subseed_strength")
+    width, height = options.get("seed_resize_from_w"), options.get("seed_resize_from_h")
+    yield RESIZED_FROM, None if width is None or height is None else f"{width}x{height}"
     yield "Denoising strength", _number(r.strength)
+    yield from _options(options, "inpainting_mask_weight")
     yield "Clip skip", r.clip_skip if r.clip_skip not in (None, 1) else None
-    yield "RNG", "CPU" if r.sampler is not None else None
+    yield from _options(options, "ensd")
+    yield NOISE_SOURCE, str(options.get("noise_source", "cpu")).upper() if r.sampler is not None else None
     yield "Mask mode", "Inpaint not masked" if r.inverts_mask else None
+    yield "Mask blur", None if r.mask_blur is None else " ".join(str(_number(one)) for one in _once(r.mask_blur))
     yield "Inpaint area", "Only masked" if r.area == "masked" else None
     yield "Masked area padding", r.padding if r.area == "masked" else None
     content = r.masked_content or "original"
     yield "Masked content", None if content == "original" else content.replace("_", " ")
+    first = ("vae", "subseed", "subseed_strength", "inpainting_mask_weight", "ensd")
+    yield from _options(options, *(name for name in OPTION_KEYS if name not in first))
     # Ours; readers of the form keep keys that they don't know.
+    further = {name: value for name, value in options.items() if name not in OPTION_KEYS and name not in _APART}
+    yield FURTHER, json.dumps(further, ensure_ascii=False, sort_keys=True) if further else None
+    yield "Dialect", r.dialect if r.dialect != "native" else None
     yield "Intent", r.intent
     yield "Engine", r.engine
     yield "Version", f"overpaint {record.overpaint}"
+
+
+def _options(options: Mapping[str, Any], *names: str) -> Iterator[tuple[str, Any]]:
+    """Keys and values of those options that are given."""
+    for name in names:
+        value = options.get(name)
+        yield OPTION_KEYS[name], _number(value) if type(value) in (int, float) else value
+
+
+def _once(pair: tuple[float, float]) -> tuple[float, ...]:
+    """Both numbers, or one for equal ones."""
+    return pair[:1] if pair[0] == pair[1] else pair
 
 
 def _number(value: float | None) -> str | None:
