@@ -23,9 +23,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
+from PIL.PngImagePlugin import PngInfo
 
 import overpaint
+from overpaint.frame import fitted
+from overpaint.frame.webui import blurred_levels
 from overpaint.geometry import Margins, Size
+from overpaint.record import read_record
+from overpaint.request import EditRequest
 from overpaint.server import new_key
 from overpaint.server.compat.a1111.bodies import PictureBody
 from overpaint.server.compat.a1111.outpainting import outpainting
@@ -410,8 +415,8 @@ def test_sampler_name_counts_before_sampler_index(ann):
     assert "Sampler: LMS, Schedule type: Exponential" in info_of(index)["infotexts"][0]
     stochastic = inpainted(ann, "pocket", steps=1, sampler_name="DPM++ SDE Karras")
     assert "Sampler: DPM++ SDE, Schedule type: Karras" in info_of(stochastic)["infotexts"][0]
-    near = inpainted(ann, "pocket", steps=1, sampler_name="DPM++ 2M SDE Heun Karras")
-    assert "the sampler 'DPM++ 2M SDE Heun Karras' is not available: DPM++ 2M SDE was used" in info_of(near)["notes"]
+    near = inpainted(ann, "pocket", steps=1, sampler_name="DEIS Karras")
+    assert "the sampler 'DEIS Karras' is not available: DPM++ 2M was used" in info_of(near)["notes"]
 
 
 def test_settings_of_samplers_act(ann):
@@ -428,6 +433,101 @@ def test_settings_of_samplers_act(ann):
     _, notes = painted(eta=0.5, s_noise=1.1)
     assert any("eta has no effect with Euler" in one for one in notes)
     assert any("s_noise has no effect with Euler" in one for one in notes)
+
+
+EVERY_SETTING = {
+    "prompt": "a red rose, [dark|bright]",
+    "negative_prompt": "blurred: yes",
+    "steps": 3,
+    "cfg_scale": 5.5,
+    "sampler_name": "Euler a",
+    "scheduler": "karras",
+    "seed": 77,
+    "subseed": 9,
+    "subseed_strength": 0.4,
+    "seed_resize_from_w": 64,
+    "seed_resize_from_h": 96,
+    "eta": 0.8,
+    "s_noise": 1.02,
+    "s_min_uncond": 0.5,
+    "initial_noise_multiplier": 1.05,
+    "inpainting_fill": 2,
+    "mask_blur_x": 3,
+    "mask_blur_y": 2,
+    "inpaint_full_res_padding": 6,
+    "width": 128,
+    "height": 96,
+    "denoising_strength": 0.6,
+    "override_settings": {
+        "sd_model_checkpoint": "pocket",
+        "inpainting_mask_weight": 0.5,
+        "img2img_color_correction": True,
+        "img2img_fix_steps": True,
+        "img2img_extra_noise": 0.05,
+        "randn_source": "NV",
+        "eta_noise_seed_delta": 31337,
+        "skip_early_cond": 0.1,
+        "s_min_uncond_all": True,
+    },
+}
+"""Of img2img, each with a value that changes something."""
+
+
+def test_a_picture_s_infotext_reproduces_its_settings_and_its_pixels(ann):
+    reply = inpainted(ann, **EVERY_SETTING)
+    assert info_of(reply)["notes"] == []
+    made = opened(reply["images"][0])
+    written = PngInfo()
+    written.add_text("parameters", info_of(reply)["infotexts"][0])
+    alone = io.BytesIO()
+    photo().save(alone, "PNG", pnginfo=written)
+    found = read_record(alone.getvalue())
+    assert found is not None
+    names = set(EditRequest.model_fields)
+    settings = {name: value for name, value in found.settings.items() if name in names - {"engine"}}
+    request = EditRequest.of(**settings, prompt=found.prompt, negative_prompt=found.negative_prompt)
+    own = read_record(base64.b64decode(reply["images"][0])).record.request
+    assert request.merged(mask=None) == own.merged(mask=None, scheduler="Karras")
+    with Studio(threads=1) as studio:
+        again = studio.edit(np.asarray(photo()), request, mask=drawn())
+    assert np.array_equal(again.picture.samples, np.asarray(made))
+    for key, value in {
+        "Variation seed": "9", "Seed resize from": "64x96", "Eta": "0.8", "Sigma noise": "1.02", "NGMS": "0.5",
+        "Noise multiplier": "1.05", "Extra noise": "0.05", "RNG": "NV", "ENSD": "31337", "Skip Early CFG": "0.1",
+        "Conditional mask weight": "0.5", "Size": "128x96", "Masked area padding": "6",
+        "Masked content": "latent noise",
+    }.items():  # fmt: skip
+        assert f"{key}: {value}, " in info_of(reply)["infotexts"][0], key
+
+
+def test_variations_of_a_variation_keep_the_seed(ann):
+    reply = inpainted(ann, "pocket", steps=1, seed=7, subseed=20, subseed_strength=0.5, batch_size=2, prompt="a rose")
+    info = info_of(reply)
+    assert (info["all_seeds"], info["all_subseeds"], info["subseed_strength"]) == ([7, 7], [20, 21], 0.5)
+    assert "Variation seed: 21, " in info["infotexts"][1]
+    assert reply["images"][0] != reply["images"][1]
+    alone = inpainted(ann, "pocket", steps=1, seed=7, subseed=21, subseed_strength=0.5, prompt="a rose")
+    assert not changed(opened(alone["images"][0]), opened(reply["images"][1])).any()
+
+
+def test_a_mask_that_marks_nothing_stands_for_none_as_in_automatic1111(ann):
+    settings = {"prompt": "a rose", "steps": 1, "width": 64, "height": 64, "seed": 3, "mask_blur": 2}
+    blank = inpainted(ann, "pocket", mask=b64(drawn((0, 0, 0, 0))), **settings)
+    without = inpainted(ann, "pocket", mask=None, **settings)
+    assert opened(blank["images"][0]).size == (64, 64)
+    assert not changed(opened(blank["images"][0]), opened(without["images"][0])).any()
+    assert info_of(blank)["notes"][0].startswith("the mask marks nothing: the whole picture was painted")
+
+
+def test_settings_that_can_not_be_followed_are_named(ann):
+    override = {"sd_model_checkpoint": "pocket", "randn_source": "GPU", "eta_noise_seed_delta": "many"}
+    reply = inpainted(ann, steps=1, inpainting_fill=2, batch_size=2, n_iter=2, override_settings=override)
+    notes = " ".join(info_of(reply)["notes"])
+    assert "randn_source GPU: the numbers are those of a GPU of NVIDIA" in notes
+    assert "the setting eta_noise_seed_delta can't be read" in notes
+    assert "beyond the first batch latent noise has each picture's own seed" in notes
+    one = inpainted(ann, "pocket", steps=1, inpainting_fill=2, n_iter=2, seed=5)
+    assert [opened(text).text["parameters"].count('"content_seed\\": 5') for text in one["images"]] == [1, 1]
 
 
 def test_schedulers_have_their_exponents(ann):
@@ -514,7 +614,11 @@ def test_pictures_of_every_form_are_read(ann):
         ({"init_images": ["http://127.0.0.1/a.png"]}, 422, "base64"),
         ({"init_images": ["AAAA"]}, 422, "init_images"),
         ({"mask": "AAAA"}, 422, "mask"),
-        ({"mask": b64(drawn((0, 0, 0, 0)))}, 422, "the mask is empty"),
+        (
+            {"mask": b64(drawn((0, 0, 0, 0))), "override_settings": {"sd_model_checkpoint": "telea"}},
+            422,
+            "the mask is empty",
+        ),
         ({"mask": b64(drawn(size=(50, 50)))}, 422, "50x50"),
         ({"script_name": "X/Y/Z plot"}, 422, "Script 'X/Y/Z plot' not found"),
         ({"script_name": "outpainting mk2", "script_args": ["", "many"]}, 422, "pixels to expand"),
@@ -835,6 +939,16 @@ def test_a_blurred_mask_keeps_what_was_marked_and_ends_at_two_and_a_half_sigma(s
     reach = int(2.5 * sigma + 0.5)
     grown = (20 - reach, 10, 21 + width + reach, 38) if across else (20, 10 - reach, 21 + width, 38 + reach)
     assert not levels[beyond(grown, 0)].any()
+
+
+def test_a_mask_that_is_resized_is_blurred_before():
+    reading = MaskReading(blur=(3, 2), webui=True)
+    found = ready_inputs(_file(photo()), _file(drawn()), reading, Size(100, 60), 0, None)
+    levels = fitted(blurred_levels(np.asarray(drawn()), (3, 2)), Size(100, 60), "stretch")
+    assert np.abs(np.asarray(Image.open(io.BytesIO(found.mask or b"")), int) - levels).max() <= 1
+    kept = ready_inputs(_file(photo()), _file(drawn()), reading, None, 0, None)
+    assert (found.blurred, kept.blurred) == (True, False)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(kept.mask or b""))), np.asarray(drawn()))
 
 
 @settings(max_examples=60, deadline=None)

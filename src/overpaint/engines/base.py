@@ -62,6 +62,7 @@ class EngineCard:
         colour_space: "encoded": the picture's own values; "srgb": sRGB, through the picture's profile.
         options: A strict pydantic model of the engine's own options.
         variation_options: Options of variations that a request leaves open, which the seed alone would hardly change.
+        dialects: Names of the dialects that it follows, of one that accepts the setting `dialect`.
         usual: The settings that it is usually used with, where a request leaves them open.
         words: The things that it paints recognisably, in singular or plural, and colours; None: too many to list.
         intents: What it does well enough to be used where nobody named it; None: everything.
@@ -82,6 +83,7 @@ class EngineCard:
     colour_space: ColourSpace = "encoded"
     options: type[BaseModel] = EngineOptions
     variation_options: Mapping[str, JsonValue] = field(default_factory=dict)
+    dialects: frozenset[str] = frozenset()
     usual: Usual = field(default_factory=Usual)
     words: frozenset[str] | None = None
     intents: frozenset[str] | None = None

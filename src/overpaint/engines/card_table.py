@@ -50,6 +50,7 @@ def card_from(table: Mapping[str, Any]) -> EngineCard:
         **{
             **table,
             **sets,
+            "dialects": frozenset(table.get("dialects", ())),
             "accepts": frozenset(table["accepts"]) & frozenset(ENGINE_SETTINGS),
             "sizes": SizeRules(**table["sizes"]),
             "context": Context(**table["context"]),

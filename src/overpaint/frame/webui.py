@@ -98,9 +98,10 @@ def working_size(resolved: ResolvedRequest, sizes: SizeRules) -> Size:
 
 
 def _in_steps(size: Size, sizes: SizeRules) -> Size:
-    """The size in multiples, rounded down, as latents are in the web UI."""
+    """The size in multiples, rounded down, as latents are in the web UI; no side is below the engine's minimum."""
     step = sizes.multiple
-    return Size(max(step, size.width // step * step), max(step, size.height // step * step))
+    least = -(-sizes.minimum // step) * step
+    return Size(max(least, size.width // step * step), max(least, size.height // step * step))
 
 
 def _whole_frame(picture: Size, resolved: ResolvedRequest, sizes: SizeRules) -> Frame:

@@ -69,6 +69,7 @@ def card_of(ref: ModelRef) -> EngineCard:
         # Half the hole's side all round, as in Krita's plugin (spec/canvas-and-masks.md 1.3). A whole side would more
         # than double the pixels, and with them the time of every step.
         context=Context(ratio=0.5, minimum=64, maximum=512),
+        dialects=frozenset(family.dialects),
         edge="narrow" if usual.edge == "narrow" else "diffusion",
         usual=usual,
         accepts=CARD.accepts if family.takes_controls else CARD.accepts - {"controls"},

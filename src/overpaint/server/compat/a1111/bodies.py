@@ -34,11 +34,7 @@ _NO = (False, 0, None, "", "None", "none")
 IGNORED: Mapping[str, tuple[Any, ...]] = MappingProxyType(
     {
         "styles": ([], [""], *_NO),
-        "subseed_strength": _NO,
-        "seed_resize_from_w": (*_NO, -1),
-        "seed_resize_from_h": (*_NO, -1),
         "tiling": _NO,
-        "initial_noise_multiplier": (None, 1),
         "mask_round": (True, None),
         "latent_mask": _NO,
         "refiner_checkpoint": _NO,
@@ -52,12 +48,25 @@ IGNORED: Mapping[str, tuple[Any, ...]] = MappingProxyType(
 """Settings that have no effect here, with the values that have none in AUTOMATIC1111 either."""
 
 
+OF_WEBUI: Mapping[str, Any] = MappingProxyType(
+    {"subseed_strength": 0, "seed_resize_from_w": -1, "seed_resize_from_h": -1, "initial_noise_multiplier": 1}
+)
+"""Settings that act in the dialect webui alone, with the values that change nothing."""
+
+Seed = Annotated[Whole, BeforeValidator(_seed), Field(ge=-1, le=MOST_SEED)]
+
+
 class PaintBody(Lenient):
     """What img2img and txt2img share."""
 
     prompt: Words = ""
     negative_prompt: Words = ""
-    seed: Annotated[Whole, BeforeValidator(_seed), Field(ge=-1, le=MOST_SEED)] = -1
+    seed: Seed = -1
+    subseed: Seed = -1
+    subseed_strength: Number = 0.0
+    seed_resize_from_w: Whole = -1
+    seed_resize_from_h: Whole = -1
+    initial_noise_multiplier: Number | None = None
     sampler_name: Words | None = None
     sampler_index: Words | None = None
     scheduler: Words | None = None
@@ -98,13 +107,26 @@ class PaintBody(Lenient):
         """Settings that were sent, would have an effect in AUTOMATIC1111, and have none here."""
         return [name for name, neutral in IGNORED.items() if name in self.unknown and self.unknown[name] not in neutral]
 
+    @property
+    def of_webui(self) -> list[str]:
+        """Settings that were sent, and act in the dialect webui alone."""
+        return [name for name, neutral in OF_WEBUI.items() if getattr(self, name) not in (neutral, None, 0)]
+
     def sent(self, name: str) -> Any:
         """The value of a field that was sent; None for one that was left out."""
         return getattr(self, name) if name in self.model_fields_set else None
 
     def first_seed(self) -> int:
         """The seed, drawn where it is left open. AUTOMATIC1111 draws from 32 bits, which JavaScript counts exactly."""
-        return self.seed if self.seed >= 0 else secrets.randbelow((1 << 32) - 2)
+        return _drawn(self.seed)
+
+    def first_subseed(self) -> int:
+        """The seed of the variation, likewise."""
+        return _drawn(self.subseed)
+
+
+def _drawn(seed: int) -> int:
+    return seed if seed >= 0 else secrets.randbelow((1 << 32) - 2)
 
 
 class TextBody(PaintBody):

@@ -18,6 +18,7 @@ from overpaint.server.compat.calls import Call
 from overpaint.server.native.catalogue import Kept
 
 from .checkpoints import Models, read_models
+from .dialect import SETTINGS
 
 _MOST_CALLERS = 1024
 
@@ -39,6 +40,9 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "upscaler_for_img2img": None,
         "randn_source": "CPU",
         "eta_noise_seed_delta": 0,
+        "skip_early_cond": 0.0,
+        "s_min_uncond_all": False,
+        "img2img_extra_noise": 0.0,
         "samples_format": "png",
         "enable_pnginfo": True,
         "live_previews_enable": True,
@@ -52,7 +56,7 @@ EFFECTIVE = frozenset({"sd_model_checkpoint", "sd_checkpoint_hash", "sd_vae", "C
     "face_restoration_model",
     "code_former_weight",
 }
-"""Options that have an effect; the others are kept for the client."""
+"""Options that have an effect with every engine, or name it."""
 
 _SILENT = frozenset(
     {"samples_format", "enable_pnginfo", "live_previews_enable", "show_progress_every_n_steps", "img2img_fix_steps"}
@@ -60,9 +64,14 @@ _SILENT = frozenset(
 """Options of which no note is made: they don't change what is painted, or what is painted has them already."""
 
 
-def without_effect(options: Mapping[str, Any]) -> list[str]:
-    """Options that would change what is painted in AUTOMATIC1111, and do not here."""
-    loud = DEFAULTS.keys() - EFFECTIVE - _SILENT
+def without_effect(options: Mapping[str, Any], *, webui: bool = True) -> list[str]:
+    """Options that would change what is painted in AUTOMATIC1111, and do not here.
+
+    Args:
+        options: By name.
+        webui: Whether the dialect webui may be followed.
+    """
+    loud = DEFAULTS.keys() - EFFECTIVE - _SILENT - (SETTINGS if webui else frozenset())
     return sorted(name for name in loud & options.keys() if options[name] not in (DEFAULTS[name], None))
 
 

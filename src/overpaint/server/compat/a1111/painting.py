@@ -79,9 +79,12 @@ class _Painting:
             self.notes.append("the script extends the picture: the mask has no effect")
             masked = False
         chosen = await self._chosen(masked)
-        ready, picture = await self._ready(masked)
-        seed = body.first_seed()
-        edit, differing = request_of(body, chosen, ready.size, seed, masked=masked, script=self.script)
+        ready, picture = await self._ready(masked, chosen.webui and self.script is None)
+        masked = masked and ready.mask is not None
+        seed, subseed = body.first_seed(), body.first_subseed()
+        edit, differing = request_of(
+            body, chosen, seed, masked=masked, blurred=ready.blurred, subseed=subseed, script=self.script
+        )
         self.notes += [*ready.notes, *differing]
         count, copies = (body.count, 1) if chosen.card.uses("seed") or body.count == 1 else (1, body.count)
         if self.script is not None and edit.model is None:
@@ -100,7 +103,7 @@ class _Painting:
         notes = list(dict.fromkeys(self.notes))
         for note in notes:
             log.info("%s: %s", self.request.url.path, note)
-        return PaintReply(body, results, chosen.checkpoint, seed, notes, interrupted, chosen.faces.shown)
+        return PaintReply(body, results, chosen.checkpoint, seed, notes, interrupted, chosen.faces.shown, subseed)
 
     async def _results(self, task: EditTask) -> tuple[list[CallResult], bool]:
         """The results, and whether the client stopped before there were all."""
@@ -112,7 +115,7 @@ class _Painting:
             self.notes.append("interrupted")
             return await self.call.finished(), True
 
-    async def _ready(self, masked: bool) -> tuple[ReadyInputs, bytes]:
+    async def _ready(self, masked: bool, webui: bool) -> tuple[ReadyInputs, bytes]:
         """Picture and mask as they are edited, and the picture's file as it was sent."""
         body, settings = self.body, services_of(self.request).settings
         limit = settings.most_pixels
@@ -124,9 +127,9 @@ class _Painting:
             picture = picture_bytes(body.init_images[0], "init_images")
             mask = picture_bytes(body.mask, "mask") if masked else None
             keeps = self.own_size or self.script is not None or (masked and body.inpaint_full_res)
-            reading = MaskReading(body.inpainting_mask_invert, body.blur)
+            reading = MaskReading(body.inpainting_mask_invert, body.blur, webui)
             arguments = (picture, mask, reading, None if keeps else to, body.resize_mode % 3, limit)
-            return bounded(settings, ready_inputs, *arguments), picture
+            return bounded(settings, ready_inputs, *arguments, None if self.own_size else to), picture
 
         if isinstance(body, PictureBody):
             if len(body.init_images) > 1:
@@ -164,7 +167,7 @@ class _Painting:
 
         faces = chosen_faces(self.body, settings, models)
         own, layer = found is not None, self._clip_skip(settings)
-        chosen = Chosen(checkpoint, await run_in_threadpool(card), own, vae, layer, faces)
+        chosen = Chosen(checkpoint, await run_in_threadpool(card), own, vae, layer, faces, settings)
         if isinstance(self.body, TextBody):
             _require_text_to_image(chosen)
         return chosen

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from overpaint.bounded import working_on
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 EnlargingFilter: TypeAlias = Literal["nearest", "lanczos"]
 
-STRETCH, COVER, CONTAIN = 0, 1, 2
-"""How a picture becomes another size: sides apart; cut at the sides; with the edge repeated at the sides."""
+COVER = 1
+"""The number of the resize mode that cuts at the sides (see `RESIZE_MODES`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,13 @@ class MaskReading:
     Attributes:
         invert: Whether black is repainted.
         blur: Sigmas of a Gaussian, across and down.
+        webui: Whether the edit itself blurs the mask of a picture that keeps its size, and one that marks nothing
+            stands for none, as in AUTOMATIC1111.
     """
 
     invert: bool = False
     blur: tuple[float, float] = (0.0, 0.0)
+    webui: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +54,68 @@ class ReadyInputs:
     Attributes:
         size: Of both.
         picture: The file; None: the one that was sent.
-        mask: The file of the mask; None where none was sent.
+        mask: The file of the mask; None where none was sent, or where one that marks nothing stands for none.
         notes: On the mask.
+        blurred: Whether the mask has been blurred.
     """
 
     size: Size
     picture: bytes | None = None
     mask: bytes | None = None
     notes: tuple[str, ...] = ()
+    blurred: bool = True
 
 
 def ready_inputs(
-    picture: bytes, mask: bytes | None, reading: MaskReading, to: Size | None, mode: int, pixels: int | None
+    picture: bytes,
+    mask: bytes | None,
+    reading: MaskReading,
+    to: Size | None,
+    mode: int,
+    pixels: int | None,
+    unmasked: Size | None = None,
 ) -> ReadyInputs:
     """Read a picture and its mask, and resize both where a size is given.
+
+    Args:
+        picture: The file.
+        mask: The file of the mask; None for none.
+        reading: What is done to it.
+        to: The size of both; None: the picture's own.
+        mode: How they get it, a number of `RESIZE_MODES`.
+        pixels: The most pixels that the picture may have.
+        unmasked: The size where a mask that marks nothing stands for none; None: the picture's own.
 
     Raises:
         PictureError, MaskError: One can't be read, or the mask has other proportions than the picture.
     """
+    import numpy as np
+
+    from overpaint.frame import RESIZE_MODES, fitted
     from overpaint.mask import Mask
     from overpaint.picture import current_limits, encode
 
     with _limited(pixels):
         found = _opened(picture, "init_images")
-        marked = None if mask is None else _mask(mask, found.size, reading)
-        if to is None or to == found.size:
+        keeps = to is None or to == found.size
+        later = keeps and reading.webui
+        marked = (
+            None if mask is None else _mask(mask, found.size, replace(reading, blur=(0.0, 0.0)) if later else reading)
+        )
+        if marked is not None and reading.webui and marked.bounds.empty:
+            whole = ready_inputs(picture, None, reading, unmasked, mode, pixels)
+            return replace(whole, notes=("the mask marks nothing: the whole picture was painted, as without a mask",))
+        if to is None or keeps:
             drawn = None if marked is None else encode(marked.to_picture(), "png").data
-            return ReadyInputs(found.size, None, drawn, () if marked is None else marked.notes)
+            return ReadyInputs(found.size, None, drawn, () if marked is None else marked.notes, not later)
         current_limits().check_pixels(to.width, to.height)
         resized = encode(_resized(found, to, mode), "png").data
         if marked is None:
             return ReadyInputs(to, resized)
-        # Lanczos would mark a faint ring around the mask.
-        values = _resized_plane(marked.values, to, mode, lanczos=False)
+        if reading.webui:
+            values = fitted(marked.to_bytes8(), to, RESIZE_MODES[mode]).astype(np.float32) / np.float32(255)
+        else:  # Lanczos would mark a faint ring around the mask
+            values = fitted(marked.values, to, RESIZE_MODES[mode], "linear")
         return ReadyInputs(to, resized, encode(Mask(values.clip(0, 1)).to_picture(), "png").data, marked.notes)
 
 
@@ -212,19 +244,23 @@ def infotext_of(picture: bytes, pixels: int | None) -> tuple[str, dict[str, str]
 def _mask(data: bytes, size: Size, reading: MaskReading) -> Mask:
     import numpy as np
 
+    from overpaint.frame.webui import blurred_levels
     from overpaint.mask import Mask
 
     drawn = _opened(data, "mask")
     of_alpha = drawn.alpha is not None and bool((drawn.alpha < drawn.maximum).any())
     mask = Mask.from_file(data, size, channel="alpha" if of_alpha else "auto", resize=True)
     if of_alpha:
-        mask = mask.threshold(0.5).with_notes(
+        mask = mask.threshold(128.5 / 255).with_notes(
             [*mask.notes, "the mask has transparent parts: what is opaque is repainted"]
         )
     if reading.invert:
         mask = mask.invert()
     if not any(reading.blur) or mask.bounds.empty:
         return mask
+    if reading.webui:
+        levels = blurred_levels(mask.to_bytes8(), reading.blur)
+        return Mask(levels.astype(np.float32) / np.float32(255), mask.notes)
     # A thin mask stays whole within the blur, or what is to be replaced would show through.
     return Mask(np.maximum(mask.values, _blurred(mask.values, *reading.blur)), mask.notes)
 
@@ -234,10 +270,12 @@ def _blurred(values: Plane, across: float, down: float) -> Plane:
     import cv2
     import numpy as np
 
+    from overpaint.frame.webui import kernel_size
+
     made = values
     for sigma, turned in ((across, False), (down, True)):
         if sigma > 0:
-            length = 2 * int(2.5 * sigma + 0.5) + 1
+            length = kernel_size(sigma)
             kernel = (1, length) if turned else (length, 1)
             made = cv2.GaussianBlur(made, kernel, sigmaX=sigma, sigmaY=sigma)
     levels = np.rint(made * np.float32(255)) / np.float32(255)
@@ -248,13 +286,15 @@ def _resized(picture: Picture, to: Size, mode: int, *, nearest: bool = False) ->
     """The picture in another size, in its own depth. Transparent pixels lend no colour to others."""
     import numpy as np
 
+    from overpaint.frame import RESIZE_MODES, fitted
     from overpaint.record import declaring
 
     picture = declaring(picture)
     top, kind = np.float32(picture.maximum), picture.samples.dtype
 
     def plane(values: Any) -> Any:
-        return _resized_plane(np.asarray(values, np.float32), to, mode, nearest=nearest)
+        plain = np.asarray(values, np.float32)
+        return fitted(plain, to, RESIZE_MODES[mode], "nearest" if nearest else "lanczos")
 
     def rounded(values: Any) -> Any:
         return np.rint(np.clip(values, 0, top)).astype(kind)
@@ -271,28 +311,6 @@ def _planes(samples: Any, plane: Callable[[Any], Any]) -> Any:
     import numpy as np
 
     return np.dstack([plane(samples[..., index]) for index in range(samples.shape[2])])
-
-
-def _resized_plane(values: Plane, to: Size, mode: int, *, lanczos: bool = True, nearest: bool = False) -> Plane:
-    """(H, W) float32 in another size, by Lanczos' filter, a triangle, or the nearest pixel."""
-    import numpy as np
-    from PIL import Image
-
-    filters = Image.Resampling
-    chosen = filters.NEAREST if nearest else filters.LANCZOS if lanczos else filters.BILINEAR
-    height, width = values.shape
-    scales = (to.width / width, to.height / height)
-    if mode in (COVER, CONTAIN):
-        scale = max(scales) if mode == COVER else min(scales)
-        size = Size(max(1, round(width * scale)), max(1, round(height * scale)))
-    else:
-        size = to
-    made = np.asarray(Image.fromarray(values).resize((size.width, size.height), chosen), np.float32)
-    left, top = (size.width - to.width) // 2, (size.height - to.height) // 2
-    made = made[max(0, top) : max(0, top) + to.height, max(0, left) : max(0, left) + to.width]
-    before, beside = max(0, -top), max(0, -left)
-    around = ((before, to.height - before - made.shape[0]), (beside, to.width - beside - made.shape[1]))
-    return np.pad(made, around, mode="edge")
 
 
 def _opened(data: bytes, field: str) -> Picture:

@@ -27,6 +27,7 @@ class PaintReply:
         notes: What differs from what was asked for.
         interrupted: Whether the client stopped it.
         faces: What restores faces; "" for nothing.
+        subseed: Of the first picture's variation.
     """
 
     body: PaintBody
@@ -36,6 +37,7 @@ class PaintReply:
     notes: Sequence[str] = ()
     interrupted: bool = False
     faces: str = ""
+    subseed: int = 0
 
     def table(self) -> dict[str, Any]:
         """The reply's body: `info` is JSON within a text, as clients expect."""
@@ -62,9 +64,9 @@ class PaintReply:
             "all_negative_prompts": [body.negative_prompt] * count,
             "seed": seeds[0] if seeds else self.seed,
             "all_seeds": seeds,
-            "subseed": seeds[0] if seeds else self.seed,
-            "all_subseeds": seeds,
-            "subseed_strength": 0,
+            "subseed": self.subseed,
+            "all_subseeds": [self.subseed + number for number in range(count)],
+            "subseed_strength": body.subseed_strength,
             "width": self.results[0].facts["width"] if count else body.width,
             "height": self.results[0].facts["height"] if count else body.height,
             "sampler_name": body.sampler or "",
@@ -77,8 +79,8 @@ class PaintReply:
             "sd_model_hash": (self.checkpoint.sha256 or "")[:10],
             "sd_vae_name": None,
             "sd_vae_hash": None,
-            "seed_resize_from_w": -1,
-            "seed_resize_from_h": -1,
+            "seed_resize_from_w": body.seed_resize_from_w,
+            "seed_resize_from_h": body.seed_resize_from_h,
             "denoising_strength": body.denoising_strength,
             "extra_generation_params": {},
             "index_of_first_image": 0,

@@ -1,6 +1,6 @@
 """From a body of AUTOMATIC1111's API to an edit, and what differs from AUTOMATIC1111 in words.
 
-The edits are native ones: AUTOMATIC1111's own arithmetic is not followed, so that the same seed gives another picture.
+Checkpoints paint in the dialect webui where they know it; all else is painted by Overpaint's own arithmetic.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from overpaint.engines import EngineCard
 from overpaint.errors import RequestError
-from overpaint.geometry import Size
 from overpaint.request import EditRequest, FullPart, MaskSpec
 
 from .bodies import PaintBody, PictureBody
 from .callers import DEFAULTS, without_effect
 from .checkpoints import Checkpoint
+from .dialect import dialect_options
 from .outpainting import FILLS, Outpainting
 from .refusals import SamplerNotFoundError, ScriptNotFoundError
 from .restoring import ChosenFaces
@@ -112,6 +112,7 @@ class Chosen:
         vae: Another VAE, of a model.
         clip_skip: Which layer of the text encoder is read, from the last; None: the model's usual one.
         faces: What restores faces.
+        settings: The caller's, and those of the call.
     """
 
     checkpoint: Checkpoint
@@ -120,6 +121,12 @@ class Chosen:
     vae: str | None = None
     clip_skip: int | None = None
     faces: ChosenFaces = ChosenFaces()  # noqa: RUF009 - it is frozen
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def webui(self) -> bool:
+        """Whether it paints as AUTOMATIC1111 does."""
+        return self.prompted and "webui" in self.card.dialects
 
     @property
     def prompted(self) -> bool:
@@ -138,10 +145,11 @@ class _Writing:
 def request_of(
     body: PaintBody,
     chosen: Chosen,
-    size: Size,
     seed: int,
     *,
     masked: bool,
+    blurred: bool = True,
+    subseed: int = 0,
     script: Outpainting | None = None,
 ) -> tuple[EditRequest, list[str]]:
     """The request of a call, and notes on what differs from AUTOMATIC1111.
@@ -149,9 +157,10 @@ def request_of(
     Args:
         body: What the client sent.
         chosen: What paints.
-        size: Of the picture that is edited.
         seed: To paint with.
         masked: Whether there is a mask; otherwise the whole picture is painted.
+        blurred: Whether the mask has been blurred.
+        subseed: Of the variation, where the body has a strength for it.
         script: How far the picture is extended.
 
     Raises:
@@ -159,21 +168,29 @@ def request_of(
         RequestError: A setting is out of its range.
     """
     writing = _Writing()
-    _write_sampling(body, chosen, seed, writing)
+    webui = chosen.webui and script is None
+    _write_sampling(body, chosen, seed, webui, writing)
+    if webui:
+        options, notes = dialect_options(body, chosen.settings, seed, subseed)
+        writing.settings["dialect"] = "webui"
+        writing.settings["options"] = {**(writing.settings["options"] or {}), **options} or None
+        writing.notes += notes
+    else:
+        writing.notes += [f"{name} has no effect" for name in body.of_webui]
     if script is not None:
         _write_extension(chosen, script, writing)
     elif masked and isinstance(body, PictureBody):
-        _write_mask(body, chosen, size, writing)
+        (_write_webui_mask if webui else _write_mask)(body, chosen, blurred, writing)
     else:
-        _write_whole(body, chosen, size, writing)
+        _write_whole(body, chosen, webui, writing)
     writing.settings |= chosen.faces.settings
     writing.notes += chosen.faces.notes
     writing.notes += [f"{name} has no effect" for name in body.ignored]
-    writing.notes += [f"override_settings.{name} has no effect" for name in _unused_overrides(body)]
+    writing.notes += [f"override_settings.{name} has no effect" for name in _unused_overrides(body, webui)]
     return EditRequest.from_mapping({n: v for n, v in writing.settings.items() if v is not None}), writing.notes
 
 
-def _write_sampling(body: PaintBody, chosen: Chosen, seed: int, writing: _Writing) -> None:
+def _write_sampling(body: PaintBody, chosen: Chosen, seed: int, webui: bool, writing: _Writing) -> None:
     of_model, name = chosen.prompted, chosen.checkpoint.name
     found = sampled(body.sampler, body.scheduler)
     writing.notes += found.notes if of_model else ()
@@ -197,6 +214,8 @@ def _write_sampling(body: PaintBody, chosen: Chosen, seed: int, writing: _Writin
         "options": options | ({} if chosen.vae is None else {"vae": chosen.vae}) or None,
         "clip_skip": chosen.clip_skip,
     }
+    if webui:
+        return
     writing.notes.append(
         "painted by Overpaint's own arithmetic: the same seed gives another picture than in AUTOMATIC1111"
     )
@@ -236,7 +255,33 @@ def _write_size(chosen: Chosen, body: PaintBody, writing: _Writing) -> None:
         writing.settings["size"] = min(side, 8192)
 
 
-def _write_mask(body: PictureBody, chosen: Chosen, size: Size, writing: _Writing) -> None:
+def _working_size(chosen: Chosen, body: PaintBody, writing: _Writing) -> tuple[int, int]:
+    """Width and height that a masked area is painted at, no larger than the model takes."""
+    most = chosen.card.sizes.maximum_area
+    if most is None or body.width * body.height <= most:
+        return min(max(body.width, 8), 8192), min(max(body.height, 8), 8192)
+    scale = math.sqrt(most / (body.width * body.height))
+    width, height = max(8, int(body.width * scale)), max(8, int(body.height * scale))
+    side, asked = math.isqrt(most), f"{body.width}x{body.height}"
+    writing.notes.append(
+        f"{chosen.checkpoint.shown} works at {side}x{side} at the most, and not at {asked}: {width}x{height} was taken"
+    )
+    return width, height
+
+
+def _write_webui_mask(body: PictureBody, chosen: Chosen, blurred: bool, writing: _Writing) -> None:
+    writing.settings |= {
+        "intent": "custom",
+        "masked_content": FILLS[body.inpainting_fill],
+        "mask_blur": (0.0, 0.0) if blurred else body.blur,
+        "area": "masked" if body.inpaint_full_res else "whole",
+    }
+    if body.inpaint_full_res:
+        writing.settings["working_size"] = _working_size(chosen, body, writing)
+        writing.settings["padding"] = body.inpaint_full_res_padding
+
+
+def _write_mask(body: PictureBody, chosen: Chosen, blurred: bool, writing: _Writing) -> None:
     of_model = chosen.prompted
     writing.settings |= {
         "intent": "custom" if of_model else "remove",
@@ -261,7 +306,7 @@ def _write_mask(body: PictureBody, chosen: Chosen, size: Size, writing: _Writing
         writing.notes.append("a padding of 0 leaves a model without surroundings: Overpaint's own context was taken")
 
 
-def _write_whole(body: PaintBody, chosen: Chosen, size: Size, writing: _Writing) -> None:
+def _write_whole(body: PaintBody, chosen: Chosen, webui: bool, writing: _Writing) -> None:
     whole = isinstance(body, PictureBody)
     writing.settings |= {
         "intent": "custom",
@@ -271,7 +316,10 @@ def _write_whole(body: PaintBody, chosen: Chosen, size: Size, writing: _Writing)
     }
     if not whole:
         writing.settings["strength"] = 1.0
-    _write_size(chosen, body, writing)
+    if webui:
+        writing.settings["mask_blur"] = (0.0, 0.0)
+    else:
+        _write_size(chosen, body, writing)
 
 
 def _write_extension(chosen: Chosen, script: Outpainting, writing: _Writing) -> None:
@@ -288,7 +336,7 @@ def _write_extension(chosen: Chosen, script: Outpainting, writing: _Writing) -> 
     writing.notes += [f"the script's {name} has no effect" for name in script.unused]
 
 
-def _unused_overrides(body: PaintBody) -> list[str]:
+def _unused_overrides(body: PaintBody, webui: bool) -> list[str]:
     known = {name: value for name, value in body.override_settings.items() if name in DEFAULTS}
     strange = sorted(name for name in body.override_settings if name not in DEFAULTS)
-    return [*without_effect(known), *(ascii(name[:80])[1:-1] for name in strange)]
+    return [*without_effect(known, webui=webui), *(ascii(name[:80])[1:-1] for name in strange)]
