@@ -126,7 +126,8 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
         noise_multiplier=options.initial_noise_multiplier,
         extra_noise=options.extra_noise,
     )
-    ignored = {name for name in DIALECT_OPTIONS - dialect.options if name in options.model_fields_set}
+    usual = DiffusionOptions()
+    ignored = {one for one in DIALECT_OPTIONS - dialect.options if getattr(options, one) != getattr(usual, one)}
     return PaintSettings(
         plan=plan,
         guidance=_guidance(sampling, options, choice),
