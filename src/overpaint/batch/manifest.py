@@ -260,7 +260,7 @@ def _cell(name: str, cell: str, *, commas: bool) -> Any:
         return cell if name in REQUEST else text
     if commas and kind in (int, float) and _DECIMAL.fullmatch(text):
         text = text.replace(",", ".")
-    if name in ("margins", "guidance_interval", "mask_blur", "working_size") and not text.startswith("["):
+    if name in ("margins", "guidance_interval", "mask_blur", "working_size") and "," in text and text[0] != "[":
         text = f"[{text}]"
     return _json_or_text(text.lower() if text.lower() in ("true", "false") else text)
 

@@ -6,8 +6,8 @@ r"""The schedule of a prompt: its text at each step, and the parts that AND join
     a AND b     two texts, each with a row of its own in the network's calls; "a :1.2 AND b :0.5" weighs them
 
 All of them nest, in each other and in brackets that weigh. The rules are AUTOMATIC1111's (spec/inpaint-settings.md 2).
-Differences: 5 steps are 5 (there 6); a share is one of the steps that run, whatever the strength; AND within brackets
-joins too, and both texts keep the brackets' weights.
+Differences: 5 steps are 5 (there, and in the dialect webui, 6); a share is one of the steps that run, whatever the
+strength (in the dialect webui of all steps); AND within brackets joins too, and both texts keep the brackets' weights.
 
 Square brackets that hold a bar or end in a number, and are none of these, weigh like any other; a note names them. So
 does one for a schedule of which a text is used at no step.
