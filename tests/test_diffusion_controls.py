@@ -301,7 +301,11 @@ def guides_of(name: str, union: bool = False) -> list[list[Guide]]:
 
 @pytest.mark.parametrize(
     ("name", "channels", "union"),
-    [*((name, channels, False) for name in ("sd1", "sd2", "sdxl") for channels in (4, 9)), ("sdxl", 4, True)],
+    [
+        *((name, channels, False) for name in ("sd1", "sdxl") for channels in (4, 9)),
+        ("sd2", 9, False),
+        ("sdxl", 4, True),
+    ],
 )
 def test_pictures_with_controls_of_their_own_equal_those_of_the_pipelines(name: str, channels: int, union: bool):
     """All in the same calls, beside one without any."""
@@ -321,36 +325,60 @@ def test_pictures_with_controls_of_their_own_equal_those_of_the_pipelines(name: 
     assert not torch.allclose(plain.result(), samples[0].result(), atol=1e-2)
 
 
+def halved(control: SampleControl, done: dict[object, ControlNetwork]) -> SampleControl:
+    """The control with its network in half precision, once for each network."""
+    network = control.row.network
+    if network.key not in done:
+        half = copy.deepcopy(network.network).to(torch.bfloat16)
+        done[network.key] = replace(network, network=half, key=f"half {network.key}")
+    return replace(control, row=replace(control.row, network=done[network.key]))
+
+
+def half_exact(model: Family) -> NetworkDenoiser:
+    unet = copy.deepcopy(model.unet).to(torch.bfloat16)
+    return NetworkDenoiser(SD1, unet, prediction=model.prediction, key="net", exact=True)
+
+
 @pytest.mark.parametrize(("name", "union"), [("sd1", False), ("sdxl", False), ("sdxl", True)])
 def test_a_neighbour_and_its_controls_change_no_bit_in_exact_mode(name: str, union: bool):
-    model = parity_family(name, 4)
-    unet = copy.deepcopy(model.unet).to(torch.bfloat16)
-    denoiser = NetworkDenoiser(SD1, unet, prediction=model.prediction, key="net", exact=True)
+    model, done = parity_family(name, 4), dict[object, ControlNetwork]()
+    lots = [*([halved(one.ours, done) for one in guides] for guides in guides_of(name, union)), []]
+    denoiser = half_exact(model)
 
-    def halved(control: SampleControl) -> SampleControl:
-        network = control.row.network
-        key = f"half {network.key}"
-        if key not in half:
-            half[key] = replace(network, network=copy.deepcopy(network.network).to(torch.bfloat16), key=key)
-        return replace(control, row=replace(control.row, network=half[key]))
+    def started(number: int) -> Sample:
+        j = job(model, number)
+        return ours("euler_a", model, j, strength=0.8, controls=lots[number], denoiser=denoiser)
 
-    half: dict[str, ControlNetwork] = {}
-    lots = [[halved(one.ours) for one in guides] for guides in guides_of(name, union)]
-    lots.append([])
-
-    def started(number: int, controls: list[SampleControl]) -> Sample:
-        return ours("euler_a", model, job(model, number), strength=0.8, controls=controls, denoiser=denoiser)
-
-    together = [started(number, controls) for number, controls in enumerate(lots)]
-    run(together)
+    alone = [started(number) for number in range(5)]
+    for one in alone:
+        run([one])
     for order in (range(5), range(4, -1, -1)):
-        in_order = {number: started(number, lots[number]) for number in order}
-        run(in_order.values())
-        assert all(torch.equal(in_order[number].result(), together[number].result()) for number in order)
-    for number, controls in enumerate(lots):
-        alone = started(number, controls)
-        run([alone])
-        assert torch.equal(alone.result(), together[number].result()), number
+        together = {number: started(number) for number in order}
+        run(together.values())
+        assert [number for number in order if not torch.equal(together[number].result(), alone[number].result())] == []
+
+
+def test_a_controlnet_s_layers_before_the_text_work_once_for_a_prompt_and_its_negative():
+    """With the bits of a call that shares nothing."""
+    model, done = parity_family("sd1", 4), dict[object, ControlNetwork]()
+    controls = [halved(one.ours, done) for one in guides_of("sd1")[0]]
+    (network,) = (one.network for one in done.values())
+    sharing, plain = half_exact(model), half_exact(model)
+    plain._call._shares, plain._call._first = False, ()
+    seen: list[int] = []
+    layers = network.conv_in, network.controlnet_cond_embedding.conv_in, network.mid_block.resnets[0].conv1
+    hooks = [layer.register_forward_hook(lambda _, given, out: seen.append(len(given[0]))) for layer in layers]
+    results = []
+    try:
+        for denoiser in (sharing, plain):
+            sample = ours("euler", model, job(model, 3), strength=1.0, steps=1, controls=controls, denoiser=denoiser)
+            run([sample])
+            results.append(sample.result())
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert torch.equal(*results)
+    assert seen == [1, 1, 2, 2, 2, 2]
 
 
 def test_texts_that_are_equal_have_rows_of_their_own_where_a_control_acts_on_the_prompt_alone():

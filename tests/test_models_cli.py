@@ -79,6 +79,11 @@ def test_show_prints_properties_and_their_sources(capsys: pytest.CaptureFixture[
     out = capsys.readouterr().out
     assert "Stable Diffusion 2.x checkpoint, fp32, v-prediction" in out
     assert "v (usual for SD 2 models of 768" in out
+    save_file(
+        {name: torch.zeros(shape) for name, shape in checkpoints.control(TINY["sd1"]).items()}, "a-canny.safetensors"
+    )
+    assert main(["models", "show", "./a-canny.safetensors"]) == 0
+    assert re.search(r"Stable Diffusion 1.x ControlNet, fp32\n.*^reads +canny$", capsys.readouterr().out, re.M | re.S)
     assert main(["models", "show", "sdxl-inpainting"]) == 0
     out = capsys.readouterr().out
     assert "https://huggingface.co/diffusers/stable-diffusion-xl-1.0-inpainting-0.1" in out

@@ -302,6 +302,14 @@ def limits(entry: ModelEntry) -> dict[str, Any]:
     return {"words": hints.words, "intents": hints.intents}
 
 
+def read(entry: ModelEntry) -> tuple[str, ...] | None:
+    """The kinds of controls that a ControlNet is used for where none is named; None for any other model."""
+    from overpaint.models import control_kinds
+
+    kind = entry.kind
+    return control_kinds(entry.name, kind) if kind is not None and kind.what == "controlnet" else None
+
+
 _KIND = ("what", "family", "channels", "prediction", "lcm", "precision", "form")
 
 
@@ -318,6 +326,7 @@ def mapping(entry: ModelEntry) -> dict[str, Any]:
         **{name: getattr(kind, name, None) for name in _KIND},
         "usual": usual(entry)[0],
         **limits(entry),
+        "reads": read(entry),
         "licence": entry.licence or None,
         "sha256": entry.sha256,
         "source": entry.note.source or None,
@@ -359,6 +368,8 @@ def _print_entry(entry: ModelEntry) -> None:
         rows.append(("paints", ", ".join(known["words"])))
     if known.get("intents"):
         rows.append(("unasked", f"used for {', '.join(known['intents'])} where no model is named"))
+    if kind is not None and kind.what == "controlnet":
+        rows.append(("reads", ", ".join(read(entry) or ()) or "what a control says that names it"))
     if kind is not None and kind.form == "pickle":
         rows.append(("form", "a pickle: only used with --allow-pickle"))
     if kind is not None and kind.form == "torchscript":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from overpaint.errors import DownloadError, ModelError
 
 from .catalogue import CATALOGUE, CatalogueEntry, listed
-from .controls import CONTROL_KINDS, ControlKind, find_control
+from .controls import CONTROL_KINDS, ControlKind, control_kinds, find_control
 from .detect import detect, read_json, weights_in, whole_number
 from .download import get
 from .eraser_store import convert, default_eraser, find_eraser, is_eraser, licence_terms, waiting_eraser
@@ -55,6 +55,7 @@ __all__ = [
     "accepted_on",
     "add",
     "config_folder",
+    "control_kinds",
     "convert",
     "default_eraser",
     "detect",

@@ -50,15 +50,17 @@ CONTROL_KINDS: Mapping[str, ControlKind] = {
 
 
 def reads(name: str, control: str) -> bool:
-    """Whether a ControlNet of this name, which is no union one, reads control images of this kind."""
+    """Whether the name of a ControlNet says that it reads control images of this kind."""
     kind = CONTROL_KINDS.get(control)
     return kind is not None and re.search(kind.names, name.lower()) is not None
 
 
-def knows(kind: Kind, control: str) -> bool:
-    """Whether a union ControlNet of this kind has a number for control images of this kind."""
-    known = CONTROL_KINDS.get(control)
-    return known is not None and known.number is not None and known.number < kind.union
+def control_kinds(name: str, kind: Kind) -> tuple[str, ...]:
+    """The kinds of control images that a ControlNet of this name is chosen for, or that a union one knows."""
+    if not kind.union:
+        return tuple(one for one in CONTROL_KINDS if reads(name, one))
+    numbers = {one: row.number for one, row in CONTROL_KINDS.items()}
+    return tuple(one for one, number in numbers.items() if number is not None and number < kind.union)
 
 
 def find_control(control: str, family: str, name: str | None = None, *, allow_pickle: bool = False) -> ModelRef:
@@ -93,13 +95,13 @@ def find_control(control: str, family: str, name: str | None = None, *, allow_pi
             field="controls",
             value=found,
         )
-    if kind.union and not knows(kind, control):
+    if kind.union and control not in control_kinds(found, kind):
         raise ModelError(
             f"the union ControlNet {found} does not know control images of the kind {control!r}",
             code="control-unsupported",
             field="controls",
             value=control,
-            hint=f"it knows {', '.join(one for one in CONTROL_KINDS if knows(kind, one))}",
+            hint=f"it knows {', '.join(control_kinds(found, kind))}",
         )
     _check_pickle(kind, allow_pickle, found)
     licence = known_licence(found, path, origin)
@@ -116,8 +118,8 @@ def _only(control: str, family: str, *, allow_pickle: bool) -> ModelEntry:
     """The one ControlNet here for this kind; a union one where there is no other."""
     here = {one: one.kind for one in entries() if one.kind is not None and one.kind.what == "controlnet"}
     fitting = {one: kind for one, kind in here.items() if kind.family == family}
-    found = [one for one, kind in fitting.items() if not kind.union and reads(one.name, control)]
-    found = found or [one for one, kind in fitting.items() if knows(kind, control)]
+    read = [one for one, kind in fitting.items() if control in control_kinds(one.name, kind)]
+    found = [one for one in read if not fitting[one].union] or read
     if not found:
         raise _missing(control, family, tuple(fitting))
     usable = [one for one in found if _usable(one, allow_pickle)]

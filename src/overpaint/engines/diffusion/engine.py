@@ -220,7 +220,8 @@ class DiffusionEngine(ThreadedEngine):
         settings = paint_settings(canvas, self._family, networks.loaded.scheduler_config)
         if settings.plan.schedule().steps == 0:
             monitor.progress(1, 1)
-            nothing = "strength 0 paints nothing: prompt, steps, sampler and guidance had no effect"
+            guiding = ", controls" if canvas.controls else ""
+            nothing = f"strength 0 paints nothing: prompt{guiding}, steps, sampler and guidance had no effect"
             future.set_result(Painted(canvas.pixels.copy(), notes=(nothing,)))
             return None
         prompt_networks = networks.prompt_networks(settings)
