@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import torch
 
+import checkpoints
+from checkpoints import REAL
 from overpaint import Mask, Monitor, Studio, models
 from overpaint.engines.base import Canvas, ControlImage, paint
 from overpaint.engines.diffusion import engine as engine_module
@@ -23,6 +25,7 @@ from overpaint.geometry import Box, Size
 from overpaint.models import ModelError
 from overpaint.request import Control, blob_of
 from test_diffusion_engine import SIDE, canvas_of, checkpoint, levels, painted, photo, pipeline, pixels_of
+from test_models_detect import header_only
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
 
@@ -161,12 +164,15 @@ def test_a_control_without_effect_is_named_in_a_note(engines):
 
 
 def test_a_control_that_can_not_be_read_is_one_error_and_the_engine_goes_on(engines):
+    header_only(models.store_folder() / "wide-lineart.safetensors", checkpoints.control(REAL["sd1"]))
     for given, code in (
         (guided(canvas_of(), "tile"), "control-missing"),
         (guided(canvas_of(), "canny", model="tiny-other"), "model-unknown"),
+        (guided(canvas_of(), "canny", model="wide-lineart"), "control-sizes"),
     ):
         with pytest.raises(ModelError) as caught:
             painted(engines[4], given)
+        assert "can be downloaded" not in caught.value.hint, "nothing that is published fits these small networks"
         assert (caught.value.code, caught.value.field) in ((code, "controls"), (code, "model"))
     assert np.isfinite(painted(engines[4], guided(canvas_of(), "canny"))).all()
 

@@ -78,6 +78,7 @@ def test_what_can_not_be_chosen_is_one_error_that_says_what_to_do(home: Path) ->
     assert "'controlnet-canny-sd15' can be downloaded" in error.hint
     assert "'controlnet-union-sdxl' can be downloaded" in refused("canny", "sdxl").hint
     assert "can be downloaded" not in refused("something", "sd1").hint
+    assert refused("canny", "sd1", published=False).hint.endswith("name another checkpoint")
     put(home, "one-canny", "other-canny")
     error = refused("canny", "sd1")
     assert error.code == "control-ambiguous"

@@ -63,7 +63,9 @@ def control_kinds(name: str, kind: Kind) -> tuple[str, ...]:
     return tuple(one for one, number in numbers.items() if number is not None and number < kind.union)
 
 
-def find_control(control: str, family: str, name: str | None = None, *, allow_pickle: bool = False) -> ModelRef:
+def find_control(
+    control: str, family: str, name: str | None = None, *, allow_pickle: bool = False, published: bool = True
+) -> ModelRef:
     """The ControlNet that reads control images of a kind for checkpoints of a family. Nothing is downloaded.
 
     Args:
@@ -72,6 +74,7 @@ def find_control(control: str, family: str, name: str | None = None, *, allow_pi
         name: Of a ControlNet of the store or the catalogue, or OWNER/NAME of the hub. None: the one here that reads
             this kind, or else a union one.
         allow_pickle: Whether a pickle may be read, weights only.
+        published: Whether the checkpoint has its family's published sizes, so that published ControlNets fit it.
 
     Raises:
         ModelError: There is none ("control-missing", "model-unknown", "model-not-downloaded"), or several and none is
@@ -80,7 +83,7 @@ def find_control(control: str, family: str, name: str | None = None, *, allow_pi
             not allowed ("pickle-refused"); or its licence must be accepted first ("licence-not-accepted").
     """
     if name is None:
-        name = _only(control, family, allow_pickle=allow_pickle).name
+        name = _only(control, family, allow_pickle=allow_pickle, published=published).name
     found, path, origin = locate(name, paths=False)
     kind = detect(path)
     if kind.what != "controlnet":
@@ -114,14 +117,14 @@ def _check_pickle(kind: Kind, allowed: bool, name: str) -> None:
         raise pickle_not_allowed(name)
 
 
-def _only(control: str, family: str, *, allow_pickle: bool) -> ModelEntry:
+def _only(control: str, family: str, *, allow_pickle: bool, published: bool) -> ModelEntry:
     """The one ControlNet here for this kind; a union one where there is no other."""
     here = {one: one.kind for one in entries() if one.kind is not None and one.kind.what == "controlnet"}
     fitting = {one: kind for one, kind in here.items() if kind.family == family}
     read = [one for one, kind in fitting.items() if control in control_kinds(one.name, kind)]
     found = [one for one in read if not fitting[one].union] or read
     if not found:
-        raise _missing(control, family, tuple(fitting))
+        raise _missing(control, family, tuple(fitting), published=published)
     usable = [one for one in found if _usable(one, allow_pickle)]
     if len(usable) > 1:
         names = ", ".join(sorted(one.name for one in usable))
@@ -145,11 +148,13 @@ def _usable(found: ModelEntry, allow_pickle: bool) -> bool:
     return True
 
 
-def _missing(control: str, family: str, here: Sequence[ModelEntry]) -> ModelError:
+def _missing(control: str, family: str, here: Sequence[ModelEntry], *, published: bool) -> ModelError:
     rows = [row for row in CATALOGUE if row.what == "controlnet" and row.family == family]
     fitting = [row for row in rows if reads(row.name, control)] or [row for row in rows if "union" in row.name]
     known = control in CONTROL_KINDS
-    ways = [f"{fitting[0].name!r} can be downloaded"] if fitting and known else []
+    ways = [f"{fitting[0].name!r} can be downloaded"] if fitting and known and published else []
+    if not published:
+        ways.append("ControlNets are published for checkpoints of other sizes than this one: name another checkpoint")
     if here:
         ways.append(f"one that is here can be named as the model of the control: {', '.join(one.name for one in here)}")
     return ModelError(

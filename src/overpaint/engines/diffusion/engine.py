@@ -139,7 +139,7 @@ class DiffusionEngine(ThreadedEngine):
         """The controls with their ControlNets named, and these.
 
         Raises:
-            ModelError: As of `find_control`.
+            ModelError: As of `find_control`, and for one that does not fit the checkpoint.
         """
         refs = [self._control(one) for one in controls]
         named = tuple(one.model_copy(update={"model": ref.name}) for one, ref in zip(controls, refs, strict=True))
@@ -147,7 +147,10 @@ class DiffusionEngine(ThreadedEngine):
 
     def _control(self, control: Control) -> ModelRef:
         family, pickles = self._ref.kind.family or "", self._ref.allow_pickle
-        return find_control(control.kind, family, control.model, allow_pickle=pickles)
+        published = self._family.published(self._ref)
+        ref = find_control(control.kind, family, control.model, allow_pickle=pickles, published=published)
+        self._family.check_control(ref, self._ref)
+        return ref
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Queue one canvas. The caller's thread imports the network libraries, as an interrupt can stop it there."""

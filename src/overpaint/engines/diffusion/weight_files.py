@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,33 @@ def control_bytes(ref: ModelRef, dtype: Any, holds: Callable[[str], bool]) -> in
     """
     if holds(control_source(ref)):
         return 0
-    shapes = control_tensors(_shapes(weights_file(ref.path, ref) if ref.path.is_dir() else ref.path))
-    return sum(prod(shape) for shape in shapes.values()) * int(dtype.itemsize)
+    return sum(prod(shape) for shape in _control_shapes(ref).values()) * int(dtype.itemsize)
+
+
+def check_control(ref: ModelRef, model: ModelRef) -> None:
+    """Check that a ControlNet was made for U-Nets of a checkpoint's sizes, from the header of its file.
+
+    Raises:
+        ModelError: It has another width, or reads texts of another width (code "control-sizes").
+    """
+    family: UNetFamily = family_of(model.kind.family or "")
+    config, shapes = family.config(model), _control_shapes(ref)
+    first = shapes.get("conv_in.weight") or shapes.get("input_blocks.0.0.weight") or (0,)
+    reads = next((shape for name, shape in shapes.items() if name.endswith(".attn2.to_k.weight")), None)
+    widths = first[0], config["cross_attention_dim"] if reads is None else reads[-1]
+    if widths != (wanted := (config["block_out_channels"][0], config["cross_attention_dim"])):
+        raise ModelError(
+            f"the ControlNet {ref.name} is for networks of other sizes than {model.name}: its widths are {widths}, and "
+            f"should be {wanted}",
+            code="control-sizes",
+            field="controls",
+            value=ref.name,
+            hint="name one that was made for this checkpoint, or another checkpoint",
+        )
+
+
+def _control_shapes(ref: ModelRef) -> Mapping[str, tuple[int, ...]]:
+    return control_tensors(_shapes(weights_file(ref.path, ref) if ref.path.is_dir() else ref.path))
 
 
 def weight_bytes(ref: ModelRef, dtype: Any, holds: Callable[[str], bool]) -> int:

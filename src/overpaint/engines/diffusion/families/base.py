@@ -120,6 +120,10 @@ class Family(ABC):
         """Channels of the network's first level; reads configurations only. Decides about dtype and threads."""
         return 1024
 
+    def published(self, ref: ModelRef) -> bool:
+        """Whether the network has the sizes of its family's releases, for which others make what goes with them."""
+        return True
+
     def usual(self, ref: ModelRef) -> Usual:
         """The settings that this kind of model was made for; None for those that have Overpaint's defaults."""
         return Usual()
@@ -226,6 +230,13 @@ class Family(ABC):
             ModelError: Files that are missing, damaged or of another kind.
         """
         raise NotImplementedError
+
+    def check_control(self, ref: ModelRef, model: ModelRef) -> None:  # noqa: B027 - it may be that all fit
+        """Check from a ControlNet's header that it fits a checkpoint; see `load_control`.
+
+        Raises:
+            ModelError: It was made for networks of other sizes.
+        """
 
     def control_bytes(self, ref: ModelRef, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
         """Memory in bytes that `load_control` will need; see `weight_bytes`."""

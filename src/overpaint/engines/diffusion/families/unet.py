@@ -138,6 +138,12 @@ class UNetFamily(Family):
         first = widths[0] if isinstance(widths, list | tuple) and widths else widths
         return whole_number(first, "block_out_channels", ref.name)
 
+    def published(self, ref: ModelRef) -> bool:
+        """See `Family.published`."""
+        wanted = read_json(config_folder(self.name) / "unet" / "config.json")
+        found = self.config(ref)
+        return all(found.get(name) == wanted[name] for name in ("block_out_channels", "cross_attention_dim"))
+
     def usual(self, ref: ModelRef) -> Usual:
         """See `Family.usual`.
 
@@ -254,6 +260,12 @@ class UNetFamily(Family):
         from overpaint.engines.diffusion.loader import load_control
 
         return load_control(ref, model, dtype)
+
+    def check_control(self, ref: ModelRef, model: ModelRef) -> None:
+        """See `Family.check_control`."""
+        from overpaint.engines.diffusion.weight_files import check_control
+
+        check_control(ref, model)
 
     def control_bytes(self, ref: ModelRef, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
         """See `Family.control_bytes`."""
