@@ -58,10 +58,15 @@ def there(server: Running) -> Iterator[RemoteStudio]:
         yield made
 
 
+POCKET = {"intent": "replace", "prompt": "grass", "model": "pocket", "steps": 2, "seed": 3, "mask": MASK}
 CASES = {
     "exemplar": {"intent": "remove", "engine": "exemplar", "seed": 7, "mask": MASK},
     "avoid": {"intent": "remove", "seed": 1, "mask": MASK, "avoid": Mask.box(SIZE, (75, 0, 120, 90))},
-    "pocket": {"intent": "replace", "prompt": "grass", "model": "pocket", "steps": 2, "seed": 3, "mask": MASK},
+    "pocket": POCKET,
+    "regional": {
+        **POCKET,
+        "regional_prompts": [{"prompt": "snow", "mask": np.arange(120) < 60 + np.zeros((90, 1))}],
+    },
     "recolor": {"intent": "recolor", "options": {"to": "navy"}, "mask": MASK},
     "transparent": {"intent": "background", "options": {"transparent": True}, "mask": MASK},
     "expand": {"intent": "expand", "margins": (7, 0, 9, 3), "engine": "extend", "seed": 2},

@@ -25,12 +25,13 @@ from overpaint.engines.diffusion.families.unet import SD1, UNetFamily
 from overpaint.engines.diffusion.options import DiffusionOptions
 from overpaint.engines.diffusion.settings import paint_settings
 from overpaint.engines.diffusion.start import Moments, content_pixels
+from overpaint.engines.diffusion.text_plan import CanvasTexts, TextSettings
 from overpaint.engines.diffusion.values import NetworkInput
 from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.models import ModelError
 from overpaint.picture import from_array
-from overpaint.request import Sampling
+from overpaint.request import RegionText, Sampling
 from overpaint.studio.progress import SharedProgress
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
@@ -335,6 +336,135 @@ def test_exact_mode_keeps_the_bits_of_a_prompt_over_the_steps_beside_any_neighbo
 def test_every_family_follows_a_prompt_over_the_steps(every_engine, family):
     one = every_engine[family, 4]
     assert levels(painted(one, canvas_of(prompt="[cat|dog] AND bird")), painted(one, canvas_of(prompt="cat"))) > 1
+
+
+# ---- regional prompts ----
+
+
+def regional(canvas: Canvas, *regions: tuple[str, np.ndarray] | tuple[str, np.ndarray, float]) -> Canvas:
+    """The canvas with regional prompts: text, mask, and weight where it is not 1."""
+    texts = tuple(RegionText(prompt=text, weight=more[0] if more else 1.0) for text, _, *more in regions)
+    sampling = dataclasses.replace(canvas.sampling, regional_prompts=texts)
+    return dataclasses.replace(canvas, sampling=sampling, prompt_masks=tuple(mask for _, mask, *_ in regions))
+
+
+def half(start: int, end: int) -> np.ndarray:
+    """A mask of these columns."""
+    mask = np.zeros((SIDE, SIDE), np.float32)
+    mask[:, start:end] = 1
+    return mask
+
+
+FADE = np.broadcast_to(np.linspace(0, 1, SIDE, dtype=np.float32), (SIDE, SIDE)).copy()
+
+
+def test_a_regional_prompt_of_all_or_of_nothing_is_the_plain_prompt_to_the_bit_at_no_more_cost(engines):
+    """So are several that cover all and have the same text, whatever their masks and weights."""
+    engine = engines[4]
+    text = "a dog AND [cat|bird]:0.7"
+    plain = painted(engine, canvas_of(prompt=text))
+    rows = []
+    hook = engine._networks.loaded.network.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    try:
+        for regions in (
+            [(text, half(0, SIDE))],
+            [(text, FADE), (text, 1 - FADE, 0.3)],
+            [("x", half(0, 0)), (text, half(0, SIDE), 0.1)],
+            [(text, half(8, 40)), (text, half(0, SIDE), 3.0), (text, FADE)],
+        ):
+            assert np.array_equal(painted(engine, regional(canvas_of(prompt="never"), *regions)), plain)
+        assert np.array_equal(painted(engine, regional(canvas_of(prompt=text), ("x", half(0, 0)))), plain)
+    finally:
+        hook.remove()
+    assert set(rows) == {3}
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "Euler CFG++"])
+def test_regions_of_one_text_are_that_text_to_the_bit_for_every_guidance(engines, sampler):
+    for options in ({}, {"guidance_method": "apg"}, {"guidance_method": "cfg_zero"}):
+        for more in ({}, {"guidance_rescale": 0.5, "guidance_interval": (0.2, 0.7)}):
+            canvas = canvas_of(prompt="a cat AND a dog", sampler=sampler, guidance_scale=3.0, steps=2, **more)
+            canvas = dataclasses.replace(canvas, options=DiffusionOptions(**options))
+            same = regional(canvas, ("a cat AND a dog", half(0, 20)), ("a cat AND a dog", half(20, SIDE), 2.0))
+            found = painted(engines[4], same)
+            assert np.array_equal(found, painted(engines[4], canvas))
+            assert levels(found, painted(engines[4], regional(canvas, ("bird", half(0, 40))))) > 0.5
+
+
+def test_each_cell_is_guided_by_the_texts_of_its_regions(engine):
+    """Beside a loop by hand: a schedule on the left, AND and a negative prompt of its own on the right, the prompt
+    between; two regions that share a column of cells.
+    """
+    ask = {"sampler": "Euler", "scheduler": "Normal", "guidance_scale": 3.0, "prompt": "a dog"}
+    canvas = regional(canvas_of(**ask), ("[a cat:bird:0.5]", half(0, 28)), ("tree AND x:0.5", half(24, 40), 2.0))
+    own = canvas.sampling.regional_prompts[1].model_copy(update={"negative_prompt": "cat"})
+    texts = (canvas.sampling.regional_prompts[0], own)
+    canvas = dataclasses.replace(canvas, sampling=dataclasses.replace(canvas.sampling, regional_prompts=texts))
+    found = painted(engine, canvas)
+    nets = engine._networks
+    given = paint_settings(canvas, SD1, nets.loaded.scheduler_config)
+    start = NATIVE.start(
+        canvas, nets.encode, nets.loaded.family.extra_input if nets.loaded.inpainting else None, Monitor()
+    )
+    denoiser = nets.denoiser(nets.prompt_networks(given), exact=False)
+    latents, schedule = start.latents, given.plan.schedule()
+
+    def away(prompt: str, negative: str, x: torch.Tensor, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        plain = canvas_of(**{**ask, "prompt": prompt, "negative_prompt": negative})
+        settings = paint_settings(plain, SD1, nets.loaded.scheduler_config)
+        pair = [one.at(0).parts[0][1] for one in nets.conditionings(nets.prompt_networks(settings), settings, plain)]
+        at = torch.tensor([schedule.sigmas[step]]), torch.tensor([schedule.times[step]])
+        c, u = (denoiser(NetworkInput(x, *at, one, latents.extra)) for one in pair)
+        return c, u
+
+    columns = torch.arange(8)[None, None, None]
+    one, other = (columns < 3) + 0.5 * (columns == 3), 2.0 * ((columns == 3) + 1.0 * (columns == 4))
+    rest = (columns > 4).float()
+    whole = one + other + rest
+    x = latents.content + schedule.sigmas[0] * start.noise(latents.content)
+    for step in range(4):
+        c0, u0 = away("a dog", "dog", x, step)
+        c1, _ = away("a cat" if step < 2 else "bird", "dog", x, step)
+        (c2, u2), (c3, _) = (away(text, "cat", x, step) for text in ("tree ", " x"))
+        u = ((one + rest) * u0 + other * u2) / whole
+        x0 = u + 3.0 * (one * (c1 - u) + other * (c2 - u + 0.5 * (c3 - u)) + rest * (c0 - u)) / whole
+        x0 = torch.where(latents.mask > 0, x0, latents.content)
+        x = x + (x - x0) / schedule.sigmas[step] * (schedule.sigmas[step + 1] - schedule.sigmas[step])
+    assert levels(found, nets.decode(x)) < 0.05
+
+
+def test_exact_mode_keeps_the_bits_of_regional_prompts_beside_any_neighbour(engines):
+    canvases = [
+        regional(canvas_of(1, exact=True), ("a cat AND bird", FADE), ("tree", half(30, SIDE))),
+        canvas_of(2, exact=True),
+        regional(canvas_of(3, exact=True, guidance_rescale=0.5), ("[x|y]", half(0, 30))),
+    ]
+    alone = [painted(engines[4], one) for one in canvases]
+    together = [one.pixels for one in paint(engines[4], canvases)]
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
+
+
+def test_a_regional_prompt_is_read_as_the_prompt_is_and_its_notes_and_errors_name_it(engines):
+    engine = engines[4]
+    canvas = regional(canvas_of(steps=1), ("a cat [x", half(0, 30)), ("a dog # wet", half(30, 60)))
+    (found,) = paint(engine, [canvas])
+    assert [note for note in found.notes if note.startswith("regional prompt")] == [
+        "regional prompt 2: left out as a comment: # wet"
+    ]
+    for wrong in ("<lora:missing:1>", "(" * 200 + "x" + ")" * 200):
+        with pytest.raises((RequestError, ModelError)):
+            painted(engine, regional(canvas_of(steps=1), (wrong, half(0, 30))))
+    texts = CanvasTexts.read(
+        Sampling(
+            "<lora:a:1> x",
+            regional_prompts=(RegionText(prompt="<lora:a:1> y"), RegionText(prompt="<lora:b:0.5> AND z")),
+        ),
+        TextSettings(steps=4),
+    )
+    assert [one.name for one in texts.networks] == ["a", "b"], "one network paints all, with each tag once"
+    assert texts.notes == tuple(
+        f"regional prompt {number}: the networks that its tags name act on the whole picture" for number in (1, 2)
+    )
 
 
 def test_strength_0_gives_the_canvas_back(engine):

@@ -9,7 +9,7 @@ from collections.abc import Hashable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from overpaint.engines.base import Monitor
@@ -27,6 +27,7 @@ from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.first_layers import repeats
 from overpaint.engines.diffusion.guidance import Guidance
 from overpaint.engines.diffusion.loop import advance
+from overpaint.engines.diffusion.mixing import mixed, scale_factor, shares
 from overpaint.engines.diffusion.names import SAMPLER_NAMES, parse_sampler
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.sample import Sample, SamplingPlan
@@ -378,6 +379,87 @@ def test_parts_of_a_prompt_without_guidance_are_their_mean():
     assert net.calls == [2, 2]
     assert torch.allclose(found.result(), plain.result(), atol=1e-6)
     assert torch.allclose(embedded.result(), plain.result(), atol=1e-6)
+
+
+METHODS = [
+    Guidance(4.0), Guidance(4.0, rescale=0.5), Guidance(4.0, method="apg"), Guidance(4.0, method="cfg_zero"),
+    Guidance(4.0, interval=(0.2, 0.7)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("guidance", METHODS, ids=["cfg", "rescale", "apg", "cfg_zero", "interval"])
+@pytest.mark.parametrize("sampler", ["Euler", "Euler CFG++", "DDIM CFG++"])
+def test_parts_that_say_the_same_are_one_text_for_every_guidance_and_sampler(guidance, sampler):
+    """AND and regions: the mean of equal beliefs is that belief, at the scale of the weights' sum."""
+    left = torch.linspace(0, 1, SIZE)[None, None, None].expand(1, 1, SIZE, SIZE)
+    texts = [
+        Mixture(((0.4, says(2.0)), (0.6, says(2.0)))),
+        Mixture(((left, says(2.0)), (1 - left, says(2.0))), 1.0),
+        says(2.0),
+    ]
+    found = [begin(Still(), sampler, positive=text, negative=says(0.5), guidance=guidance) for text in texts]
+    run(found)
+    for one in found[:2]:
+        assert torch.allclose(one.result(), found[2].result(), rtol=1e-4, atol=1e-4)
+    twice = Mixture(((1.2, says(2.0)), (0.8, says(2.0))))
+    stronger = dataclasses.replace(guidance, scale=2 * guidance.scale)
+    found = [
+        begin(Still(), sampler, positive=text, negative=says(0.5), guidance=how)
+        for text, how in ((twice, guidance), (says(2.0), stronger))
+    ]
+    run(found)
+    assert torch.allclose(found[0].result(), found[1].result(), rtol=1e-4, atol=1e-4)
+
+
+def test_a_cell_follows_the_text_of_its_region_alone_with_that_texts_own_scale():
+    """Here two texts of weight 1 on the left, one on the right, each with a negative prompt of its own."""
+    left = torch.zeros(1, 1, SIZE, SIZE)
+    left[..., : SIZE // 2] = 1
+    texts = Mixture(((left, says(2.0)), (left, says(5.0)), (1 - left, says(8.0))), 1 + left)
+    negatives = Mixture(((left, says(1.0)), (1 - left, says(3.0))), 1.0)
+    both = begin(Still(), positive=texts, negative=Timeline(((0, negatives),)), guidance=Guidance(3.0))
+    on_left = Mixture(((1.0, says(2.0)), (1.0, says(5.0))))
+    one = begin(Still(), positive=on_left, negative=says(1.0), guidance=Guidance(3.0))
+    other = begin(Still(), positive=says(8.0), negative=says(3.0), guidance=Guidance(3.0))
+    run([both, one, other])
+    middle = SIZE // 2
+    assert torch.allclose(both.result()[..., :middle], one.result()[..., :middle], atol=1e-5)
+    assert torch.equal(both.result()[..., middle:], other.result()[..., middle:])
+
+
+@given(st.lists(st.tuples(st.floats(-2, 2), st.floats(-2, 2)), min_size=1, max_size=4), st.floats(0, 9))
+def test_the_mean_and_the_factor_of_the_scale_give_the_sum_of_all_guidances(weights, scale):
+    """u + s f (c - u) = u + s sum w (c_i - u) in every cell, whether its weights have a mean or not."""
+    values = torch.randn(len(weights) + 1, 1, 4, 1, 2, generator=torch.Generator().manual_seed(3)).double()
+    maps = [torch.tensor(pair, dtype=torch.float64).reshape(1, 1, 1, 2) for pair in weights]
+    negative, estimates = values[0], list(values[1:])
+    total = sum(maps)
+    assume(bool((total.abs() > 1e-3).all()))
+    mean = mixed(list(zip(maps, estimates, strict=True)), total, negative)
+    wanted = negative + scale * sum(w * (c - negative) for w, c in zip(maps, estimates, strict=True))
+    assert torch.allclose(negative + scale * scale_factor(total) * (mean - negative), wanted, atol=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 255), st.floats(0.1, 10)), min_size=1, max_size=8), st.integers(0, 99))
+def test_shares_of_regions_add_up_to_1_and_a_mask_alone_has_all(levels, seed):
+    generator = torch.Generator().manual_seed(seed)
+    masks = [torch.rand(16, 24, generator=generator).lt(0.5) * torch.tensor(level / 255) for level, _ in levels]
+    found = shares(masks, [weight for _, weight in levels], 2, 3)
+    assert len(found) == len(levels) + 1
+    assert torch.allclose(sum(torch.as_tensor(one).double() for one in found), torch.ones(1).double())
+    assert all((torch.as_tensor(one) >= 0).all() for one in found)
+    alone = [torch.ones(16, 24), *(torch.zeros(16, 24) for _ in levels[1:])]
+    assert shares(alone, [weight for _, weight in levels], 2, 3) == (0.0, 1.0, *(0.0 for _ in levels[1:]))
+
+
+def test_shares_follow_the_masks_means_and_the_weights():
+    mask = torch.zeros(8, 16)
+    mask[:, :4], fade = 1, torch.linspace(0, 1, 16).expand(8, 16)
+    prompt, one = shares([mask], [3.0], 1, 2)
+    assert one.flatten().tolist() == pytest.approx([3 * 0.5 / (0.5 + 3 * 0.5), 0])
+    assert prompt.flatten().tolist() == pytest.approx([0.25, 1])
+    assert shares([fade, 1 - fade], [1.0, 1.0], 1, 2)[0] == 0, "masks that fade into each other leave nothing between"
+    assert shares([torch.ones(8, 16)] * 2, [1.0, 3.0], 1, 2) == (0.0, 0.25, 0.75)
 
 
 def test_a_network_that_embeds_guidance_needs_one_row():

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from overpaint.errors import MaskError
 from overpaint.files import digest_in_time
 from overpaint.record import Record, StoredRecord
-from overpaint.request import PRIVATE_SETTINGS, ResolvedRequest, UsedModel
+from overpaint.request import ResolvedRequest, UsedModel
 from overpaint.studio import Edited, Enhanced, Saved, pixel_digest
 from overpaint.values import Listed, Value, canonical_json
 
@@ -132,7 +132,7 @@ class AuditRecord(StoredRecord):
         models: The engine, and every file of weights that it used, with their licences.
         who: The operator.
         attempt: Number of the attempt, from 1.
-        hidden: In private mode the keyed hashes of "prompt" and "negative_prompt" (see `Secret`).
+        hidden: In private mode the keyed hashes of the texts that are private, by setting (see `Secret`).
         variation: What a batch added to the row's seed, as results with smaller ones were doubtful or rejected.
         removed: Places of earlier outputs that this one takes the place of, and that are gone.
         review: Of a record that repeats the one of a doubtful result: what a person decided on it.
@@ -295,8 +295,7 @@ def without_prompts(record: Record, secret: Secret, notes: tuple[str, ...]) -> t
     """The record with these notes and without the request's prompts, and the hashes of those. The intents' own prompts
     are not secret. The records before it have no prompts and no notes.
     """
-    prompts = {name: getattr(record.request, name) for name in PRIVATE_SETTINGS}
-    texts = {name: text for name, text in prompts.items() if text and text.strip()}
+    texts = record.request.private_texts
     gone = dict.fromkeys(texts)
     resolved = record.resolved.model_copy(update={**gone, "models": _without_names(record.resolved.models)})
     before = (without_prompts(one, secret, NOTES_GONE if one.notes else ())[0] for one in record.earlier or ())

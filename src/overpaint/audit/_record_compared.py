@@ -17,7 +17,7 @@ from overpaint.record import (
     version,
     with_statement,
 )
-from overpaint.request import ResolvedRequest, raster_tables
+from overpaint.request import PRIVATE_SETTINGS, ResolvedRequest, raster_tables
 from overpaint.session import PaintedAgain
 from overpaint.studio import FinishedPicture
 
@@ -43,7 +43,7 @@ _OF_FILE = frozenset({"marks", "quality", "reach", "painted_from"})
 """What a record says of the file that has it, and what older versions did not record."""
 _BESIDE = frozenset({"timings", "signer", "manifest_sha256"})
 """What the record within a file does not have: timings never, of a signed file what its signing gave."""
-_PRIVATE = frozenset({"prompt", "negative_prompt", "models", "notes"})
+_PRIVATE = frozenset({*PRIVATE_SETTINGS, "models", "notes"})
 """What a record in a log of private mode has left out or in another way."""
 _WORDS = {
     "image": "digest of the picture that it was painted on",

@@ -12,7 +12,6 @@ from overpaint.audit import AuditRecord, Secret, entries, place_of
 from overpaint.engines import Monitor
 from overpaint.errors import InputError, OverpaintError, RequestError
 from overpaint.record import read_record, sidecar_path
-from overpaint.request import PRIVATE_SETTINGS
 from overpaint.studio import PreparedEdit, Studio
 
 from .evidence import LogWitness
@@ -177,7 +176,7 @@ class _Proof:
         resolved = prepared.resolved.model_copy(update={**prepared.rasters.coded, "image": prepared.rasters.image})
         if key is not None:
             secret, request = Secret(key), prepared.request
-            texts = {name: text for name in PRIVATE_SETTINGS if (text := getattr(request, name)) and text.strip()}
+            texts = request.private_texts
             if {name: secret.hash(text) for name, text in texts.items()} != dict(record.hidden):
                 raise _NotProvenError("it was made with another prompt")
             resolved = resolved.model_copy(update=dict.fromkeys(texts))

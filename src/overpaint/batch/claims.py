@@ -152,7 +152,7 @@ def _source_of(entry: LedgerEntry, rules: Rules) -> _Source | None:
 
 
 def _files(row: EditRow, rules: Rules) -> Iterator[str]:
-    names = (row.image, row.sketch, row.insert, *row.places.files, *row.avoid)
+    names = (row.image, row.sketch, row.insert, *row.places.files, *row.avoid, *row.region_files)
     return _paths((name for name in names if name is not None), rules)
 
 

@@ -252,7 +252,7 @@ def _cell(name: str, cell: str, *, commas: bool) -> Any:
     decimal comma, as where another sign is between cells.
     """
     text = cell.strip()
-    if name in (*SHAPES, "avoid"):
+    if name in (*SHAPES, "avoid", "regional_prompts"):
         return _json_or_text(text) if text.startswith(("[", "{")) else text
     field = RowFields.model_fields.get(name) or EditRequest.model_fields.get(name)
     kind = str if field is None else bare_type(field.annotation)

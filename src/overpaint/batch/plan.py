@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from overpaint.doors.names import DEFAULT_TEMPLATE, check_template, filled, inside, is_for_windows
-from overpaint.doors.places import WORDS, Places, selections
+from overpaint.doors.places import WORDS, Places, RegionPlaces, selections
 from overpaint.errors import (
     InputError,
     OverpaintError,
@@ -97,7 +97,7 @@ class PlannedEdit:
         key: Digest of all that its result depends on.
         image: The picture's path; for a chained row that of the result that it continues from.
         image_sha256: Its digest; "" for a chained row.
-        masks: Files of masks and of what is avoided, and their digests.
+        masks: Files of masks, of what is avoided and of regional prompts, and their digests.
         sketch: The file of strokes and its digest.
         insert: The file of the picture to put in and its digest.
         request: The request, with its seed.
@@ -137,10 +137,20 @@ class PlannedEdit:
         """What must not be copied, likewise."""
         return _absolute(Places(mask=self.row.avoid), base)
 
+    def regions(self, base: Path) -> tuple[RegionPlaces, ...]:
+        """Regional prompts, likewise."""
+        return tuple(replace(one, places=_absolute(one.places, base)) for one in self.row.regions)
+
 
 def _absolute(places: Places, base: Path) -> Places:
     files = frozenset(places.files)
     return replace(places, mask=tuple(str(at(base, name)) if name in files else name for name in places.mask))
+
+
+def _content_of(region: RegionPlaces, digests: Mapping[str, str]) -> dict[str, Any]:
+    """What a result depends on of a regional prompt."""
+    place = {"box": region.places.box, "mask": [digests.get(name, name) for name in region.places.mask]}
+    return {**region.text.to_mapping(), **place}
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +237,8 @@ class _Planner:
         places: dict[Place, None] = {}
         for row in rows:
             image = None if row.after is not None else row.image
-            for name in (image, *row.places.files, *Places(mask=row.avoid).files, row.sketch, row.insert):
+            masks = (*row.places.files, *Places(mask=row.avoid).files, *row.region_files)
+            for name in (image, *masks, row.sketch, row.insert):
                 if name is not None:
                     with contextlib.suppress(InputError):  # one that is not allowed; it is refused with its row
                         places[self._at(name, "")] = None
@@ -247,7 +258,9 @@ class _Planner:
         masks = self._files(row.places.files)
         with concerning("avoid"):
             avoided = self._files(Places(mask=row.avoid).files)
-        found = dict(avoided)
+        with concerning("regional_prompts"):
+            regional = self._files(row.region_files)
+        found = dict(avoided + regional)
         sketch, insert = self._file(row.sketch, "sketch"), self._file(row.insert, "insert")
         words = [name for name in row.places.mask if name in WORDS]
         key = self.rules.key_of(
@@ -260,6 +273,7 @@ class _Planner:
                 "sketch": sketch[1] if sketch is not None else None,
                 **({"insert": insert[1]} if insert is not None else {}),
                 **({"avoid": [found.get(name, name) for name in row.avoid]} if row.avoid else {}),
+                **({"regions": [_content_of(one, found) for one in row.regions]} if row.regions else {}),
                 "saved": {
                     "name": output.suffix.lower(),
                     "quality": row.quality,
@@ -274,7 +288,7 @@ class _Planner:
             key=key,
             image=image,
             image_sha256=known.sha256 if known is not None else "",
-            masks=masks + avoided,
+            masks=masks + avoided + regional,
             sketch=sketch,
             insert=insert,
             request=row.request.model_copy(update={"seed": seed}),
@@ -333,10 +347,16 @@ class _Planner:
     def _resolve(self, row: EditRow) -> _Resolved:
         """The resolved request with seed 0; found once for rows with equal settings and selectors."""
         selects = _selects(row)
-        key = f"{row.settings}\0{selects}"
+        texts = [one.text for one in row.regions]
+        key = f"{row.settings}\0{selects}\0{texts}"
         if key not in self._resolved:
             try:
-                found, notes = self._found_for(row, selects), self.studio.notes_before(row.request)
+                request = row.request
+                if texts:  # their places do not count here
+                    anywhere = {"parts": [{"kind": "full"}]}
+                    regional = [{**one.to_mapping(), "mask": anywhere} for one in texts]
+                    request = request.merged(regional_prompts=regional)
+                found, notes = self._found_for(request, selects), self.studio.notes_before(request)
                 self._resolved[key] = _Resolved(found.engine, found.model, found.digest, notes)
             except InputError as error:
                 self._resolved[key] = error
@@ -345,16 +365,16 @@ class _Planner:
             raise outcome
         return outcome
 
-    def _found_for(self, row: EditRow, selects: Places) -> ResolvedRequest:
-        """The resolved request of a row, with the networks that select its mask, as its result depends on them too.
+    def _found_for(self, request: EditRequest, selects: Places) -> ResolvedRequest:
+        """The resolved request, with the networks that select its mask, as the result depends on them too.
 
-        Where these can't be told, the row fails when it is done, which says why.
+        Where these can't be told, a row with it fails when it is done, which says why.
         """
-        if row.request.mask is None:
+        if request.mask is None:
             with contextlib.suppress(OverpaintError):
                 if parts := selections(selects, None):
-                    return self.studio.resolved(row.request.merged(mask=MaskSpec(parts=tuple(parts))), seed=0)
-        return self.studio.resolved(row.request, seed=0)
+                    return self.studio.resolved(request.merged(mask=MaskSpec(parts=tuple(parts))), seed=0)
+        return self.studio.resolved(request, seed=0)
 
     def _output(self, row: EditRow, image: Place, known: Known | None, engine: str) -> Place:
         from overpaint.picture import extension_for, format_for_path, format_of_path, format_of_result

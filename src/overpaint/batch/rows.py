@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from overpaint.doors.places import OF_FILES, SELECTING, SHAPES, Channel, Places
+from overpaint.doors.places import OF_FILES, SELECTING, SHAPES, Channel, Places, RegionPlaces
 from overpaint.errors import InputError, OverpaintError, RequestError
-from overpaint.request import INTENTS, MOST_SEED, EditRequest
+from overpaint.request import INTENTS, MOST_REGIONS, MOST_SEED, EditRequest, RegionText
 from overpaint.values import Value
 
 from .content import check_table
@@ -20,6 +20,7 @@ from .credentials import check_no_credentials
 from .reasons import ROW, unexpected
 
 FILES = frozenset(("image", "mask", "avoid", "sketch", "insert"))
+"""Fields that name files."""
 _FORMS = {"polygon": "points x,y x,y x,y", "point": "x,y", "not_point": "x,y"}
 _LONGEST_TEXT = 4096  # characters of a path, an id, a label
 
@@ -91,6 +92,35 @@ Id = Annotated[str, BeforeValidator(_id)]
 Shapes = Annotated[tuple[str, ...], BeforeValidator(_shapes)]
 
 
+class RegionFields(RegionText):
+    """A regional prompt of a row: its mask is files, or in a request's form; a box is a mask too."""
+
+    mask: Annotated[Any, BeforeValidator(_masks)] = None
+    box: Shapes | None = None
+
+    @property
+    def is_setting(self) -> bool:
+        """Whether it is in a request's form."""
+        return isinstance(self.mask, Mapping)
+
+    @property
+    def region(self) -> RegionPlaces:
+        """The same with its place."""
+        return RegionPlaces(self.text, Places(mask=self.mask or (), box=self.box or ()))
+
+
+def _regions(value: Any) -> Any:
+    """Regional prompts, each a table or PLACE=TEXT, of one or a list of them."""
+    listed = value if isinstance(value, list | tuple) else [value]
+    return tuple(_region(one) if isinstance(one, str) else one for one in listed)
+
+
+def _region(written: str) -> dict[str, Any]:
+    found = RegionPlaces.of(written)
+    places = {"box": list(found.places.box)} if found.places.box else {"mask": list(found.places.mask)}
+    return {**found.text.to_mapping(), **places}
+
+
 class RowFields(Value):
     """Fields of a row that are not the request's, or may be written in more ways than there (see `EditRow`)."""
 
@@ -105,6 +135,9 @@ class RowFields(Value):
     insert: Text | None = None
     mask: Annotated[Any, BeforeValidator(_masks)] = None
     avoid: Annotated[Any, BeforeValidator(_masks)] = None
+    regional_prompts: Annotated[
+        tuple[RegionFields, ...] | None, Field(max_length=MOST_REGIONS), BeforeValidator(_regions)
+    ] = None
     box: Shapes | None = None
     ellipse: Shapes | None = None
     polygon: Shapes | None = None
@@ -145,9 +178,7 @@ class RowFields(Value):
 
 OWN = tuple(RowFields.model_fields)
 
-REQUEST = tuple(
-    name for name in EditRequest.model_fields if name not in ("schema_", "image", "mask", "avoid", "sketch", "insert")
-)
+REQUEST = tuple(name for name in EditRequest.model_fields if name not in ("schema_", "regional_prompts", *FILES))
 """Fields of the request that a row may have, written as in a request."""
 
 DEFAULTS: Mapping[str, Any] = {"intent": "remove", "exact": True}
@@ -185,6 +216,7 @@ class EditRow:
         image: The picture's file; None for a row that continues from another row's result.
         places: Where to repaint, unless the request has the mask.
         avoid: Mask files of what must not be copied, unless the request has them.
+        regions: Regional prompts with their places, unless the request has them.
         seed: As given; None for one that follows from the row.
         id: Its id; None where it has none.
         after: Id of the row whose result it continues from.
@@ -201,6 +233,7 @@ class EditRow:
     image: str | None = None
     places: Places = field(default_factory=Places)
     avoid: tuple[str, ...] = ()
+    regions: tuple[RegionPlaces, ...] = ()
     seed: int | None = None
     id: str | None = None
     after: str | None = None
@@ -210,6 +243,11 @@ class EditRow:
     format: str | None = None
     quality: int | None = None
     folder: str = ""
+
+    @property
+    def region_files(self) -> tuple[str, ...]:
+        """The mask files of its regional prompts."""
+        return tuple(file for one in self.regions for file in one.places.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +342,9 @@ class Reader:
             message = f"a row has an image, or another row that it comes after; this one has {which}"
             raise RequestError(message, field="image")
         settings |= {name: value for name in ("mask", "avoid") if isinstance(value := getattr(own, name), Mapping)}
+        regions = own.regional_prompts or ()
+        if any(one.is_setting for one in regions):
+            settings["regional_prompts"] = table["regional_prompts"]
         if own.insert is not None and not (settings.get("engine") or settings.get("model")):
             rule = INTENTS.get(str(settings["intent"]))  # as the studio chooses where a picture to put in is given
             settings["engine"] = None if rule is None else rule.engine
@@ -316,6 +357,7 @@ class Reader:
             settings=key,
             places=own.places(shared.places),
             avoid=own.avoid if isinstance(own.avoid, tuple) else (),
+            regions=() if "regional_prompts" in settings else tuple(one.region for one in regions),
             seed=None if own.seed == -1 else own.seed,
             **own.given("id", "image", "after", "sketch", "insert", "output", "format", "quality"),
             folder=raw.folder,

@@ -189,6 +189,7 @@ def _files_of(task: Task, monitor: Monitor) -> EditFiles:
         contents=contents,
         places=item.places(base),
         avoid=item.avoided(base),
+        regions=item.regions(base),
         sketch=sketch,
         insert=insert,
         pixels=task.options.limits.pixels,

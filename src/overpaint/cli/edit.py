@@ -72,7 +72,7 @@ class PaintCall:
     @property
     def mask_files(self) -> list[Path]:
         """The files that masks are read from."""
-        return paths((*(() if self.where is None else self.where.files), *self.run.avoided.files))
+        return paths((*(() if self.where is None else self.where.files), *self.run.mask_files))
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ def paint(call: PaintCall) -> int:
     if call.out.private:
         call = replace(call, out=replace(call.out, record="none"))
     masks = call.where.mask if call.where is not None else ()
-    check_one_reader((*call.pictures, *masks, *call.run.avoid, call.run.sketch, *call.inserts))
+    check_one_reader((*call.pictures, *masks, *call.run.mask_files, call.run.sketch, *call.inserts))
     record = _recorder(call)
     status = 0
     written: set[Path] = set()
@@ -164,6 +164,7 @@ def _paint_picture(
             load,
             places=call.where,
             avoid=call.run.avoided,
+            regions=call.run.regions,
             sketch=call.run.sketch,
             insert=call.put_in.insert,
             insert_mask=call.put_in.insert_mask,

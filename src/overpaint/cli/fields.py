@@ -23,6 +23,7 @@ COVERED: Mapping[str, str] = {
     "avoid": "--avoid, --avoid-box",
     "sketch": "--sketch",
     "insert": "--with, --with-mask",
+    "regional_prompts": "--region-prompt PLACE=TEXT",
     "controls": "a request file",
     "margins": "--left, --top, --right, --bottom, --to, --aspect of 'expand'",
     "options": "--option KEY=VALUE",

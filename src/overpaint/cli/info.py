@@ -136,11 +136,18 @@ def _done(record: Record, painter: str) -> str:
 def _shown(key: str, value: Any) -> str:
     """A setting in one short line: masks by their parts, and pictures by their sizes and digests."""
     if key == "avoid":
-        parts = ", ".join(f"{part['kind']} {_numbers(part)}".strip() for part in value["parts"])
-        return f"all but {parts}" if value.get("invert") else parts
+        return _marked(value)
+    if key == "regional_prompts":
+        return "; ".join(f"{one['prompt']} ({_marked(one['mask'])})" for one in value)
     if key == "insert":
         return f"a picture of {value['width']}x{value['height']}, {value['sha256'][:12]}..."
     return value if isinstance(value, str) else json_module.dumps(value, default=str)
+
+
+def _marked(mask: dict[str, Any]) -> str:
+    """The parts of a mask."""
+    parts = ", ".join(f"{part['kind']} {_numbers(part)}".strip() for part in mask["parts"])
+    return f"all but {parts}" if mask.get("invert") else parts
 
 
 def _numbers(part: dict[str, Any]) -> str:

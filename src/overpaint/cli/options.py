@@ -13,7 +13,7 @@ from cyclopts import App, Group, Parameter
 
 from overpaint.doors.extension import Anchor, Extension
 from overpaint.doors.places import Channel as ChannelName
-from overpaint.doors.places import Places
+from overpaint.doors.places import Places, RegionPlaces
 
 from .hinting import NotPoints, Pick, Points, SelectBoxes, SelectNames, SelectOptions, SelectTexts
 from .texts import help_text
@@ -299,7 +299,7 @@ class NewObject(AnyInsert):
 @flattened(RUN)
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How an edit runs: what it avoids, sketch, the engine's own options, variations, device.
+    """How an edit runs: what it avoids, prompts for parts, sketch, the engine's own options, variations, device.
 
     Attributes:
         scene: Add words about the picture's light and lens to the prompt.
@@ -327,6 +327,17 @@ class Run:
             allow_leading_hyphen=True,
         ),
     ] = ()
+    region_prompt: Annotated[
+        tuple[str, ...],
+        argument(
+            "--region-prompt",
+            "A prompt for a part of the picture, where --prompt does not hold then: a mask file or L,T,R,B, =, the "
+            "text. May be given again, 8 times at most; PLACE:1.5=TEXT weighs it where parts overlap.",
+            MODEL,
+            "PLACE=TEXT",
+            allow_leading_hyphen=True,
+        ),
+    ] = ()
     scene: Annotated[bool, Parameter(group=HOW)] = False
     sketch: Annotated[str | None, Parameter(metavar="FILE", group=HOW)] = None
     option: Option = ()
@@ -342,6 +353,16 @@ class Run:
     def avoided(self) -> Places:
         """What must not be copied."""
         return Places(mask=self.avoid, box=self.avoid_box)
+
+    @property
+    def regions(self) -> tuple[RegionPlaces, ...]:
+        """Regional prompts with their places."""
+        return tuple(RegionPlaces.of(one, "region_prompt") for one in self.region_prompt)
+
+    @property
+    def mask_files(self) -> tuple[str, ...]:
+        """Mask files of what is avoided and of regional prompts."""
+        return (*self.avoided.files, *(file for one in self.regions for file in one.places.files))
 
 
 @flattened(OUT)

@@ -299,10 +299,14 @@ def _prompts(known: _Known, given: dict[str, str | None]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for name, hashed in hidden.items():
         option = f"--{name.replace('_', '-')}"
-        text = given[name]
+        text = given.get(name)
         if text is None:
             if not card(known.record.resolved.engine).uses(name):
                 continue
+            if name not in given:
+                raise RecordError(
+                    f"the record is private and has only a hash of the {name.replace('_', ' ')}: it can't be run again"
+                )
             raise RecordError(
                 f"the record is private and has only a hash of the {name.replace('_', ' ')}: give {option}"
             )

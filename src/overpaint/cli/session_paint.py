@@ -65,7 +65,7 @@ def edit(
     if wanted.intent == "add" and put_in.insert is not None and wanted.model is None and wanted.engine is None:
         wanted = wanted.merged(engine=wanted.rule.engine)
     _check_readers(place, put_in, run)
-    masks = paths((*place.files, *run.avoided.files))
+    masks = paths((*place.files, *run.mask_files))
     with opened_session(session, run=run, audited=audited, masks=masks) as found, bar(quiet=printed.quiet) as shown:
         inputs = _inputs(found.picture, wanted, place, bounds, put_in, run)
         shown.say("painting")
@@ -110,7 +110,7 @@ def rerun(
     if stale and (place.named or put_in.insert or run.sketch or given != EditRequest()):
         raise RequestError("--stale paints steps again as they are: leave out the settings")
     _check_readers(place, put_in, run)
-    masks = paths((*place.files, *run.avoided.files))
+    masks = paths((*place.files, *run.mask_files))
     with opened_session(session, run=run, audited=audited, masks=masks) as found, bar(quiet=printed.quiet) as shown:
         said: set[str] = set()
         monitor = shown.monitor(partial(_say, printed, said))
@@ -128,6 +128,7 @@ def rerun(
         wanted = request_of(None, fields.settings(how), run.option, found.request(step))
         changes: dict[str, Any] = {"mask": None} if place.named else {}
         changes |= {"avoid": None} if run.avoided.named else {}
+        changes |= {"regional_prompts": None} if run.region_prompt else {}
         changes |= {"insert": None} if put_in.insert else {}
         changes |= {"sketch": None} if run.sketch else {}
         inputs = _inputs(found.below(step), wanted.merged(**changes), place, _BOUNDS, put_in, run)
@@ -144,7 +145,7 @@ rerun.__annotations__["how"] = _SETTINGS
 
 def _check_readers(place: Where, put_in: AnyInsert, run: Run) -> None:
     outputs.check_least("variations", run.variations, 1)
-    check_one_reader((*place.mask, *run.avoid, run.sketch, put_in.insert, put_in.insert_mask))
+    check_one_reader((*place.mask, *run.mask_files, run.sketch, put_in.insert, put_in.insert_mask))
 
 
 def _inputs(
@@ -165,6 +166,7 @@ def _inputs(
         load,
         places=place,
         avoid=run.avoided,
+        regions=run.regions,
         sketch=run.sketch,
         insert=put_in.insert,
         insert_mask=put_in.insert_mask,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from overpaint.doors.places import Places
+from overpaint.doors.places import Places, RegionPlaces
 from overpaint.doors.reading import EditFiles, read_edit
 from overpaint.engines import Monitor
 from overpaint.errors import (
@@ -26,7 +26,7 @@ from overpaint.errors import (
 )
 from overpaint.mask import Mask
 from overpaint.picture import Picture, open_picture
-from overpaint.request import EditRequest
+from overpaint.request import EditRequest, RegionText
 from overpaint.studio import EnhanceSettings
 from overpaint.studio.inputs import EditArguments, InputRasters, gather
 from overpaint.studio.inserts import Pictured, picture_of
@@ -358,7 +358,8 @@ class Calls:
         task = snapshot.task
         marks, avoid = task.get("marks") or {}, task.get("avoid") or {}
         ids = [task["picture"], task.get("sketch"), task.get("insert"), *task.get("rasters", ())]
-        ids += [*marks.get("mask", ()), *avoid.get("mask", ())]
+        regional = task.get("regional_prompts") or ()
+        ids += [id for one in (marks, avoid, *(one["marks"] for one in regional)) for id in one.get("mask", ())]
         contents = {id: await self.file(id) for id in ids if id is not None}
         files = EditFiles(
             picture=task["picture"],
@@ -366,6 +367,7 @@ class Calls:
             contents=contents,
             places=_places(marks),
             avoid=_places(avoid),
+            regions=tuple(map(_region, regional)),
             sketch=task.get("sketch"),
             insert=task.get("insert"),
             rasters=tuple(task.get("rasters", ())),
@@ -395,6 +397,12 @@ def _places(marks: Mapping[str, Any]) -> Places:
     for name, value in marks.items():
         given[names.get(name, name)] = tuple(value) if isinstance(value, list) else value
     return Places(**given)
+
+
+def _region(table: Mapping[str, Any]) -> RegionPlaces:
+    """A regional prompt of a task, with its place."""
+    said = {name: value for name, value in table.items() if name != "marks" and value is not None}
+    return RegionPlaces(RegionText(**said), _places(table["marks"]))
 
 
 def checked_id(id: str, length: int) -> str:

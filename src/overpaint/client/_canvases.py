@@ -29,6 +29,9 @@ _LARGE = 1 << 20
 _NOT_NEEDED = ("image", "mask", "avoid", "sketch")
 """Fields of a request that the choice of an engine does not depend on."""
 
+_ANYWHERE = {"parts": [{"kind": "full"}]}
+"""In place of the masks of regional prompts, of which that choice needs the texts alone."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServedPainter:
@@ -64,6 +67,8 @@ class CanvasCalls:
     async def painter(self, request: EditRequest) -> ServedPainter:
         """What would paint a request. Raises as the server's studio does."""
         table = {name: value for name, value in request.to_mapping().items() if name not in _NOT_NEEDED}
+        if "regional_prompts" in table:
+            table["regional_prompts"] = [{**one, "mask": _ANYWHERE} for one in table["regional_prompts"]]
         question = {"protocol": CANVAS_PROTOCOL, "request": table}
         url = self._calls.connection.address.url
         try:
@@ -175,6 +180,8 @@ def settings_of(engine: str, model: str | None, canvas: Canvas) -> dict[str, Any
         found["model"] = model
     if canvas.sampling is not None:
         given = {one.name: getattr(canvas.sampling, one.name) for one in fields(Sampling)}
+        if texts := given.pop("regional_prompts"):
+            found["regional_prompts"] = [one.to_mapping() for one in texts]
         found["sampling"] = EditRequest(
             **{name: value for name, value in given.items() if value is not None}
         ).to_mapping()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from overpaint.errors import MaskError, PictureError, RequestError
+from overpaint.errors import InputError, MaskError, PictureError, RequestError
 from overpaint.geometry import Margins, Size
 
 from .extension import Extension, margins_of
-from .places import OF_FILES, MaskInput, Places, mask_at
+from .places import OF_FILES, MaskInput, Places, RegionPlaces, mask_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from overpaint.mask import Mask
     from overpaint.picture import Picture
-    from overpaint.request import EditRequest
+    from overpaint.request import EditRequest, RegionalPrompt
     from overpaint.studio import Edited
 
 _UNNAMED = "the picture: "  # before an error of a picture that is opened from bytes
@@ -94,6 +94,7 @@ def collect(
     *,
     places: Places | None = None,
     avoid: Places | None = None,
+    regions: Sequence[RegionPlaces] = (),
     sketch: str | None = None,
     insert: str | None = None,
     insert_mask: str | None = None,
@@ -109,6 +110,7 @@ def collect(
         load: Where files are: `Uploads`, or a function that returns paths.
         places: Where to repaint.
         avoid: What must not be copied.
+        regions: Regional prompts with their places.
         sketch: The name of a file of strokes.
         insert: The name of the file of a picture to put in.
         insert_mask: The name of a mask file that marks the object in it.
@@ -128,6 +130,11 @@ def collect(
     if avoid is not None and avoid.named and request.avoid is not None:
         message = "what is not to be copied is given twice: in the request, and as a file or a shape"
         raise RequestError(message, code="avoid-twice", field="avoid")
+
+    if regions and request.regional_prompts is not None:
+        from overpaint.studio.inputs import regional_twice
+
+        raise regional_twice("as files or shapes")
 
     def read(name: str, places: Places) -> Mask:
         source = load(name)
@@ -162,6 +169,10 @@ def collect(
         unwanted = _avoided(avoid, picture.size, read)
         request = request.merged(avoid=unwanted.spec)
         rasters, notes = {**rasters, **unwanted.rasters}, (*notes, *unwanted.notes)
+    if regions:
+        regional, carried, own = _regional(regions, picture.size, read)
+        request = request.merged(regional_prompts=regional)
+        rasters, notes = {**rasters, **carried}, (*notes, *own)
     if scene:
         from overpaint.prompt import scene_prompt
         from overpaint.studio.masks import mask_of
@@ -209,6 +220,35 @@ def _avoided(avoid: Places, size: Size, read: Callable[[str, Places], Mask]) -> 
         spec, rasters = spec_of(found.mask)
         found = MaskInput(spec=spec, rasters=rasters, notes=found.mask.notes)
     return replace(found, notes=tuple(f"avoid: {note}" for note in found.notes))
+
+
+def _regional(
+    regions: Sequence[RegionPlaces], size: Size, read: Callable[[str, Places], Mask]
+) -> tuple[list[RegionalPrompt], dict[str, NDArray[Any]], list[str]]:
+    """Regional prompts as a request names them, the rasters of their masks, and notes on their files."""
+    from overpaint.request import RegionalPrompt
+    from overpaint.studio.masks import spec_of
+    from overpaint.studio.regional import about_region
+
+    found: list[RegionalPrompt] = []
+    rasters: dict[str, NDArray[Any]] = {}
+    notes: list[str] = []
+    for number, one in enumerate(regions, start=1):
+        try:
+            place = mask_at(one.places, size, read)
+            if place is None:
+                raise MaskError("it has no mask and no shape", code="mask-missing")
+        except InputError as error:
+            raise about_region(error, number) from None
+        spec, own = place.spec, place.notes
+        rasters |= place.rasters
+        if place.mask is not None:
+            (spec, carried), own = spec_of(place.mask), place.mask.notes
+            rasters |= carried
+        assert spec is not None
+        found.append(RegionalPrompt(mask=spec, **one.text.to_mapping()))
+        notes += (f"regional prompt {number}: {note}" for note in own)
+    return found, rasters, notes
 
 
 def mask_from(

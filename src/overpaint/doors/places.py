@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
 
     from overpaint.mask import Mask
     from overpaint.picture import Picture
-    from overpaint.request import MaskSpec, Part, SelectPart
+    from overpaint.request import MaskSpec, Part, RegionText, SelectPart
     from overpaint.select import HintKind
 
 Channel = Literal["auto", "luminance", "alpha", "transparent"]
+
+_LENGTH = r"\s*-?\d*\.?\d+\s*(?:px|%)?\s*"
+_BOX = re.compile(rf"{_LENGTH}(?:,{_LENGTH}){{3}}")
+_WEIGHTED = re.compile(r"(.+):\s*(\d*\.?\d+)")
 
 WORDS = ("alpha", "full")
 """Words that stand for a mask file: the picture's own transparency, all of the picture."""
@@ -90,6 +95,43 @@ class Places:
         if self.files or not lost:
             return ()
         return (f"no mask file is named, so that {' and '.join(lost)} had no effect",)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionPlaces:
+    """A regional prompt with its place as people write it.
+
+    Attributes:
+        text: The prompt, its weight and its negative prompt.
+        places: Where it holds.
+    """
+
+    text: RegionText
+    places: Places
+
+    @classmethod
+    def of(cls, written: str, field: str = "regional_prompts") -> RegionPlaces:
+        """From PLACE=TEXT or PLACE:WEIGHT=TEXT: the place is a mask file or LEFT,TOP,RIGHT,BOTTOM.
+
+        Raises:
+            RequestError: It is not written so, or the weight is out of its range.
+        """
+        from overpaint.request import RegionText
+
+        before, mark, prompt = written.partition("=")
+        place, weight = before.strip(), 1.0
+        if found := _WEIGHTED.fullmatch(place):
+            place, weight = found[1].strip(), float(found[2])
+        if not mark or not place or not prompt.strip():
+            raise RequestError(
+                f"{{field}} takes PLACE=TEXT, not {written!r:.80}",
+                code="regional-form",
+                field=field,
+                value=written,
+                hint="the place is a mask file or LEFT,TOP,RIGHT,BOTTOM: left.png=a red car",
+            )
+        text = RegionText(prompt=prompt.strip(), weight=weight)
+        return cls(text, Places(box=(place,)) if _BOX.fullmatch(place) else Places(mask=(place,)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from overpaint.bounded import BoundedPool, working_on
 from overpaint.errors import PictureError
 
 from .inputs import EditInputs, collect
-from .places import Places
+from .places import Places, RegionPlaces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class EditFiles:
         request: The request as far as it is known without the picture.
         digests: SHA-256 that files must have, by name; a file that has another was replaced meanwhile.
         contents: The bytes of what is no file, by name.
-        places, avoid, sketch, insert: As for `collect`, with names that are paths or are in `contents`.
+        places, avoid, regions, sketch, insert: As for `collect`, with names that are paths or are in `contents`.
         rasters: Names of pictures whose pixels are rasters that the request names by their SHA-256.
         pixels: The most that a picture or a mask may have.
         format: The result's, which may have no room for the picture's size; "" where it is not known.
@@ -55,6 +55,7 @@ class EditFiles:
     contents: Mapping[str, bytes] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     avoid: Places = field(default_factory=Places)
+    regions: tuple[RegionPlaces, ...] = ()
     sketch: str | None = None
     insert: str | None = None
     rasters: tuple[str, ...] = ()
@@ -64,8 +65,8 @@ class EditFiles:
     @property
     def of_pixels(self) -> bool:
         """Whether a mask depends on the picture's pixels, and not on its size alone."""
-        masks = [one for one in (self.request.mask, self.request.avoid) if one is not None]
-        return "alpha" in (*self.places.mask, *self.avoid.mask) or any(one.of_pixels for one in masks)
+        places = (self.places, self.avoid, *(one.places for one in self.regions))
+        return any("alpha" in one.mask for one in places) or any(one.of_pixels for one in self.request.masks)
 
     def load(self, name: str) -> bytes:
         """The bytes that a name stands for. Raises PictureError where they can't be read, or were replaced."""
@@ -99,7 +100,14 @@ class EditFiles:
 
     def _kind(self, name: str) -> str:
         """The field that names a file beside the picture."""
-        others = {"sketch": (self.sketch,), "insert": (self.insert,), "avoid": self.avoid.mask, "raster": self.rasters}
+        regional = tuple(file for one in self.regions for file in one.places.mask)
+        others = {
+            "sketch": (self.sketch,),
+            "insert": (self.insert,),
+            "avoid": self.avoid.mask,
+            "regional_prompts": regional,
+            "raster": self.rasters,
+        }
         return next((what for what, names in others.items() if name in names and name not in self.places.mask), "mask")
 
 
@@ -129,6 +137,7 @@ def _collected(picture: Picture, files: EditFiles) -> EditInputs:
         files.load,
         places=files.places,
         avoid=files.avoid,
+        regions=files.regions,
         sketch=files.sketch,
         insert=files.insert,
     )

@@ -138,6 +138,7 @@ class Canvas:
         marked: (H, W) float32 in [0, 1], the mask as it was given, without the edge that `mask` has; None: as `mask`.
         opacity: (H, W) float32 in [0, 1], the picture's alpha; None: opaque.
         insert: (h, w, 4) float32 in [0, 1], the picture to put in, sRGB and alpha, at its own size.
+        prompt_masks: (H, W) float32 in [0, 1] each, where the regional prompts of `sampling` hold, in their order.
     """
 
     pixels: Pixels
@@ -150,6 +151,7 @@ class Canvas:
     marked: NDArray[np.float32] | None = None
     opacity: NDArray[np.float32] | None = None
     insert: Pixels | None = None
+    prompt_masks: tuple[NDArray[np.float32], ...] = ()
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.float32:
@@ -158,6 +160,12 @@ class Canvas:
             raise ValueError(
                 f"the mask must be float32 {self.pixels.shape[:2]}, not {self.mask.dtype} {self.mask.shape}"
             )
+
+        if any(one.shape != self.mask.shape or one.dtype != np.float32 for one in self.prompt_masks):
+            raise ValueError(f"the masks of regional prompts must be float32 {self.mask.shape}")
+        texts = () if self.sampling is None else self.sampling.regional_prompts
+        if len(texts) != len(self.prompt_masks):
+            raise ValueError(f"{len(texts)} regional prompts have {len(self.prompt_masks)} masks")
 
     @property
     def size(self) -> Size:

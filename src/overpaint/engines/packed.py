@@ -195,9 +195,10 @@ _OF_PAINTED = ("pixels", "evidence", "effect", "opacity")
 
 
 def pack_canvas(canvas: Canvas) -> bytes:
-    """The arrays of a canvas and of its controls; its settings and its seed are no part of it."""
+    """The arrays of a canvas, of its controls and regional prompts; its settings and its seed are no part of it."""
     arrays = {name: value for name in _OF_CANVAS if (value := getattr(canvas, name)) is not None}
     arrays |= {f"control {number}": one.pixels for number, one in enumerate(canvas.controls)}
+    arrays |= {f"prompt mask {number}": one for number, one in enumerate(canvas.prompt_masks)}
     return pack(PackedArrays(arrays))
 
 
@@ -212,11 +213,12 @@ def canvas_arrays(data: bytes, *, most: int | None = None) -> tuple[dict[str, An
         RequestError: It is damaged, too large, or its arrays do not go together.
     """
     found = dict(unpack(data, most=None if most is None else 4 * most).arrays)
-    controls = [found.pop(f"control {number}") for number in range(len(found)) if f"control {number}" in found]
+    controls, prompt_masks = (_numbered(found, name) for name in ("control", "prompt mask"))
     if not {"pixels", "mask"} <= found.keys() <= set(_OF_CANVAS):
         raise _damaged(f"a canvas has no arrays {', '.join(sorted(found))[:200]}")
     size = found["pixels"].shape[:2]
-    for name, array in (*found.items(), *(("control", one) for one in controls)):
+    further = (*(("control", one) for one in controls), *(("prompt mask", one) for one in prompt_masks))
+    for name, array in (*found.items(), *further):
         shape = array.shape
         if name in ("pixels", "control"):
             right = shape == (*size, 3)
@@ -228,7 +230,14 @@ def canvas_arrays(data: bytes, *, most: int | None = None) -> tuple[dict[str, An
             raise _damaged(f"{name} is {array.dtype} {shape}")
         if array.dtype != np.bool_ and not (np.isfinite(array).all() and array.min() >= -8 and array.max() <= 8):
             raise _damaged(f"{name} has values that no canvas has")
-    return found, controls
+    if any(one.min() < 0 or one.max() > 1 for one in prompt_masks):
+        raise _damaged("a mask of a regional prompt is not within 0 and 1")
+    return {**found, "prompt_masks": tuple(prompt_masks)}, controls
+
+
+def _numbered(found: dict[str, Any], name: str) -> list[NDArray[np.float32]]:
+    """Arrays that have this name and a number, in the order of these; taken out of `found`."""
+    return [found.pop(f"{name} {number}") for number in range(len(found)) if f"{name} {number}" in found]
 
 
 def pack_painted(painted: Painted, table: Mapping[str, Any]) -> bytes:

@@ -153,6 +153,8 @@ def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     further = {name: value for name, value in options.items() if name not in OPTION_KEYS and name not in _APART}
     yield FURTHER, json.dumps(further, ensure_ascii=False, sort_keys=True) if further else None
     yield "Dialect", r.dialect if r.dialect != "native" else None
+    regional = [one.prompt for one in r.regional_prompts or ()]
+    yield "Regional prompts", json.dumps(regional, ensure_ascii=False) if regional else None
     yield "Intent", r.intent
     yield "Engine", r.engine
     yield "Version", f"overpaint {record.overpaint}"

@@ -25,6 +25,7 @@ from ._parts import (
     StrokesPart,
 )
 from ._reference import Setting, settings_reference
+from ._regional import MOST_REGIONS, RegionalPrompt, RegionText
 from ._resolved import Execution, ResolvedRequest, draw_seed
 from ._sampling import ENGINE_SETTINGS, SAMPLING_SETTINGS, Sampling
 from ._settings import EditSettings
@@ -51,6 +52,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "Intent",
     "IntentRule",
     "MAP_KINDS",
+    "MOST_REGIONS",
     "MOST_SEED",
     "MaskSpec",
     "MaskedContent",
@@ -60,6 +62,8 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "Part",
     "PolygonPart",
     "RasterPart",
+    "RegionText",
+    "RegionalPrompt",
     "ResolvedRequest",
     "SAMPLING_SETTINGS",
     "Sampling",

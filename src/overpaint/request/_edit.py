@@ -18,15 +18,15 @@ from ._blob import Blob, eight_bit, without_codes
 from ._control import Control
 from ._options import option_table
 from ._parts import MaskSpec
-from ._types import Area, Dialect, Fraction, Name
+from ._regional import MOST_REGIONS, RegionalPrompt
+from ._types import MOST_PROMPT, Area, Dialect, Fraction, Name
 from ._upgrade import SCHEMA, UPGRADES
 from .intents import INTENTS, AlphaRule, Intent, IntentRule, MaskedContent
 
-MOST_PROMPT = 32_000  # characters, as OpenAI's edits take
 MOST_MARGIN = 1 << 16
 MOST_SEED = (1 << 63) - 1
 
-PRIVATE_SETTINGS = ("prompt", "negative_prompt")
+PRIVATE_SETTINGS = ("prompt", "negative_prompt", "regional_prompts")
 """Settings whose values are kept out of every file in private mode."""
 
 MarginPixels = Annotated[int, Field(ge=0, le=MOST_MARGIN)]
@@ -110,6 +110,11 @@ class RequestFields(Value):
 
     prompt: str | None = setting("what to paint", left_open="empty, or the intent's own", max_length=MOST_PROMPT)
     negative_prompt: str | None = setting("what not to paint", left_open="empty", max_length=MOST_PROMPT)
+    regional_prompts: Listed[tuple[RegionalPrompt, ...]] | None = setting(
+        "prompts for parts of the picture, each with the mask of its part; the prompt holds in the rest",
+        left_open="none: the prompt holds everywhere",
+        max_length=MOST_REGIONS,
+    )
     engine: Name | None = setting("the engine that paints", left_open="the intent's default")
     model: Name | None = setting("a checkpoint; implies its engine", left_open="the engine's default")
     options: Annotated[Mapping[str, JsonValue] | None, AfterValidator(option_table)] = setting(
@@ -271,6 +276,22 @@ class RequestFields(Value):
         """Every setting of a request that has a value here."""
         names = [name for name in RequestFields.model_fields if name != "schema_"]
         return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    @property
+    def masks(self) -> tuple[MaskSpec, ...]:
+        """Every mask in it: where to repaint, what is avoided, and where regional prompts hold."""
+        regional = (one.mask for one in self.regional_prompts or ())
+        return tuple(one for one in (self.mask, self.avoid, *regional) if one is not None)
+
+    @property
+    def private_texts(self) -> dict[str, str]:
+        """What private mode keeps out of files, by setting; of regional prompts the texts as JSON. Blank ones count as
+        none.
+        """
+        texts = {name: getattr(self, name) or "" for name in PRIVATE_SETTINGS if name != "regional_prompts"}
+        if self.regional_prompts:
+            texts["regional_prompts"] = json.dumps([one.text.to_mapping() for one in self.regional_prompts])
+        return {name: text for name, text in texts.items() if text.strip()}
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """JSON text, without the settings that were left open."""

@@ -38,6 +38,7 @@ _TAKES = {
     "mask": "a mask",
     "avoid": "a mask",
     "controls": "a list of tables",
+    "regional_prompts": "a list of tables",
     "margins": "four whole numbers",
     "options": "a table",
     "guidance_interval": "two numbers",

@@ -69,6 +69,8 @@ class ResolvedRequest(RequestFields):
         """The settings of sampling; None where the engine accepted none of them."""
         given = {name: getattr(self, name) for name in SAMPLING_SETTINGS}
         given = {name: value for name, value in given.items() if value is not None}
+        if self.regional_prompts:
+            given["regional_prompts"] = tuple(one.text for one in self.regional_prompts)
         return Sampling(**given, exact=self.exact) if given.keys() - {"dialect"} else None
 
 

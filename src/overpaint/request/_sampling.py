@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from ._regional import RegionText
 from ._types import Dialect
 from .intents import GUIDANCE_SCALE, SAMPLER, STEPS, MaskedContent
 
@@ -15,6 +16,7 @@ class Sampling:
     Attributes:
         prompt: What to paint; "" for nothing in particular.
         negative_prompt: What not to paint; None: none was given, which a dialect may tell from an empty one.
+        regional_prompts: The texts of regional prompts, whose places a canvas has.
         strength: 0 keeps the masked content, 1 starts from noise.
         masked_content: What painting starts from in the hole.
         steps: Denoising steps.
@@ -30,6 +32,7 @@ class Sampling:
 
     prompt: str = ""
     negative_prompt: str | None = None
+    regional_prompts: tuple[RegionText, ...] = ()
     strength: float = 1.0
     masked_content: MaskedContent = "original"
     steps: int = STEPS
@@ -47,8 +50,8 @@ SAMPLING_SETTINGS = frozenset(one.name for one in fields(Sampling)) - {"exact"}
 """Names of the request's settings that `Sampling` carries, but for `exact`, which concerns every engine."""
 
 ENGINE_SETTINGS = (
-    "prompt", "negative_prompt", "model", "avoid", "sketch", "insert", "controls", "strength", "masked_content",
-    "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "dialect",
-    "seed", "size", "detail", "follow_effects",
+    "prompt", "negative_prompt", "regional_prompts", "model", "avoid", "sketch", "insert", "controls", "strength",
+    "masked_content", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler",
+    "clip_skip", "dialect", "seed", "size", "detail", "follow_effects",
 )  # fmt: skip
 """Names of the request's settings that depend on the engine's support, in the order in which notes list them."""

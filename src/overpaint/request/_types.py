@@ -14,6 +14,8 @@ PaintsFrom = Literal["surroundings", "prompt", "settings"]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
+MOST_PROMPT = 32_000  # characters, as OpenAI's edits take
+
 
 def _not_blank(value: str | None) -> str | None:
     if value is not None and not value.strip():

@@ -11,7 +11,7 @@ from overpaint.engines import Canvas, ControlImage, Monitor, paint
 from overpaint.engines.packed import canvas_arrays, pack_painted, unpacked_size
 from overpaint.errors import RequestError
 from overpaint.picture import current_limits
-from overpaint.request import SAMPLING_SETTINGS, Sampling
+from overpaint.request import SAMPLING_SETTINGS, EditRequest, Sampling
 from overpaint.studio import Studio
 from overpaint.studio.choose import checked_options
 from overpaint.studio.execution import execution_of
@@ -89,6 +89,12 @@ class CanvasWork:
         if len(images) != len(controls):
             message = f"the canvas has {len(images)} control images, and the settings {len(controls)} controls"
             raise RequestError(message, field="controls", value=len(controls))
+        texts = () if self._sampling is None else self._sampling.regional_prompts
+        if len(arrays["prompt_masks"]) != len(texts):
+            message = (
+                f"the canvas has {len(arrays['prompt_masks'])} masks of regional prompts, and the settings {len(texts)}"
+            )
+            raise RequestError(message, field="regional_prompts", value=len(texts))
         canvas = Canvas(
             **arrays,
             seed=self._settings.seed,
@@ -105,7 +111,9 @@ class CanvasWork:
 def sampling_of(settings: CanvasSettings) -> Sampling | None:
     """What the engine is given of the settings of sampling, whose ranges were checked as those of a request."""
     asked = settings.sampling
-    if asked is None:
+    if asked is None and not settings.regional_prompts:
         return None
+    asked = asked or EditRequest()
     given: dict[str, Any] = {name: getattr(asked, name) for name in (*SAMPLING_SETTINGS, "exact")}
+    given["regional_prompts"] = settings.regional_prompts
     return Sampling(**{name: value for name, value in given.items() if value is not None})

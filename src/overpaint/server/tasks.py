@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from overpaint.doors.places import SELECTING, Places
+from overpaint.doors.places import SELECTING, Places, RegionPlaces
 from overpaint.errors import RequestError
-from overpaint.request import MOST_SEED, Control, EditRequest
+from overpaint.request import MOST_REGIONS, MOST_SEED, Control, EditRequest, RegionText
 from overpaint.studio import EnlargeSettings, RestoreSettings
 from overpaint.validation import Problem, SettingError
 from overpaint.values import Listed, Value
@@ -64,8 +64,15 @@ class Marks(Value):
         )
 
 
+class MarkedPrompt(RegionText):
+    """A regional prompt, and where it holds as people write it."""
+
+    marks: Marks = Field(description="where it holds: mask pictures and shapes, white is there")
+
+
 def _pictures_of(task: TaskRequest) -> frozenset[str]:
-    marks = (one for one in (task.marks, task.avoid) if one is not None)
+    regional = (one.marks for one in task.regional_prompts)
+    marks = (one for one in (task.marks, task.avoid, *regional) if one is not None)
     named = (one for one in (task.sketch, task.insert) if one is not None)
     return frozenset((*named, *task.rasters, *(id for one in marks for id in one.mask)))
 
@@ -82,6 +89,9 @@ class TaskRequest(Value):
     request: EditRequest = Field(description="the settings of the edit; docs/settings.md has all of them")
     marks: Marks | None = Field(default=None, description="where to repaint; left out, the request's own mask counts")
     avoid: Marks | None = Field(default=None, description="what must not be copied")
+    regional_prompts: Listed[tuple[MarkedPrompt, ...]] = Field(
+        default=(), max_length=MOST_REGIONS, description="prompts for parts of the picture, by mask pictures or shapes"
+    )
     sketch: PictureId | None = Field(default=None, description="strokes with transparency, of the picture's size")
     insert: PictureId | None = Field(default=None, description="a picture to put in")
     rasters: Listed[tuple[PictureId, ...]] = Field(
@@ -113,6 +123,11 @@ class TaskRequest(Value):
     def pictures(self) -> frozenset[str]:
         """The ids of all stored pictures that it needs."""
         return _pictures_of(self)
+
+    @property
+    def regions(self) -> tuple[RegionPlaces, ...]:
+        """The regional prompts for the reader of an edit's files."""
+        return tuple(RegionPlaces(one.text, one.marks.places()) for one in self.regional_prompts)
 
     @property
     def masked(self) -> bool:
@@ -235,6 +250,9 @@ class CanvasSettings(Value):
     )
     controls: Listed[tuple[Control, ...]] = Field(
         default=(), max_length=16, description="of the canvas's control images, in their order"
+    )
+    regional_prompts: Listed[tuple[RegionText, ...]] = Field(
+        default=(), max_length=MOST_REGIONS, description="of the canvas's masks of regional prompts, in their order"
     )
     seed: Annotated[int, Field(ge=0, le=MOST_SEED)] = 0
 

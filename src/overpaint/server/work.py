@@ -34,6 +34,9 @@ _UNKNOWN = 8 << 30
 _SELECTING_PER_PIXEL = 110
 """Bytes that it takes to select something, for each pixel of the picture: measured with `grabcut`."""
 
+_MASK_PER_PIXEL = 4
+"""Bytes of a mask in float32."""
+
 Results = list[dict[str, Any]]
 
 
@@ -43,10 +46,12 @@ def memory_of_jobs() -> MemoryBudget:
 
 
 def memory_of_edit(request: EditRequest, size: Size) -> int:
-    """Bytes that an edit of a picture of this size takes; more where its mask is selected in the picture."""
-    specs = [spec for spec in (request.mask, request.avoid) if spec is not None]
-    selects = any(part.kind == "select" for spec in specs for part in spec.parts)
-    return size.area * (MEMORY_PER_PIXEL + (_SELECTING_PER_PIXEL if selects else 0))
+    """Bytes that an edit of a picture of this size takes; more where a mask is selected in the picture, and for the
+    masks of regional prompts.
+    """
+    selects = any(part.kind == "select" for spec in request.masks for part in spec.parts)
+    masks = _MASK_PER_PIXEL * len(request.regional_prompts or ())
+    return size.area * (MEMORY_PER_PIXEL + masks + (_SELECTING_PER_PIXEL if selects else 0))
 
 
 @contextlib.contextmanager
@@ -170,6 +175,7 @@ class EditWork:
             contents=self.contents,
             places=Places() if task.marks is None else task.marks.places(),
             avoid=Places() if task.avoid is None else task.avoid.places(),
+            regions=task.regions,
             sketch=task.sketch,
             insert=task.insert,
             rasters=tuple(task.rasters),

@@ -154,10 +154,10 @@ class LowerStep:
 def seen(request: EditRequest, frames: Iterable[Box], canvas: Box, steps: Iterable[LowerStep]) -> tuple[SeenStep, ...]:
     """The steps that an engine sees through these frames, which are in pixels of the canvas.
 
-    A mask or an `avoid` of the picture's own transparency, or of what is selected in it, sees all.
+    A mask of the picture's own transparency, or of what is selected in it, sees all.
     """
     within = [frame.shift(canvas.left, canvas.top) for frame in frames]
-    if any(spec is not None and spec.of_pixels for spec in (request.mask, request.avoid)):
+    if any(spec.of_pixels for spec in request.masks):
         within = [canvas]
     return tuple(
         one.step for one in steps if any(not frame.intersect(box).empty for frame in within for box in one.boxes)

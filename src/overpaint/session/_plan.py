@@ -128,7 +128,7 @@ class StepPlan:
             SessionError: The mask lies beyond the picture as it is now, or something else is of the other size.
         """
         was, now = painted_on(own), self.below.canvas
-        for name in ("avoid", "sketch", "controls"):
+        for name in ("avoid", "sketch", "controls", "regional_prompts"):
             given = getattr(request, name)
             made_anew = name == "controls" and all(one.image is None for one in given or ())
             if given is not None and given == getattr(self.request, name) and not made_anew:

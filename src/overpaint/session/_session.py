@@ -218,7 +218,7 @@ class Session(SessionView):
 
         Raises:
             SessionError: There is no such step, or it lies beyond the picture as it is below it now, or was given
-                what to avoid, a sketch or controls for a picture of another size.
+                what to avoid, a sketch, controls or regional prompts for a picture of another size.
             OverpaintError: As for `edit`.
         """
         plan = self.plan_rerun(step)

@@ -190,6 +190,9 @@ def make_canvas(
         marked=marked,
         opacity=_opacity(picture, region),
         insert=scene.insert,
+        prompt_masks=tuple(
+            np.clip(frame.to_working(frame.cut(one.values), smooth=False), 0, 1) for one in scene.prompt_masks
+        ),
     )
     return RegionCanvas(region, converter, crop, clean, shown, canvas, usable)
 

@@ -150,7 +150,7 @@ def _without_model(request: EditRequest, rule: IntentRule, default_model: str | 
 
     Where nothing says what and nobody chose a model, the engine's error names what is missing.
     """
-    asked = bool((request.prompt or "").strip())
+    asked = bool((request.prompt or "").strip() or request.regional_prompts)
     if request.insert is not None or (request.options and not asked):
         return True
     return default_model in _NO_CHOICE and (rule.prefers == "settings" or not asked)

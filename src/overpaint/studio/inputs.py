@@ -17,11 +17,21 @@ from overpaint.geometry import Size
 from overpaint.mask import Mask, of_values
 from overpaint.picture import Picture
 from overpaint.record import said_types
-from overpaint.request import Blob, EditRequest, EditSettings, MaskSpec, blob_array, blob_of, picture_blob
+from overpaint.request import (
+    Blob,
+    EditRequest,
+    EditSettings,
+    MaskSpec,
+    RegionalPrompt,
+    blob_array,
+    blob_of,
+    picture_blob,
+)
 
 from .controls import ControlLike, controls_of
 from .inserts import Pictured, insert_picture, insert_raster
 from .masks import spec_of
+from .regional import are_settings, regional_prompts_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,6 +58,8 @@ class GivenRasters(TypedDict, total=False):
         avoid: Pixels that must not be copied, 1 = avoided, of the picture's size.
         controls: What guides the engine: controls, kinds of maps that are made from the picture, or tables whose image
             is any picture.
+        regional_prompts: Prompts for parts of the picture: each as in a request, or a table whose mask is of the
+            picture's size and in any form.
         inputs: Rasters that the request names by digest.
     """
 
@@ -56,6 +68,7 @@ class GivenRasters(TypedDict, total=False):
     insert: InsertLike | None
     avoid: MaskLike | MaskSpec | None
     controls: Sequence[ControlLike] | None
+    regional_prompts: Sequence[RegionalPrompt | Mapping[str, Any]] | None
     inputs: Rasters | None
 
 
@@ -64,11 +77,13 @@ class EditArguments(EditSettings, GivenRasters, total=False):
 
 
 def split(given: EditArguments) -> tuple[EditArguments, dict[str, Any]]:
-    """The rasters and the settings of an edit's arguments; an `avoid` that is no raster is a setting."""
+    """The rasters and the settings of an edit's arguments; what has no raster in it is a setting."""
     settings: dict[str, Any] = dict(given)
     rasters = {name: settings.pop(name) for name in GivenRasters.__annotations__ if name in settings}
     if isinstance(rasters.get("avoid"), MaskSpec | Mapping):
         settings["avoid"] = rasters.pop("avoid")
+    if "regional_prompts" in rasters and are_settings(rasters["regional_prompts"]):
+        settings["regional_prompts"] = rasters.pop("regional_prompts")
     return cast(EditArguments, rasters), settings
 
 
@@ -147,6 +162,13 @@ def gather(picture: Picture, request: EditRequest | None, given: EditArguments) 
             raise RequestError(message, code="avoid-twice", field="avoid")
         spec, carried = _avoided(avoid, picture.size)
         request, by_digest = request.merged(avoid=spec), {**by_digest, **carried}
+    if (regional := values.get("regional_prompts")) is not None:
+        if request.regional_prompts is not None:
+            raise regional_twice("beside it")
+        regions, carried = regional_prompts_of(
+            regional, lambda given: _checked(as_mask(given).require_size(picture.size))
+        )
+        request, by_digest = request.merged(regional_prompts=regions), {**by_digest, **carried}
     rasters = InputRasters(picture, mask, _as_sketch(values.get("sketch")), by_digest, generative)
     if request.image is not None and request.image.sha256 != rasters.image.sha256:
         raise RequestError(
@@ -220,6 +242,12 @@ def about_avoid(error: InputError) -> InputError:
     found = error.within("avoid")
     found.field = "avoid"
     return found
+
+
+def regional_twice(where: str) -> RequestError:
+    """The error of regional prompts in a request, and elsewhere as well."""
+    message = f"regional prompts are given twice: in the request, and {where}"
+    return RequestError(message, code="regional-twice", field="regional_prompts")
 
 
 def as_mask(given: MaskLike) -> Mask:

@@ -37,7 +37,21 @@ _JOINS = {"add": Mask.union, "subtract": Mask.subtract, "intersect": Mask.inters
 def mask_of(
     spec: MaskSpec, size: Size, *, inputs: Mapping[str, NDArray[Any]] | None = None, picture: Picture | None = None
 ) -> Mask:
-    """The mask that `spec` describes, for a picture of `size`.
+    """The mask that `spec` describes, for a picture of `size`; arguments and errors as of `drawn_mask`.
+
+    Raises:
+        MaskError: It is empty.
+    """
+    mask = drawn_mask(spec, size, inputs=inputs, picture=picture)
+    if mask.bounds.empty:
+        raise MaskError(f"the mask is empty: {_why_empty(spec, size)}")
+    return mask
+
+
+def drawn_mask(
+    spec: MaskSpec, size: Size, *, inputs: Mapping[str, NDArray[Any]] | None = None, picture: Picture | None = None
+) -> Mask:
+    """The mask that `spec` describes, which may be empty.
 
     Args:
         spec: Parts, joined in their order.
@@ -46,7 +60,7 @@ def mask_of(
         picture: Whose alpha an "alpha" part takes, and in which a "select" part selects.
 
     Raises:
-        MaskError: A raster has another size, nothing is left to repaint, or the shapes are too much work.
+        MaskError: A raster has another size, or the shapes are too much work.
         RequestError: A raster is missing, or has another digest; a selector is not there, or refuses a hint.
     """
     check_drawing(spec, size)
@@ -54,11 +68,7 @@ def mask_of(
     for part in spec.parts:
         drawn = _shape(part, size, inputs, picture).with_notes(_beyond(part, size))
         mask = _JOINS[part.op](mask, without_noise(drawn.feather(part.feather)) if part.feather > 0 else drawn)
-    if spec.invert:
-        mask = mask.invert()
-    if mask.bounds.empty:
-        raise MaskError(f"the mask is empty: {_why_empty(spec, size)}")
-    return mask
+    return mask.invert() if spec.invert else mask
 
 
 def settled(request: EditRequest) -> tuple[EditRequest, tuple[UsedModel, ...]]:
@@ -70,24 +80,32 @@ def settled(request: EditRequest) -> tuple[EditRequest, tuple[UsedModel, ...]]:
         RequestError: There is no such selector, or an option does not suit it.
         ModelError: A network is not here, or may not be used.
     """
+    if not any(isinstance(part, SelectPart) for spec in request.masks for part in spec.parts):
+        return request, ()
     used: list[UsedModel] = []
-    named: dict[str, MaskSpec] = {}
-    for field in ("mask", "avoid"):
-        spec: MaskSpec | None = getattr(request, field)
-        if spec is None or not any(isinstance(part, SelectPart) for part in spec.parts):
-            continue
-        parts: list[Part] = []
-        for part in spec.parts:
-            if isinstance(part, SelectPart):
-                hints = hints_of(part)
-                options_of(selector_card(part.selector), hints.options)
-                found = used_networks(part.selector, hints)
-                used += found
-                parts.append(_with_networks(part, found))
-            else:
-                parts.append(part)
-        named[field] = spec.model_copy(update={"parts": tuple(parts)})
-    return (request.merged(**named) if named else request), tuple(dict.fromkeys(used))
+    named: dict[str, Any] = {
+        field: _settled_spec(spec, used) for field in ("mask", "avoid") if (spec := getattr(request, field)) is not None
+    }
+    if request.regional_prompts:
+        named["regional_prompts"] = tuple(
+            one.model_copy(update={"mask": _settled_spec(one.mask, used)}) for one in request.regional_prompts
+        )
+    return request.merged(**named), tuple(dict.fromkeys(used))
+
+
+def _settled_spec(spec: MaskSpec, used: list[UsedModel]) -> MaskSpec:
+    """The mask with every network of its selectors named; these are added to `used`."""
+    parts: list[Part] = []
+    for part in spec.parts:
+        if isinstance(part, SelectPart):
+            hints = hints_of(part)
+            options_of(selector_card(part.selector), hints.options)
+            found = used_networks(part.selector, hints)
+            used += found
+            parts.append(_with_networks(part, found))
+        else:
+            parts.append(part)
+    return spec.model_copy(update={"parts": tuple(parts)})
 
 
 NETWORK_OPTIONS = ("model", "masks")

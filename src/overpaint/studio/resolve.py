@@ -122,7 +122,7 @@ def _prompt(request: EditRequest, card: EngineCard, rule: IntentRule, model: str
     prompt = request.prompt or ""
     if prompt.strip() or card.paints_from != "prompt":
         return prompt
-    if rule.prompt == "required":
+    if rule.prompt == "required" and not request.regional_prompts:
         raise RequestError(
             f"{request.intent!r} with {model or request.model or card.name} needs a {{field}}: say what to paint there",
             code="prompt-missing",

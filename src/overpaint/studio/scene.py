@@ -18,6 +18,7 @@ from .controls import SceneControl, scene_controls
 from .inputs import InputRasters, about_avoid, sketch_of
 from .inserts import insert_of
 from .masks import mask_of
+from .regional import extended_prompt_mask, prompt_masks_of
 
 MOST_PIXELS = 400_000_000
 """The largest picture that margins may make: a typing error in a margin should not fill the memory."""
@@ -40,6 +41,7 @@ class EditScene:
         controls: Controls, whose images have `picture`'s size.
         insert: (h, w, 4) float32 in [0, 1], the picture to put in, sRGB and alpha; None for none.
         avoid: Pixels of `picture` that must not be copied, 1 = avoided; None for none.
+        prompt_masks: Where each regional prompt holds in `picture`.
     """
 
     picture: Picture
@@ -49,6 +51,7 @@ class EditScene:
     controls: tuple[SceneControl, ...] = ()
     insert: NDArray[np.float32] | None = None
     avoid: Mask | None = None
+    prompt_masks: tuple[Mask, ...] = ()
 
 
 def check_place(request: EditRequest, rule: IntentRule, *, masked: bool) -> None:
@@ -81,13 +84,13 @@ def check_place(request: EditRequest, rule: IntentRule, *, masked: bool) -> None
 
 
 def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, card: EngineCard) -> EditScene:
-    """Join picture, margins, mask, what is avoided, sketch and control images.
+    """Join picture, margins, mask, what is avoided, sketch, control images and the places of regional prompts.
 
     Args:
         request: The request.
         rasters: Its pixels.
         rule: Its intent's rule, which may invert the mask.
-        card: Of the engine, which may accept control images.
+        card: Of the engine, which may accept control images and regional prompts.
 
     Raises:
         MaskError: There is nothing to repaint, or the mask has another size.
@@ -102,7 +105,9 @@ def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, ca
     mask = Mask.empty(picture.size) if mask is None else mask
     insert = insert_of(request, rasters.by_digest) if card.uses("insert") else None
     avoid = _avoided(request, rasters, mask) if card.uses("avoid") else None
-    return _extended(EditScene(picture, mask, picture.size.box, sketch, controls, insert, avoid), margins)
+    regions = prompt_masks_of(request, rasters) if card.uses("regional_prompts") else ()
+    scene = EditScene(picture, mask, picture.size.box, sketch, controls, insert, avoid, regions)
+    return _extended(scene, margins)
 
 
 def _mask(
@@ -186,7 +191,8 @@ def _extended(scene: EditScene, margins: Margins) -> EditScene:
     controls = tuple(one.extended(margins) for one in scene.controls)
     extended, mask = picture.with_pixels(samples, alpha), Mask(values, scene.mask.notes)
     avoid = None if scene.avoid is None else Mask(np.pad(scene.avoid.values, _widths(margins, 2)), scene.avoid.notes)
-    return EditScene(extended, mask, inner, sketch, controls, scene.insert, avoid)
+    regions = tuple(extended_prompt_mask(one, _widths(margins, 2)) for one in scene.prompt_masks)
+    return EditScene(extended, mask, inner, sketch, controls, scene.insert, avoid, regions)
 
 
 def _widths(margins: Margins, dimensions: int) -> tuple[tuple[int, int], ...]:

@@ -31,6 +31,7 @@ from .execution import execution_of
 from .inputs import InputRasters
 from .notes import doubt_in_words, doubts_of, effect_note, notes_of, opacity_note, transparency_note
 from .progress import SharedProgress
+from .regional import region_notes
 from .scene import EditScene, nothing_left
 
 
@@ -238,7 +239,14 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         timings={**prepared.timings, **made.timings, **clock.laps},
         notes=tuple(
             dict.fromkeys(
-                (*own, *scene.picture.source.faults, *scene.mask.notes, *_avoid_notes(scene, canvases), *engine_notes)
+                (
+                    *own,
+                    *scene.picture.source.faults,
+                    *scene.mask.notes,
+                    *_avoid_notes(scene, canvases),
+                    *region_notes(scene, canvases),
+                    *engine_notes,
+                )
             )
         ),
         engine_notes=engine_notes,

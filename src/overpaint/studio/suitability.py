@@ -37,7 +37,7 @@ def refuse_unsuited(request: EditRequest, rule: IntentRule, card: EngineCard, mo
             hint=f"name a checkpoint{otherwise}; {tried}",
         )
     beyond = _beyond(request, card)
-    if beyond and set(beyond) == set(things_in(request.prompt or "", card.words or frozenset())):
+    if beyond and set(beyond) == set(things_in(_said(request), card.words or frozenset())):
         raise RequestError(
             f"{model}, the model that is used when none is named, does not paint {_either(beyond)} recognisably",
             code="prompt-beyond-model",
@@ -58,7 +58,7 @@ def notes_before(request: EditRequest, card: EngineCard, model: str | None) -> t
         notes.append(
             f"{painter} does not paint {_either(beyond)} recognisably; the setting model names a larger checkpoint"
         )
-    negated = negated_things(request.prompt or "", card.words or frozenset())
+    negated = negated_things(_said(request), card.words or frozenset())
     if negated and card.paints_from == "prompt":
         instead = "; the setting negative_prompt takes what to leave out" if card.uses("negative_prompt") else ""
         notes.append(f"{painter} may paint {_either(negated)} because the prompt names it{instead}")
@@ -66,8 +66,13 @@ def notes_before(request: EditRequest, card: EngineCard, model: str | None) -> t
 
 
 def _beyond(request: EditRequest, card: EngineCard) -> tuple[str, ...]:
-    """What the request's prompt names and the card's words lack."""
-    return () if card.words is None else unknown_things(request.prompt or "", card.words)
+    """What the request's prompts name and the card's words lack."""
+    return () if card.words is None else unknown_things(_said(request), card.words)
+
+
+def _said(request: EditRequest) -> str:
+    """The prompt, and those of regions."""
+    return ". ".join((request.prompt or "", *(one.prompt for one in request.regional_prompts or ())))
 
 
 def _either(things: Sequence[str]) -> str:

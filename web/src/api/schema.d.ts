@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 4b70135b7315eecc9060b2c342a0e842c1ff346ed7e040cf9be60ab5e210e028
+// Made by npm run api from the description with the SHA-256 46c7255e054126eb5442a67293fc04ff174069c226a5f2690ad1c80d0d855205
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -1338,6 +1338,12 @@ export interface components {
             options?: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
+            /**
+             * Regional Prompts
+             * @description of the canvas's masks of regional prompts, in their order
+             * @default []
+             */
+            regional_prompts?: components["schemas"]["RegionText"][];
             /** @description prompt, strength, steps and the like; None for an engine that takes none of them */
             sampling?: components["schemas"]["EditRequest"] | null;
             /**
@@ -1626,6 +1632,11 @@ export interface components {
              */
             reach_limit?: number | null;
             /**
+             * Regional Prompts
+             * @description prompts for parts of the picture, each with the mask of its part; the prompt holds in the rest
+             */
+            regional_prompts?: components["schemas"]["RegionalPrompt"][] | null;
+            /**
              * Restore Faces
              * @description restore the faces in what is painted, by the network of this name; auto: by the one that is here
              */
@@ -1819,6 +1830,12 @@ export interface components {
              * @enum {string}
              */
             record?: "embed" | "none";
+            /**
+             * Regional Prompts
+             * @description prompts for parts of the picture, by mask pictures or shapes
+             * @default []
+             */
+            regional_prompts?: components["schemas"]["MarkedPrompt"][];
             /** @description the settings of the edit; docs/settings.md has all of them */
             request: components["schemas"]["EditRequest"];
             /**
@@ -2301,6 +2318,30 @@ export interface components {
             width: number;
         };
         /**
+         * MarkedPrompt
+         * @description A regional prompt, and where it holds as people write it.
+         */
+        MarkedPrompt: {
+            /** @description where it holds: mask pictures and shapes, white is there */
+            marks: components["schemas"]["Marks"];
+            /**
+             * Negative Prompt
+             * @description what not to paint there; left out, the request's own
+             */
+            negative_prompt?: string | null;
+            /**
+             * Prompt
+             * @description what to paint there
+             */
+            prompt: string;
+            /**
+             * Weight
+             * @description its share where regions overlap, beside the others' weights
+             * @default 1
+             */
+            weight?: number;
+        };
+        /**
          * Marks
          * @description Where to repaint, as people write it; the union counts. Lengths are in pixels, or in per cent of the picture.
          */
@@ -2733,6 +2774,54 @@ export interface components {
             op?: "add" | "subtract" | "intersect";
             /** @description an 8-bit raster with one channel */
             raster: components["schemas"]["Blob"];
+        };
+        /**
+         * RegionText
+         * @description What a regional prompt says, without its place.
+         */
+        RegionText: {
+            /**
+             * Negative Prompt
+             * @description what not to paint there; left out, the request's own
+             */
+            negative_prompt?: string | null;
+            /**
+             * Prompt
+             * @description what to paint there
+             */
+            prompt: string;
+            /**
+             * Weight
+             * @description its share where regions overlap, beside the others' weights
+             * @default 1
+             */
+            weight?: number;
+        };
+        /**
+         * RegionalPrompt
+         * @description A prompt for the part of the picture that its mask marks.
+         *
+         *     RegionalPrompt(prompt="a red car", mask=MaskSpec(parts=[BoxPart(box=(10, 10, 90, 60))]))
+         */
+        RegionalPrompt: {
+            /** @description where the prompt holds: 1 or white is there */
+            mask: components["schemas"]["MaskSpec"];
+            /**
+             * Negative Prompt
+             * @description what not to paint there; left out, the request's own
+             */
+            negative_prompt?: string | null;
+            /**
+             * Prompt
+             * @description what to paint there
+             */
+            prompt: string;
+            /**
+             * Weight
+             * @description its share where regions overlap, beside the others' weights
+             * @default 1
+             */
+            weight?: number;
         };
         /**
          * RestoreTask
@@ -3235,6 +3324,12 @@ export interface components {
              * @default []
              */
             rasters?: string[];
+            /**
+             * Regional Prompts
+             * @description prompts for parts of the picture, by mask pictures or shapes
+             * @default []
+             */
+            regional_prompts?: components["schemas"]["MarkedPrompt"][];
             /** @description the settings of the edit; docs/settings.md has all of them */
             request: components["schemas"]["EditRequest"];
             /**
@@ -3269,6 +3364,12 @@ export interface components {
              * @default []
              */
             rasters?: string[];
+            /**
+             * Regional Prompts
+             * @description prompts for parts of the picture, by mask pictures or shapes
+             * @default []
+             */
+            regional_prompts?: components["schemas"]["MarkedPrompt"][];
             /**
              * @description settings in place of the step's own (intent custom: as it was); seed -1 draws a new one
              * @default {

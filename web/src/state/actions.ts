@@ -10,7 +10,7 @@ import { jobs, put } from "./jobs";
 import { attempt, notify, report, say, settle, type Remedy } from "./notices";
 import { changeStep, chosenStep, session, shownStep } from "./session";
 import { boxOf, takePath } from "./tiles";
-import { insert, margins, requestOf, setSetting, takesPicture, wish } from "./wish";
+import { insert, margins, PART, requestOf, setSetting, takesPicture, wish } from "./wish";
 
 export const asking = signal(false);
 /** The take that is looked at, and not applied. */
@@ -99,6 +99,10 @@ export async function task(): Promise<StepEdit> {
   const avoid = await uploaded("avoid");
   if (avoid.length) found.avoid = { mask: avoid, channel: "luminance" };
   const made = canvas.value;
+  const parts: NonNullable<StepEdit["regional_prompts"]> = [];
+  for (const { id, name, role } of made?.masks ?? [])
+    if (role === PART && name.trim() && !made?.isEmpty(id)) parts.push({ prompt: name.trim(), marks: { mask: [await uploadedMask(id)], channel: "luminance" } });
+  if (parts.length) found.regional_prompts = parts;
   if (made && !made.sketchEmpty) found.sketch = (await api.upload(new Blob([await made.exportSketch()]))).id;
   if (insert.value && takesPicture(wish.value.intent)) found.insert = insert.value.id;
   return found;

@@ -21,7 +21,10 @@ export interface Preset {
 }
 
 /** Settings that have a place of their own in the editor, or none in it. */
-export const PLACED = ["schema", "intent", "image", "mask", "avoid", "sketch", "insert", "controls", "margins", "prompt", "engine", "model", "options", "seed"];
+export const PLACED = ["schema", "intent", "image", "mask", "avoid", "sketch", "insert", "controls", "margins", "prompt", "regional_prompts", "engine", "model", "options", "seed"];
+
+/** The role of a mask that marks where the prompt that is its name holds. */
+export const PART = "prompt";
 
 export const GROUPS: Readonly<Record<"where" | "how" | "finish" | "faces", readonly string[]>> = {
   where: ["grow", "feather", "strict", "reach_limit", "padding", "area", "size", "follow_effects", "mask_blur", "working_size"],
@@ -97,7 +100,7 @@ export function requestOf(asked: Wish): EditRequest {
 
 /** A wish from the settings of a result; rasters and what names them stay behind. */
 export function wishOf(request: Readonly<Record<string, unknown>>, seed: number | null): Wish {
-  const left = ["schema", "intent", "image", "mask", "avoid", "sketch", "insert", "controls", "margins", "prompt"];
+  const left = ["schema", "intent", "image", "mask", "avoid", "sketch", "insert", "controls", "margins", "prompt", "regional_prompts"];
   const settings = Object.fromEntries(
     Object.entries(request).filter(([name, value]) => !left.includes(name) && value !== null && value !== undefined),
   );

@@ -283,6 +283,17 @@ export const de: Texts & LaterTexts = {
     sheet: "Diese Übersicht",
     escape: "Strich abbrechen, schließen",
   },
+  parts: {
+    heading: "Prompts für Teile",
+    help: "Jeder gilt, wo er markiert ist; der Prompt oben gilt im Rest.",
+    add: "Neuer Teil",
+    numbered: "Teil {number}",
+    prompt: "Was dort gemalt wird",
+    mark: "Markieren",
+    use: "Aktuelle Maske nehmen",
+    noArea: "nicht markiert",
+    remove: "{name} entfernen",
+  },
   settings: {
     seed: "Seed",
     seedFree: "jedes Mal neu",

@@ -58,6 +58,17 @@ export const later = {
     sheet: "This sheet",
     escape: "Cancel a stroke, close",
   },
+  parts: {
+    heading: "Prompts for parts",
+    help: "Each holds where it is marked; the prompt above holds in the rest.",
+    add: "New part",
+    numbered: "Part {number}",
+    prompt: "What to paint there",
+    mark: "Mark it",
+    use: "Use the current mask",
+    noArea: "not marked",
+    remove: "Remove {name}",
+  },
   settings: {
     seed: "Seed",
     seedFree: "new each time",

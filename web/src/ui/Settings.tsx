@@ -7,6 +7,7 @@ import { GROUPS, presets, removePreset, savePreset, setOption, setSetting, wish 
 import { filled } from "../text";
 import { allTexts as texts } from "../text/later";
 import { IconButton, Select } from "./controls";
+import { PartPrompts } from "./Parts";
 
 /** Settings that engines without a sampler do not use. */
 const OF_SAMPLING = ["strength", "negative_prompt", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect", "mask_blur", "working_size"];
@@ -191,6 +192,7 @@ export function SettingsFold() {
   return (
     <div class="fold">
       <Choice />
+      <PartPrompts engine={engine} />
       {engine?.options.length ? (
         <fieldset>
           <legend>{words.groups.options}</legend>

@@ -133,7 +133,7 @@ class DiffusionEngine(ThreadedEngine):
         choice, dialect = check_names(sampling, self._family)
         given = options if isinstance(options, DiffusionOptions) else DiffusionOptions()
         text = text_settings(sampling, given, choice, dialect)
-        return used_models(self._ref, sampling.prompt, sampling.negative_prompt or "", text)
+        return used_models(self._ref, sampling, text)
 
     def controlled(self, controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[UsedModel, ...]]:
         """The controls with their ControlNets named, and these.

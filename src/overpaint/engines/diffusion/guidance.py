@@ -11,6 +11,7 @@ from overpaint.errors import RequestError
 from overpaint.models import Prediction
 
 from .denoiser import to_estimate, to_output
+from .values import Weight
 
 GuidanceMethod = Literal["cfg", "apg", "cfg_zero"]
 
@@ -106,6 +107,7 @@ class Guidance:
         memory: GuidanceMemory | None = None,
         *,
         first: bool = False,
+        factor: Weight = 1.0,
     ) -> torch.Tensor:
         """The guided estimate x0.
 
@@ -117,26 +119,28 @@ class Guidance:
             prediction: What the network's output stands for.
             memory: Of this picture; changed.
             first: Whether it is the picture's first step.
+            factor: Of the scale, for a prompt of several parts or for regions (see `mixing`).
         """
         if positive is None or negative is None:
             only = negative if positive is None else positive
             assert only is not None
             return only
         memory = memory or GuidanceMemory()
+        scale = self.scale * factor
         # Deviations, similarity and CFG-Zero* are those of the network's output: an estimate of x0 has others.
         level = torch.tensor([sigma], dtype=torch.float32, device=x.device)
         outputs = [to_output(one, x, level, prediction) for one in (positive, negative)] if self._reads_outputs else []
         if self.stop_at is not None:
             memory.stopped = memory.stopped or similarity(outputs[0], outputs[1]) >= self.stop_at
         if self.method == "apg":
-            guided = positive + (self.scale - 1) * self._projected(positive, negative, memory)
+            guided = positive + (scale - 1) * self._projected(positive, negative, memory)
         elif self.method == "cfg_zero":
-            output = zero_star(outputs[0], outputs[1], self.scale)
+            output = zero_star(outputs[0], outputs[1], scale)
             # The first velocity of a flow points away from the answer more often than to it.
             output = torch.zeros_like(output) if first and prediction == "flow" else output
             guided = to_estimate(output, x, level, prediction)
         else:
-            guided = negative + self.scale * (positive - negative)
+            guided = negative + scale * (positive - negative)
         if self.rescale == 0:
             return guided
         output = to_output(guided, x, level, prediction)
@@ -169,7 +173,7 @@ def projected(difference: torch.Tensor, positive: torch.Tensor, projection: Proj
     return difference + (projection.eta - 1) * parallel.to(difference.dtype)
 
 
-def zero_star(positive: torch.Tensor, negative: torch.Tensor, scale: float) -> torch.Tensor:
+def zero_star(positive: torch.Tensor, negative: torch.Tensor, scale: Weight) -> torch.Tensor:
     """The guided output of CFG-Zero*: the negative prompt's output is first scaled to fit the prompt's best."""
     fit = float((positive * negative).sum() / (negative.square().sum() + 1e-8))
     return fit * negative + scale * (positive - fit * negative)

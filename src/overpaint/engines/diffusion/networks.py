@@ -18,7 +18,7 @@ from overpaint.engines.base import Canvas
 from overpaint.engines.weight_store import call_lock
 from overpaint.errors import concerning
 from overpaint.models import ModelRef, digest
-from overpaint.prompt import PromptSchedule
+from overpaint.prompt import Prompt
 
 from .caches import ByteCache, bytes_of
 from .control_networks import ControlNetworks
@@ -26,11 +26,12 @@ from .denoiser import NetworkDenoiser
 from .families import TextEncoding
 from .inversion import Inversion
 from .lora import LoraUse, Merged, merge, read_lora
+from .mixing import mixtures, shares
 from .settings import PaintSettings
 from .start import Moments, Pixels
-from .text_plan import TEXTS, read_schedule, unread, unread_words
+from .text_plan import TEXTS, CanvasTexts, unread, unread_words
 from .used import embeddings_of, inversions_of, loras_of
-from .values import Conditioning, LoadedModel, Mixture, NotFiniteError, Timeline
+from .values import Conditioning, LoadedModel, NotFiniteError, Timeline
 
 TILED_ABOVE = 1024 * 1024
 """Pixels above which an autoencoder works tile by tile: it needs several kilobytes of memory a pixel."""
@@ -44,24 +45,20 @@ class PromptNetworks:
 
     Attributes:
         merged: The network that predicts, and the text encoders.
-        prompt: The prompt over the steps.
-        negative: The negative prompt over the steps, or None.
-        inversions: Textual inversions in the two texts.
+        texts: The texts over the steps.
+        inversions: Textual inversions in the texts.
         ignored: A note for each textual inversion that can't be used.
     """
 
     merged: Merged
-    prompt: PromptSchedule
-    negative: PromptSchedule | None
+    texts: CanvasTexts
     inversions: tuple[Inversion, ...] = ()
     ignored: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Parts of the two texts and of the LoRAs that were not used, for people."""
-        texts = {"prompt": self.prompt, "negative prompt": self.negative}
-        unused = tuple(f"{name}: {note}" for name, text in texts.items() if text is not None for note in text.notes)
-        return unused + self.merged.notes + self.ignored
+        """Parts of the texts and of the LoRAs that were not used, for people."""
+        return self.texts.notes + self.merged.notes + self.ignored
 
 
 class Networks:
@@ -131,33 +128,29 @@ class Networks:
             RequestError: A prompt that can't be read, or tags that can't be used.
             ModelError: A LoRA that is missing, or not for this model.
         """
-        sampling = settings.sampling
-        prompt, opposite = read_schedule(sampling.prompt, settings.text), sampling.negative_prompt
-        negative = None if opposite is None else read_schedule(opposite, settings.text, TEXTS[1])
-        model = self.loaded
-        schedules = prompt, negative or PromptSchedule()
-        paths = tuple(one.path for one in loras_of(*schedules, self.ref))
-        texts = schedules[0].prompts, schedules[1].prompts
+        given = CanvasTexts.read(settings.sampling, settings.text)
+        model, tags, texts = self.loaded, given.networks, given.texts
+        paths = tuple(one.path for one in loras_of(given, self.ref))
         taken, ignored = embeddings_of(texts, self.ref)
         inversions = inversions_of(taken, texts, self.ref)
         ignored += [
             f"the textual inversion {name!r} stands beyond the part of the prompt that is read: it had no effect"
             for name in unread([*texts[0], *texts[1]], model.tokenizers, inversions, settings.text)
         ]
-        for title, (text, *_) in zip(("prompt", "negative prompt"), texts, strict=True):
-            if words := unread_words(text, model.tokenizers, inversions, settings.text):
+        for title, text in given.named.items():
+            if words := unread_words(text.prompts[0], model.tokenizers, inversions, settings.text):
                 ignored.append(f"{title}: {words}")
 
         def merged() -> Merged:
             with concerning(TEXTS[0]):
                 uses = [
                     LoraUse(read_lora(path, one.name, allow_pickle=self.ref.allow_pickle), one.unet, one.te, one.dyn)
-                    for path, one in zip(paths, prompt.networks, strict=True)
+                    for path, one in zip(paths, tags, strict=True)
                 ]
                 return merge(model.network, model.text_encoders, model.digest, uses, model.family)
 
-        found = self._merged.get((prompt.networks, *map(digest, paths)), merged)
-        return PromptNetworks(found, prompt, negative, inversions, tuple(ignored))
+        found = self._merged.get((tags, *map(digest, paths)), merged)
+        return PromptNetworks(found, given, inversions, tuple(ignored))
 
     def conditionings(
         self, chosen: PromptNetworks, settings: PaintSettings, canvas: Canvas
@@ -174,30 +167,21 @@ class Networks:
                 made[job.key] = self.encoded(texts, job).joined(sizes)
             return made[job.key]
 
-        prompt, negative = chosen.prompt, chosen.negative
-        changes = {step for one in (prompt, negative) if one is not None for step, _ in one.entries}
-        entries = []
-        for step in sorted(changes):
-            opposite = None if negative is None else negative.at(step)[0].prompt
-            weights: dict[Conditioning, float] = {}
-            opposites = []
-            for part in prompt.at(step):
-                jobs = texts.plan(part.prompt, opposite, settings.text, chosen.inversions)
-                one = conditioning(jobs[0])
-                weights[one] = weights.get(one, 0.0) + part.weight
-                opposites.append(conditioning(jobs[1]))
-            mixture = Mixture(tuple((weight, one) for one, weight in weights.items() if weight != 0))
-            # Both texts of a pair are filled up to one length; the longest negative prompt serves all parts.
-            entries.append(
-                (
-                    step + settings.text.delay if step else 0,
-                    mixture,
-                    max(opposites, key=lambda one: one.context.shape[1]),
-                )
-            )
+        def pair(prompt: Prompt, negative: Prompt | None) -> tuple[Conditioning, Conditioning]:
+            jobs = texts.plan(prompt, negative, settings.text, chosen.inversions)
+            return conditioning(jobs[0]), conditioning(jobs[1])
+
+        regional = settings.sampling.regional_prompts
+        height, width = (side // model.family.cell for side in canvas.size.shape)
+        masks = [torch.tensor(one) for one in canvas.prompt_masks]
+        divided = shares(masks, [one.weight for one in regional], height, width)
+        entries = [
+            (step + settings.text.delay if step else 0, *mixtures(chosen.texts, divided, step, pair, self.device))
+            for step in chosen.texts.changes
+        ]
         return (
             Timeline(tuple((step, mixture) for step, mixture, _ in entries)),
-            Timeline(tuple((step, one) for step, _, one in entries)),
+            Timeline(tuple((step, negative) for step, _, negative in entries)),
         )
 
     def encoded(self, texts: TextEncoding, job: Any) -> Conditioning:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from .controls import RowControl, SampleControl
 from .denoiser import NetworkDenoiser
 from .dialects import NATIVE, Dialect
 from .guidance import Guidance, GuidanceMemory
-from .mixing import StepTexts
+from .mixing import StepTexts, scale_factor
 from .names import SamplerChoice
 from .noise import scaled
 from .samplers import NO_CHURN, SAMPLERS, Churn, SamplerContext
@@ -241,8 +241,16 @@ class Sample:
             texts = self._texts(query)
             positive, negative = texts.estimates(estimates)
             self.uses_negative |= negative is not None
-            guidance, prediction, first = self._guidance(texts.mixture), self.denoiser.prediction, query.step == 0
-            x0 = guidance.combine(positive, negative, query.x, query.sigma, prediction, self._memory, first=first)
+            x0 = self.guidance.combine(
+                positive,
+                negative,
+                query.x,
+                query.sigma,
+                self.denoiser.prediction,
+                self._memory,
+                first=query.step == 0,
+                factor=scale_factor(texts.mixture.weight),
+            )
             if not torch.isfinite(x0).all():
                 raise NotFiniteError(
                     f"the network gave numbers that are not finite at step {query.step + 1} of {self.steps}"
@@ -260,7 +268,7 @@ class Sample:
     def _texts(self, query: Query) -> StepTexts:
         """The texts whose estimates are needed now."""
         at, _ = self._progress(query)
-        mixture, ((_, negative),) = self._positive.at(at), self._negative.at(at).parts
+        mixture, negative = self._positive.at(at), self._negative.at(at)
         apart = any(one.prompt_only and one.acts_at(query.step, self.steps) for one in self._controls)
         return StepTexts(mixture, negative, self._sides(query, mixture, negative, apart), apart)
 
@@ -270,20 +278,15 @@ class Sample:
             return query.step, self.steps
         return self._calls, self.steps * (2 if "two_calls" in self.plan.choice.traits else 1)
 
-    def _guidance(self, mixture: Mixture) -> Guidance:
-        """The guidance of the parts' mean (see `mixing`)."""
-        if mixture.weight == 1 or mixture.weight <= 0:
-            return self.guidance
-        return replace(self.guidance, scale=self.guidance.scale * mixture.weight)
-
-    def _sides(self, query: Query, mixture: Mixture, negative: Conditioning, apart: bool) -> tuple[bool, bool]:
+    def _sides(self, query: Query, mixture: Mixture, negative: Mixture, apart: bool) -> tuple[bool, bool]:
         """Whether the prompt's and the negative prompt's estimates are needed; one is enough where both are equal,
         unless more than texts sets them `apart`.
         """
-        guidance = self._guidance(mixture)
-        if self.denoiser.embeds_guidance or not self.plan.guides_at(guidance.scale):
+        factor = scale_factor(mixture.weight)
+        factors = [float(one) for one in factor.aminmax()] if isinstance(factor, torch.Tensor) else [factor]
+        if self.denoiser.embeds_guidance or not any(self.plan.guides_at(self.guidance.scale * one) for one in factors):
             return True, False
-        sides = guidance.sides(*self._progress(query), query.sigma, self._memory)
+        sides = self.guidance.sides(*self._progress(query), query.sigma, self._memory)
         return (True, False) if all(sides) and mixture.same(negative) and not apart else sides
 
     def _continue(self, x0: torch.Tensor | None) -> None:

@@ -17,6 +17,7 @@ from overpaint.prompt.chunks import BACKTRACK, Chunk, PromptTokenizer, chunked, 
 from overpaint.prompt.grammar import Prompt, listed, literal, parse
 from overpaint.prompt.networks import Network, split_networks
 from overpaint.prompt.schedule import PromptSchedule, prompt_schedule, schedules_in
+from overpaint.request import Sampling
 
 from .inversion import Inversion
 
@@ -94,6 +95,9 @@ class TextJob:
 TEXTS = ("prompt", "negative_prompt")
 """The fields of the two texts, in the order in which they are given everywhere."""
 
+REGIONAL = "regional_prompts"
+"""The field of the texts of regions."""
+
 
 def read(text: str, settings: TextSettings = TextSettings(), field: str = TEXTS[0]) -> Prompt:
     """Read one text, which has no schedule, by the settings' grammar; `field` is the request's that has it.
@@ -113,8 +117,10 @@ def read(text: str, settings: TextSettings = TextSettings(), field: str = TEXTS[
         return replace(literal(text), notes=(f"encoded as plain words: {listed(syntax)}",) if syntax else ())
 
 
-def read_schedule(text: str, settings: TextSettings, field: str = TEXTS[0]) -> PromptSchedule:
-    """Read a prompt over the settings' steps; `field` is the request's that has it. AND joins in the prompt alone.
+def read_schedule(
+    text: str, settings: TextSettings, field: str = TEXTS[0], *, negative: bool = False
+) -> PromptSchedule:
+    """Read a prompt over the settings' steps; `field` is the request's that has it. AND joins in no negative prompt.
 
     Raises:
         RequestError: A prompt that can't be read.
@@ -122,7 +128,86 @@ def read_schedule(text: str, settings: TextSettings, field: str = TEXTS[0]) -> P
     if settings.plain or settings.emphasis == "none":
         return PromptSchedule.of(read(text, settings, field))
     with concerning(field):
-        return prompt_schedule(text, settings.steps, conjunctions=field == TEXTS[0])
+        return prompt_schedule(text, settings.steps, conjunctions=not negative)
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasTexts:
+    """Every text of a canvas over the steps.
+
+    Attributes:
+        prompts: The prompt, and then those of regions.
+        negatives: The negative prompt of each; None where none was given. A region without one of its own has the
+            first.
+    """
+
+    prompts: tuple[PromptSchedule, ...]
+    negatives: tuple[PromptSchedule | None, ...]
+
+    @classmethod
+    def read(cls, sampling: Sampling, settings: TextSettings) -> CanvasTexts:
+        """Read the texts of a request.
+
+        Raises:
+            RequestError: A text that can't be read.
+        """
+        opposite = sampling.negative_prompt
+        negative = None if opposite is None else read_schedule(opposite, settings, TEXTS[1], negative=True)
+        prompts, negatives = [read_schedule(sampling.prompt, settings)], [negative]
+        for one in sampling.regional_prompts:
+            prompts.append(read_schedule(one.prompt, settings, REGIONAL))
+            own = one.negative_prompt
+            negatives.append(negative if own is None else read_schedule(own, settings, REGIONAL, negative=True))
+        return cls(tuple(prompts), tuple(negatives))
+
+    @property
+    def changes(self) -> tuple[int, ...]:
+        """The steps from which on a text is another one; the first is 0."""
+        given = (one for one in (*self.prompts, *self.negatives) if one is not None)
+        return tuple(sorted({step for one in given for step, _ in one.entries}))
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The networks that the tags of all prompts name; a tag of the prompt that a region repeats counts once."""
+        found = [*self.prompts[0].networks]
+        for one in self.prompts[1:]:
+            found += [network for network in one.networks if network not in found]
+        return tuple(found)
+
+    @property
+    def forbidden(self) -> tuple[Network, ...]:
+        """The networks that tags of negative prompts name."""
+        return tuple(network for one in self.negatives if one is not None for network in one.networks)
+
+    @property
+    def texts(self) -> tuple[tuple[Prompt, ...], tuple[Prompt, ...]]:
+        """All different texts of the prompts, and of the negative prompts."""
+        negatives = (one or PromptSchedule() for one in self.negatives)
+        return tuple(
+            tuple(dict.fromkeys(text for one in side for text in one.prompts)) for side in (self.prompts, negatives)
+        )  # type: ignore[return-value]
+
+    @property
+    def named(self) -> dict[str, PromptSchedule]:
+        """Each text that was given by its name for people."""
+        found = {"prompt": self.prompts[0]}
+        if self.negatives[0] is not None:
+            found["negative prompt"] = self.negatives[0]
+        for number, (prompt, negative) in enumerate(zip(self.prompts[1:], self.negatives[1:], strict=True), start=1):
+            found[f"regional prompt {number}"] = prompt
+            if negative is not None and negative is not self.negatives[0]:
+                found[f"negative prompt of regional prompt {number}"] = negative
+        return found
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Parts of the texts that were not used, and tags that reach beyond their region, for people."""
+        unused = tuple(f"{name}: {note}" for name, text in self.named.items() for note in text.notes)
+        return unused + tuple(
+            f"regional prompt {number}: the networks that its tags name act on the whole picture"
+            for number, one in enumerate(self.prompts[1:], start=1)
+            if one.networks
+        )
 
 
 def plan_texts(

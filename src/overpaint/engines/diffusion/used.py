@@ -21,12 +21,12 @@ from overpaint.models import (
     find_lora,
     with_accepted,
 )
-from overpaint.prompt import Network, Prompt, PromptSchedule
+from overpaint.prompt import Network, Prompt
 from overpaint.prompt.chunks import names_in, occurs, words_of
-from overpaint.request import ModelRole, UsedModel
+from overpaint.request import ModelRole, Sampling, UsedModel
 
 from .inversion import Inversion, load_inversion
-from .text_plan import TEXTS, TextSettings, read_schedule, unread
+from .text_plan import TEXTS, CanvasTexts, TextSettings, unread
 
 UNKNOWN = "unknown"
 """The licence of a file that does not name one."""
@@ -41,14 +41,13 @@ def digest_of(ref: ModelRef) -> str:
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 
-def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -> tuple[UsedModel, ...]:
+def used_models(ref: ModelRef, sampling: Sampling, text: TextSettings) -> tuple[UsedModel, ...]:
     """The files by role, each once. Missing or unsuitable ones are errors before any weight is loaded.
 
     Args:
         ref: The checkpoint.
-        prompt: The prompt, with its tags.
-        negative: The negative prompt.
-        text: How the two are read.
+        sampling: Has the texts, with their tags.
+        text: How they are read.
 
     Raises:
         RequestError: A prompt that can't be read, or tags that can't be used.
@@ -59,9 +58,9 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
     ]
     if ref.vae is not None:
         found.append(("vae", ref.vae_name, ref.vae, ref.vae_licence, ref.vae_accepted))
-    schedules = read_schedule(prompt, text), read_schedule(negative, text, TEXTS[1])
-    found += [("lora", one.name, one.path, one.licence, one.accepted) for one in loras_of(*schedules, ref)]
-    texts = schedules[0].prompts, schedules[1].prompts
+    given = CanvasTexts.read(sampling, text)
+    found += [("lora", one.name, one.path, one.licence, one.accepted) for one in loras_of(given, ref)]
+    texts = given.texts
     embeddings, _ = embeddings_of(texts, ref)
     if text.plain and embeddings:
         inversions = inversions_of(embeddings, texts, ref)
@@ -80,20 +79,20 @@ def used_control(ref: ModelRef) -> UsedModel:
     return UsedModel(role="controlnet", name=ref.name, sha256=digest(ref.path), licence=licence, accepted=accepted)
 
 
-def loras_of(prompt: PromptSchedule, negative: PromptSchedule, ref: ModelRef) -> list[ModelEntry]:
-    """The LoRAs of a prompt's tags, one for each tag.
+def loras_of(texts: CanvasTexts, ref: ModelRef) -> list[ModelEntry]:
+    """The LoRAs of the prompts' tags, one for each tag.
 
     Raises:
         RequestError: A tag in the negative prompt, or one of a hypernetwork.
         ModelError: A LoRA that is missing, of another kind, or for another family.
     """
-    for one in negative.networks:
+    for one in texts.forbidden:
         raise RequestError(
             f"<{one.kind}:...> belongs in the prompt, not in the negative prompt",
             field="negative_prompt",
             value=one.name,
         )
-    for one in prompt.networks:
+    for one in texts.networks:
         if one.kind == "hypernet":
             raise RequestError(
                 f"<hypernet:{one.name}> in the prompt: hypernetworks can't be used, LoRAs can",
@@ -101,7 +100,7 @@ def loras_of(prompt: PromptSchedule, negative: PromptSchedule, ref: ModelRef) ->
                 value=one.name,
             )
     with concerning(TEXTS[0]):
-        return [_lora_of(one, ref) for one in prompt.networks]
+        return [_lora_of(one, ref) for one in texts.networks]
 
 
 def _lora_of(network: Network, ref: ModelRef) -> ModelEntry:

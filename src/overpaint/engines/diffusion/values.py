@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
@@ -145,15 +145,21 @@ class SampleLatents:
     extra: torch.Tensor | None = None
 
 
+Weight: TypeAlias = float | torch.Tensor
+"""One number for all cells, or a map (1, 1, h, w) float32."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Mixture:
-    """The parts of one prompt (see `mixing`).
+    """The parts of one prompt, or of prompts that hold in regions (see `mixing`).
 
     Attributes:
-        parts: (weight, conditioning); a weight is not 0.
+        parts: (weight, conditioning); a weight is not 0 everywhere.
+        total: The sum of the weights where that is known better than from them; None: it is added up.
     """
 
-    parts: tuple[tuple[float, Conditioning], ...]
+    parts: tuple[tuple[Weight, Conditioning], ...]
+    total: Weight | None = None
 
     @classmethod
     def of(cls, one: Conditioning | Mixture) -> Mixture:
@@ -161,13 +167,13 @@ class Mixture:
         return one if isinstance(one, Mixture) else cls(((1.0, one),))
 
     @property
-    def weight(self) -> float:
+    def weight(self) -> Weight:
         """The sum of the weights."""
-        return sum(weight for weight, _ in self.parts)
+        return sum(weight for weight, _ in self.parts) if self.total is None else self.total
 
-    def same(self, other: Conditioning) -> bool:
-        """Whether it is this conditioning alone (see `Conditioning.same`)."""
-        return len(self.parts) == 1 and self.parts[0][1].same(other)
+    def same(self, other: Mixture) -> bool:
+        """Whether both are one conditioning alone, and the same (see `Conditioning.same`)."""
+        return len(self.parts) == len(other.parts) == 1 and self.parts[0][1].same(other.parts[0][1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,9 @@ class EraserEngine(ThreadedEngine):
             UsedModel(role="eraser", name=name, sha256=sha256, licence=licence, accepted=accepted)
             for name, sha256 in zip(names, self._files.values(), strict=True)
         )
-        return own if self._ref.base is None else own + used_models(self._ref.base, "", "", TextSettings(plain=True))
+        return (
+            own if self._ref.base is None else own + used_models(self._ref.base, Sampling(), TextSettings(plain=True))
+        )
 
     def close(self) -> None:
         """Finish the current canvas, cancel those that wait, end the thread, release the weights."""

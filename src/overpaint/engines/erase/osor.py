@@ -28,11 +28,12 @@ from overpaint.engines.diffusion.denoiser import to_estimate
 from overpaint.engines.diffusion.lora import LoraUse, Merged, lora_from, merge
 from overpaint.engines.diffusion.networks import Networks, PromptNetworks
 from overpaint.engines.diffusion.noise import Noise
-from overpaint.engines.diffusion.text_plan import TextSettings, read_schedule
+from overpaint.engines.diffusion.text_plan import CanvasTexts, TextSettings
 from overpaint.engines.diffusion.values import NetworkInput, NotFiniteError
 from overpaint.errors import ModelError
 from overpaint.geometry import Size
 from overpaint.models import ModelRef, digest, family_of
+from overpaint.request import Sampling
 
 from .network import OnStep
 
@@ -59,7 +60,7 @@ class OneStepRemoval:
         self._networks, self._chosen = networks, chosen
         loaded = networks.loaded
         texts = loaded.family.text_encoding(loaded, loaded.text_encoders, loaded.digest)
-        job, _ = texts.plan(chosen.prompt.prompts[0], None, TextSettings(plain=True), ())
+        job, _ = texts.plan(chosen.texts.prompts[0].prompts[0], None, TextSettings(plain=True), ())
         self._text = networks.encoded(texts, job)
 
     def __call__(self, picture: Tensor, hole: Tensor, seed: int, on_step: OnStep) -> Tensor:
@@ -120,7 +121,8 @@ def removal_of(ref: ModelRef, tensors: Mapping[str, Tensor], device: Any, dtype:
         raise ModelError(merged.notes[0], code="lora-mismatch", field="base", value=ref.base.name)
     trained = _with_head(merged, tensors)
     networks = Networks(replace(loaded, network=trained.unet), ref.base, device)
-    return OneStepRemoval(networks, PromptNetworks(trained, read_schedule(PROMPT, TextSettings(plain=True)), None))
+    texts = CanvasTexts.read(Sampling(PROMPT), TextSettings(plain=True))
+    return OneStepRemoval(networks, PromptNetworks(trained, texts))
 
 
 def _with_head(merged: Merged, tensors: Mapping[str, Tensor]) -> Merged:

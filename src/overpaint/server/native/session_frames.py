@@ -65,6 +65,7 @@ async def frames(request: Request, owner: Editor, id: Id, task: StepEdit) -> lis
             contents={one: services.pictures.data(owner, one) for one in task.pictures},
             places=Places() if task.marks is None else task.marks.places(),
             avoid=Places() if task.avoid is None else task.avoid.places(),
+            regions=task.regions,
             sketch=task.sketch,
             insert=task.insert,
             rasters=tuple(task.rasters),

@@ -146,6 +146,7 @@ class SessionWorker:
             contents={id: self._pictures.data(owner, id) for id in task.pictures},
             places=places,
             avoid=avoid,
+            regions=task.regions,
             sketch=task.sketch,
             insert=task.insert,
             rasters=tuple(task.rasters),
@@ -210,6 +211,7 @@ def _changed(own: EditRequest, task: SessionTask) -> EditRequest:
         del new["intent"]
     new |= {"mask": None} if task.marks is not None and task.marks.places().named else {}
     new |= {"avoid": None} if task.avoid is not None and task.avoid.places().named else {}
+    new |= {"regional_prompts": None} if task.regional_prompts else {}
     new |= {"insert": None} if task.insert is not None else {}
     new |= {"sketch": None} if task.sketch is not None else {}
     return own.merged(**new)

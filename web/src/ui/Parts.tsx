@@ -1,0 +1,92 @@
+// Prompts for parts of the picture: what is to be painted in each, and the mask that marks it, which is painted as others are.
+import type { EngineInfo } from "../api/client";
+import type { MaskInfo } from "../canvas";
+import { askedMask } from "../state/actions";
+import { activeMask, brushTool, canvas, drawn, masks } from "../state/canvas";
+import { attempt } from "../state/notices";
+import { PART } from "../state/wish";
+import { filled } from "../text";
+import { allTexts as texts } from "../text/later";
+import { IconButton } from "./controls";
+import { Dot } from "./Masks";
+import { toHex, toRgba } from "./ToolOptions";
+
+/** As many as a request takes. */
+const MOST = 8;
+
+const COLOURS = ["#2fc46b", "#c45cff", "#2fa8ff", "#f0c020", "#ff6fae", "#20c0c0", "#9a7bff", "#b0d030"];
+
+/** Let strokes mark the part, or again what is repainted. */
+function mark(part: string, marks: boolean): void {
+  const made = canvas.value;
+  if (!made) return;
+  made.setActiveMask(marks ? part : (askedMask() ?? part));
+  if (marks && !brushTool(made.tool)) made.setTool("brush");
+}
+
+/** The area of the mask that says where to repaint, as the area of a part. */
+async function take(part: string): Promise<void> {
+  const made = canvas.value;
+  const from = askedMask();
+  if (!made || from === null || made.isEmpty(from)) return;
+  await attempt(async () => made.importMask(new Blob([await made.exportMask(from)]), { id: part, combine: "replace" }));
+}
+
+export function PartPrompts({ engine }: { engine: EngineInfo | null }) {
+  const words = texts.value.parts;
+  drawn.value;
+  const made = canvas.value;
+  const all = masks.value.filter((one) => one.role === PART);
+  if (!made) return null;
+  const from = askedMask();
+  const add = () => {
+    const unused = COLOURS.find((colour) => all.every((one) => toHex(one.colour) !== colour));
+    const id = made.addMask({ name: "", role: PART, colour: toRgba(unused ?? "#2fc46b") });
+    mark(id, true);
+  };
+  return (
+    <details class="details" open={all.length > 0}>
+      <summary>{words.heading}</summary>
+      <p class="dim">{words.help}</p>
+      <ul class="masks" aria-label={words.heading}>
+        {all.map((one, index) => (
+          <Part key={one.id} part={one} number={index + 1} empty={made.isEmpty(one.id)} nothing={from === null || made.isEmpty(from)} />
+        ))}
+      </ul>
+      {engine && !engine.accepts.includes("regional_prompts") ? <p class="dim">{texts.value.settings.unused}</p> : null}
+      <div class="row">
+        <button type="button" class="button" disabled={all.length >= MOST} onClick={add}>
+          {words.add}
+        </button>
+      </div>
+    </details>
+  );
+}
+
+function Part({ part, number, empty, nothing }: { part: MaskInfo; number: number; empty: boolean; nothing: boolean }) {
+  const words = texts.value.parts;
+  const made = canvas.value;
+  const marked = part.id === activeMask.value;
+  const name = filled(words.numbered, { number });
+  return (
+    <li class={marked ? "mask part chosen" : "mask part"}>
+      <Dot colour={toHex(part.colour)} />
+      <input class="mask-name" aria-label={`${name}: ${words.prompt}`} placeholder={words.prompt} value={part.name} maxLength={4000} onInput={(event) => made?.setMaskLook(part.id, { name: event.currentTarget.value })} />
+      {empty ? <span class="dim">{words.noArea}</span> : null}
+      <button type="button" class="button" aria-pressed={marked} onClick={() => mark(part.id, !marked)}>
+        {words.mark}
+      </button>
+      <button type="button" class="button" disabled={nothing} onClick={() => void take(part.id)}>
+        {words.use}
+      </button>
+      <IconButton
+        icon="trash"
+        label={filled(words.remove, { name })}
+        onClick={() => {
+          if (marked) mark(part.id, false);
+          made?.removeMask(part.id);
+        }}
+      />
+    </li>
+  );
+}
