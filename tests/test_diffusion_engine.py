@@ -886,6 +886,10 @@ def test_an_eta_that_a_sampler_does_not_use_is_named_in_a_note(engine):
         ({"sampler": "Euler", "scheduler": "Normal"}, {"rho": 5.0}, "rho has no effect"),
         ({"sampler": "DPM fast", "scheduler": "Karras"}, {}, "DPM fast spaces most noise levels itself"),
         ({"guidance_scale": 1.0}, {"guidance_stop": 0.9, "guidance_method": "apg"}, "guidance_method, guidance_stop"),
+        ({}, {"cache_interval": 2}, None),
+        ({"exact": True}, {"cache_interval": 2}, "cache_interval has no effect in exact mode"),
+        ({}, {"cache_depth": 2}, "cache_depth has no effect where cache_interval is 1"),
+        ({}, {"cache_interval": 2, "cache_depth": 4}, "of which cache_depth 4 leaves none out"),
     ],
 )
 def test_options_of_sampling_that_have_no_effect_are_named_in_a_note(engine, settings, options, note):
@@ -900,6 +904,7 @@ def test_options_of_sampling_that_have_no_effect_are_named_in_a_note(engine, set
     [
         *({"guidance_method": "apg"}, {"guidance_method": "cfg_zero"}, {"guidance_stop": 0.0}, {"s_min_uncond": 20.0}),
         *({"s_churn": 9.0}, {"rho": 3.0}, {"s_min_uncond": 20.0, "s_min_uncond_all": True}, {"skip_early_cond": 0.4}),
+        {"cache_interval": 2},
     ],
 )
 def test_an_option_of_sampling_changes_the_result(engine, options):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from overpaint.engines.base import Monitor
 from overpaint.engines.diffusion.batch_invariance import RowByRow
 from overpaint.engines.diffusion.blend import free_cells
+from overpaint.engines.diffusion.deep_features import ALL_WHOLE, FeatureReuse
 from overpaint.engines.diffusion.denoiser import (
     NetworkDenoiser,
     guidance_embedding,
@@ -533,7 +534,7 @@ def unet(dtype: torch.dtype, xl: bool = True):
 NAMES = ("Euler", "Euler a", "Heun", "DPM++ 2M Karras", "UniPC", "PNDM", "DPM2 a", "DDIM")
 
 
-def real(denoiser, number: int) -> Sample:
+def real(denoiser, number: int, reuse: FeatureReuse = ALL_WHOLE) -> Sample:
     """Sample `number` of a mixed lot: its sampler, steps, strength and guidance differ from the others'."""
     draw = torch.Generator().manual_seed(number)
 
@@ -552,6 +553,7 @@ def real(denoiser, number: int) -> Sample:
         negative=negative,
         noise=Noise(number),
         guidance=Guidance(2.0 + number / 4, interval=(0.0, 0.8 if number % 2 else 1.0)),
+        features=reuse,
     )
 
 
@@ -562,14 +564,14 @@ def solo(dtype: torch.dtype, exact: bool, number: int, xl: bool = True) -> torch
     return sample.result()
 
 
-def arrive(denoiser, arrivals: list[tuple[int, int]]) -> dict[int, torch.Tensor]:
+def arrive(denoiser, arrivals: list[tuple[int, int]], reuse: FeatureReuse = ALL_WHOLE) -> dict[int, torch.Tensor]:
     """Results of samples that arrive in a given order: (number, how many calls later than the one before)."""
     samples: dict[int, Sample] = {}
     waiting: list[Sample] = []
     for number, pause in arrivals:
         for _ in range(pause):
             waiting = advance(waiting)
-        samples[number] = real(denoiser, number)
+        samples[number] = real(denoiser, number, reuse)
         waiting.insert(number % (len(waiting) + 1), samples[number])
     run(waiting)
     return {number: sample.result() for number, sample in samples.items()}
@@ -623,6 +625,84 @@ def test_neighbours_change_nothing_where_rounding_hides_nothing(xl: bool):
     for number, result in arrive(precise(xl), LOT).items():
         scale = max(1.0, float(result.std()))
         assert (result - precise_solo(number, xl)).abs().max() < 1e-6 * scale, f"sample {number}"
+
+
+@both_kinds
+def test_all_layers_one_by_one_give_the_bits_of_the_network(xl: bool):
+    """At sides that are no multiples too, and outer layers with the features of the same input."""
+    net = unet(torch.float32, xl)
+    assert SD1.layer_count(net) == 4
+    conditions = {"context": torch.randn(2, 7, 32), "pooled": torch.randn(2, 16), "time_ids": torch.rand(2, 6) * 64}
+    conditions = conditions if xl else {"context": conditions["context"]}
+    for side in (8, 7):
+        x, extra, level = torch.randn(2, 4, side, side + 3), torch.randn(2, 5, side, side + 3), torch.tensor([9.0, 2.0])
+        shapes = (
+            [(32, side, side + 3)] * 2 + [(32, -(-side // 2), -(-(side + 3) // 2))] + [(64, 4, -(-(side + 3) // 2))] * 2
+        )
+        residuals = tuple(torch.randn(2, *shape) for shape in shapes)  # of a ControlNet
+        given = NetworkInput(x, level, level * 70, Conditioning(conditions), extra, residuals=residuals)
+        with torch.inference_mode():
+            whole = SD1.predict(net, given)
+            for depth in (1, 2, 3):
+                output, deep = SD1.predict_outer(net, given, depth, None)
+                assert torch.equal(output, whole)
+                assert torch.equal(SD1.predict_outer(net, given, depth, deep)[0], whole)
+    assert SD1.layer_count(torch.nn.Linear(1, 1)) == 0
+
+
+def test_between_whole_steps_the_outer_layers_alone_run():
+    """Rows that the deep and the first layer see in six steps of Euler; a text that comes new makes its step whole."""
+    net = unet(torch.float32, xl=False)
+    denoiser = NetworkDenoiser(SD1, net, prediction="v", key="net")
+    seen: dict[str, list[int]] = {"deep": [], "first": []}
+    hooks = [
+        layer.register_forward_hook(lambda _, given, out, name=name: seen[name].append(len(given[0])))
+        for name, layer in (("deep", net.mid_block), ("first", net.conv_in))
+    ]
+    draw = torch.Generator().manual_seed(3)
+    texts = [Conditioning({"context": torch.randn(1, 7, 32, generator=draw)}) for _ in range(3)]
+    extra, guidance = torch.randn(1, 5, SIZE, SIZE, generator=draw), Guidance(3.0)
+
+    def rows(interval: int, name: str = "Euler", **more) -> tuple[list[int], list[int], torch.Tensor]:
+        for one in seen.values():
+            one.clear()
+        sample = Sample(
+            denoiser,
+            SamplingPlan(parse_sampler(name), 6),
+            SampleLatents(content(), torch.ones(1, 1, SIZE, SIZE), extra=extra),
+            **{"positive": texts[0], "negative": texts[1], "noise": Noise(1), "guidance": guidance} | more,
+            features=FeatureReuse(interval),
+        )
+        run([sample])
+        return seen["deep"].copy(), seen["first"].copy(), sample.result()
+
+    try:
+        deep, first, plain = rows(1)
+        assert deep == first == [2] * 6
+        deep, first, half = rows(2)
+        assert (deep, first) == ([2] * 3, [2] * 6)
+        third = rows(3)
+        assert third[:2] == ([2] * 2, [2] * 6)
+        errors = [float((one - plain).std() / plain.std()) for one in (half, third[2])]
+        assert 0 < errors[0] < errors[1] < 0.2
+        assert rows(2, "Heun")[0] == [2] * 6, "both calls of a whole step"
+        assert rows(3, guidance=Guidance(3.0, interval=(0.3, 0.8)))[0] == [1, 2, 1], "the negative comes at step 2"
+        switched = Timeline(((0, texts[0]), (4, texts[2])))
+        assert rows(3, positive=switched)[0] == [2, 2, 2], "steps 0, 3, 4"
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@both_kinds
+def test_neighbours_at_other_steps_do_not_change_a_picture_that_keeps_features(xl: bool):
+    reuse = FeatureReuse(2)
+    for number, result in arrive(precise(xl), LOT[:4], reuse).items():
+        alone, plain = real(precise(xl), number, reuse), precise_solo(number, xl)
+        run([alone])
+        assert 0 < alone.kept_bytes <= 2 * 32 * SIZE * SIZE * 8, "prompt and negative prompt"
+        assert (result - alone.result()).abs().max() < 1e-6 * max(1.0, float(result.std())), f"sample {number}"
+        assert not torch.equal(result, plain), f"sample {number}"
 
 
 def assert_as_alone(xl: bool, arrivals: list[tuple[int, int]]) -> None:

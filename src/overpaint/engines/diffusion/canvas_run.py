@@ -54,8 +54,10 @@ class CanvasRun:
         self._began_with = start.shown[0]
         if self.monitor.wants_previews and self._preview is None:
             self._preview = LatentPreview(*start.shown, self.canvas.mask)
+        denoiser = self.networks.denoiser(self.prompt_networks, exact=self.settings.sampling.exact, wide=wide)
+        features, self._notes = self.settings.reuse(denoiser.layers)
         self.sample = Sample(
-            self.networks.denoiser(self.prompt_networks, exact=self.settings.sampling.exact, wide=wide),
+            denoiser,
             plan,
             start.latents,
             positive=self.texts[0],
@@ -64,6 +66,7 @@ class CanvasRun:
             guidance=self.settings.guidance,
             controls=self._controls(wide),
             monitor=self.monitor,
+            features=features,
         )
 
     def _controls(self, wide: bool) -> list[SampleControl]:
@@ -97,5 +100,5 @@ class CanvasRun:
         embedded = self.sample.denoiser.embeds_guidance
         unguided = () if self.sample.uses_negative else self.settings.unguided(embedded=embedded)
         unguided += self.settings.unmasked(inpainting=self.networks.loaded.inpainting)
-        notes = self.settings.notes + unguided + self.prompt_networks.notes
+        notes = self.settings.notes + self._notes + unguided + self.prompt_networks.notes
         return Painted(pixels, evidence=pixels, notes=notes + unused(self.canvas.controls, self.sample.steps))

@@ -102,6 +102,11 @@ class NetworkDenoiser:
         """See `NetworkCall.rows_at_once`."""
         return self._call.rows_at_once
 
+    @property
+    def layers(self) -> int:
+        """See `Family.layer_count`."""
+        return self._call.layers
+
     def __call__(self, given: NetworkInput) -> torch.Tensor:
         """The estimate x0, (B, C, h, w) float32."""
         return to_estimate(self.output(given), given.x, given.sigma, self.prediction)

@@ -90,5 +90,6 @@ def _call(rows_of: Sequence[tuple[Sample, NetworkRow]]) -> tuple[torch.Tensor, .
         torch.cat(extras) if extras else None,
         column(scales) if scales else None,
         tuple(row.controls for row in rows),
+        features=[row.features for row in rows if row.features is not None],
     )
     return tuple(denoiser(given).split(1))

@@ -1,7 +1,7 @@
 """The one place that calls a network. All that changes how a call is computed belongs here, around `Family.predict`:
 
-the network's type and device, exactness, layers that rows share, what ControlNets add, and, as they come, kept features
-and other back ends. Samples and samplers see none of it.
+the network's type and device, exactness, layers that rows share, what ControlNets add, kept deep features, and, as they
+come, other back ends. Samples and samplers see none of it.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class NetworkCall:
         # with its neighbours.
         self._shares = self._dtype in (torch.bfloat16, torch.float16)
         self._first = self._first_layers(network)
+        self.layers = family.layer_count(network)
+        """See `Family.layer_count`."""
 
     @property
     def rows_at_once(self) -> int | None:
@@ -61,7 +63,19 @@ class NetworkCall:
         if any(given.controls):
             own = replace(own, residuals=residuals(given.controls, partial(self._control, own)))
         with self._calling(self._network, self._first, given.x, given.extra, given.sigma, given.t, given.guidance):
-            return self._family.predict(self._network, own).to(torch.float32)
+            return self._predict(own).to(torch.float32)
+
+    def _predict(self, given: NetworkInput) -> torch.Tensor:
+        """What the network gives: all of it, or its outer layers with the deep features that rows keep."""
+        if not given.features:
+            return self._family.predict(self._network, given)
+        kept = [row.deep for row in given.features if row.deep is not None]
+        deep = torch.cat(kept) if kept else None
+        output, made = self._family.predict_outer(self._network, given, given.features[0].depth, deep)
+        if deep is None:
+            for row, one in zip(given.features, made.split(1), strict=True):
+                row.deep = one.clone()  # a part of the batch's memory would hold all of it
+        return output
 
     def _control(
         self, given: NetworkInput, network: ControlNetwork, rows: Sequence[int], controls: Sequence[RowControl]

@@ -129,6 +129,18 @@ class DiffusionOptions(EngineOptions):
         le=MOST_SEED,
         description="in webui: seed of latent noise as masked content (the seed's own)",
     )
+    cache_interval: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="every step of this number runs the whole network, others its outer layers alone (1: all whole)",
+    )
+    cache_depth: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="of cache_interval: how many outer layers run at every step; fewer are faster and less exact",
+    )
 
     def variation(self, number: int) -> tuple[Self, int]:
         """See `EngineOptions.variation`: with a subseed it alone counts on, as in AUTOMATIC1111."""

@@ -13,6 +13,7 @@ from overpaint.errors import EngineError, OverpaintError, RequestError
 
 from .blend import BlendRule, KeptLatents
 from .controls import RowControl, SampleControl
+from .deep_features import ALL_WHOLE, FeatureMemory, FeatureReuse, RowFeatures
 from .denoiser import NetworkDenoiser
 from .dialects import NATIVE, Dialect
 from .guidance import Guidance, GuidanceMemory
@@ -94,6 +95,7 @@ class NetworkRow:
         extra: Further input, or None.
         guidance: The guidance scale, for networks that embed it.
         controls: What guides it beside its conditioning.
+        features: Deep features of the row, or None where none are kept.
     """
 
     query: Query
@@ -101,12 +103,14 @@ class NetworkRow:
     extra: torch.Tensor | None
     guidance: float | None
     controls: tuple[RowControl, ...] = ()
+    features: RowFeatures | None = None
 
     @property
     def shapes(self) -> tuple[object, ...]:
-        """Shapes that must be equal for rows to share a call."""
+        """Shapes that must be equal for rows to share a call, and which layers run for them."""
         extra = None if self.extra is None else tuple(self.extra.shape[1:])
-        return tuple(self.query.x.shape[1:]), self.conditioning.shapes, extra, self.guidance is None
+        layers = None if self.features is None else (self.features.depth, self.features.deep is None)
+        return tuple(self.query.x.shape[1:]), self.conditioning.shapes, extra, self.guidance is None, layers
 
 
 class Sample:
@@ -129,6 +133,7 @@ class Sample:
         controls: Sequence[SampleControl] = (),
         blend: BlendRule | None = None,
         monitor: Monitor | None = None,
+        features: FeatureReuse = ALL_WHOLE,
     ) -> None:
         """Start a picture.
 
@@ -143,6 +148,7 @@ class Sample:
             controls: What guides it beside its texts.
             blend: The blend rule; None: the dialect's own.
             monitor: For progress and cancellation.
+            features: How deep features are kept from step to step.
 
         Raises:
             RequestError: Numbers of the plan are out of range.
@@ -165,6 +171,7 @@ class Sample:
         self._query: Query | None = None
         self._calls = -1
         self._memory = GuidanceMemory()
+        self._features = None if features.interval == 1 else FeatureMemory(features)
         self._negative_estimate: torch.Tensor | None = None
         self._result: torch.Tensor | None = None
         self.error: BaseException | None = None
@@ -187,6 +194,11 @@ class Sample:
     def steps(self) -> int:
         """Number of all steps."""
         return self.schedule.steps
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory of the deep features that it keeps."""
+        return 0 if self._features is None else self._features.bytes
 
     @property
     def done(self) -> bool:
@@ -221,16 +233,15 @@ class Sample:
         if query is None:
             return ()
         scale = self.guidance.scale if self.denoiser.embeds_guidance else None
-        controls = [one for one in self._controls if one.acts_at(query.step, self.steps)]
-        return tuple(
-            NetworkRow(
-                query,
-                one.text,
-                self._extra,
-                scale,
-                tuple(each.row for each in controls if not (one.negative and each.prompt_only)),
-            )
+        acting = [one for one in self._controls if one.acts_at(query.step, self.steps)]
+        rows = [
+            (one.text, tuple(each.row for each in acting if not (one.negative and each.prompt_only)))
             for one in self._texts(query).rows
+        ]
+        kept = [None] * len(rows) if self._features is None else self._features.rows(rows, query.step)
+        return tuple(
+            NetworkRow(query, text, self._extra, scale, controls, features)
+            for (text, controls), features in zip(rows, kept, strict=True)
         )
 
     def receive(self, estimates: list[torch.Tensor]) -> None:

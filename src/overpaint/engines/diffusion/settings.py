@@ -10,6 +10,7 @@ from typing import Any
 from overpaint.engines.base import Canvas
 from overpaint.request import Sampling
 
+from .deep_features import ALL_WHOLE, FeatureReuse
 from .dialects import Dialect, dialect_of
 from .families import Family
 from .guidance import Guidance, Projection
@@ -35,6 +36,7 @@ class PaintSettings:
         sampling: The settings of the request.
         ignored: Names of options that have no effect in the dialect.
         mask_weight: The option inpainting_mask_weight.
+        features: How deep features of the network are kept from step to step.
     """
 
     plan: SamplingPlan
@@ -43,6 +45,7 @@ class PaintSettings:
     sampling: Sampling
     ignored: tuple[str, ...] = ()
     mask_weight: float = 1.0
+    features: FeatureReuse = ALL_WHOLE
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -72,6 +75,23 @@ class PaintSettings:
         if inpainting or self.mask_weight == 1:
             return ()
         return ("the option inpainting_mask_weight has no effect: the network was not made for inpainting",)
+
+    def reuse(self, layers: int) -> tuple[FeatureReuse, tuple[str, ...]]:
+        """How deep features are kept with a network of so many layers (`Family.layer_count`), and notes for people."""
+        usual, wanted = ALL_WHOLE, self.features
+        if wanted.interval == 1:
+            given = wanted.depth != DiffusionOptions().cache_depth
+            return usual, ("the option cache_depth has no effect where cache_interval is 1",) if given else ()
+        if self.sampling.exact:
+            return usual, ("the option cache_interval has no effect in exact mode, which runs the whole network",)
+        if not layers:
+            return usual, ("the option cache_interval has no effect: this network has no deep layers to leave out",)
+        if layers <= wanted.depth:
+            return usual, (
+                f"the option cache_interval has no effect: the network has {layers} layers on its way in, of which "
+                f"cache_depth {wanted.depth} leaves none out",
+            )
+        return wanted, ()
 
     def unguided(self, *, embedded: bool) -> tuple[str, ...]:
         """Settings that have no effect because nothing is guided by the negative prompt, for people.
@@ -135,6 +155,7 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
         sampling=sampling,
         ignored=tuple(sorted(ignored)),
         mask_weight=options.inpainting_mask_weight if "inpainting_mask_weight" in dialect.options else 1.0,
+        features=FeatureReuse(options.cache_interval, options.cache_depth),
     )
 
 

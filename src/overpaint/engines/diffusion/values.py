@@ -18,6 +18,7 @@ from overpaint.models import Prediction
 
 if TYPE_CHECKING:
     from .controls import RowControl
+    from .deep_features import RowFeatures
     from .families import Family
 
 
@@ -110,6 +111,8 @@ class NetworkInput:
         controls: The controls of each of the B rows; () where no row has any.
         residuals: What ControlNets add, (B, ...) each: to the network's skip connections in their order, and last to
             its middle. They are made of `controls`, right before the network is called.
+        features: Deep features of the B rows, of one depth, all set or all empty (then the call sets them); () where
+            none are kept.
     """
 
     x: torch.Tensor
@@ -120,6 +123,7 @@ class NetworkInput:
     guidance: torch.Tensor | None = None
     controls: tuple[tuple[RowControl, ...], ...] = ()
     residuals: tuple[torch.Tensor, ...] = ()
+    features: Sequence[RowFeatures] = ()
 
     def rows(self, which: Sequence[int]) -> NetworkInput:
         """Some rows, without further input, guidance and controls."""

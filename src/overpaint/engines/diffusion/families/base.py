@@ -258,6 +258,31 @@ class Family(ABC):
         """
         raise NotImplementedError
 
+    # ---- deep features
+
+    def layer_count(self, network: Any) -> int:
+        """How many layers on the way in have one on the way out that takes their output; 0 for other architectures.
+
+        Where it is 0, no deep features can be kept (`deep_features`).
+        """
+        return 0
+
+    def predict_outer(
+        self, network: Any, given: NetworkInput, depth: int, deep: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Call the outer layers of a network that has a `layer_count`.
+
+        Args:
+            network: See `predict`.
+            given: See `predict`.
+            depth: How many layers on the way in are outer ones, below `layer_count`.
+            deep: The deep features of an earlier call, (B, C, h, w); None: the whole network runs.
+
+        Returns:
+            What `predict` returns, and the deep features.
+        """
+        raise NotImplementedError(f"{self.title} has no deep features")
+
     # ---- LoRA
 
     def original_layer_names(self, network: Any, modules: Sequence[str]) -> Iterator[tuple[str, str]]:

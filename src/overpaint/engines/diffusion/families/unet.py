@@ -18,6 +18,7 @@ from overpaint.geometry import Size
 from overpaint.models import ModelRef, config_folder, read_json, whole_number
 from overpaint.request import Usual
 
+from . import unet_layers
 from .base import Family, Pixels
 
 if TYPE_CHECKING:
@@ -235,25 +236,33 @@ class UNetFamily(Family):
 
     def predict(self, network: Any, given: NetworkInput) -> torch.Tensor:
         """See `Family.predict`. The network is called as diffusers' UNet2DConditionModel is."""
-        import torch
-
-        from overpaint.engines.diffusion.denoiser import guidance_embedding
-
-        guided = None
-        if given.guidance is not None:
-            guided = guidance_embedding(given.guidance, network.config.time_cond_proj_dim).to(given.x)
+        x, guided, added = _arguments(network, given)
         *skips, middle = given.residuals or (None,)
         output: torch.Tensor = network(
-            given.x if given.extra is None else torch.cat([given.x, given.extra], dim=1),
+            x,
             given.t,
             encoder_hidden_states=given.conditioning.context,
             timestep_cond=guided,
-            added_cond_kwargs=_added(given),
+            added_cond_kwargs=added,
             down_block_additional_residuals=tuple(skips) or None,
             mid_block_additional_residual=middle,
             return_dict=False,
         )[0]
         return output
+
+    def layer_count(self, network: Any) -> int:
+        """See `Family.layer_count`."""
+        return unet_layers.layer_count(network)
+
+    def predict_outer(
+        self, network: Any, given: NetworkInput, depth: int, deep: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `Family.predict_outer`."""
+        x, guided, added = _arguments(network, given)
+        context, residuals = given.conditioning.context, given.residuals
+        return unet_layers.outer_layers(
+            network, x, given.t, context, depth=depth, deep=deep, guided=guided, added=added, residuals=residuals
+        )
 
     def load_control(self, ref: ModelRef, model: ModelRef, dtype: torch.dtype) -> ControlNetwork:
         """See `Family.load_control`."""
@@ -306,6 +315,20 @@ def _added(given: NetworkInput) -> dict[str, torch.Tensor] | None:
     """The conditions beside the text's states, by diffusers' names; None where there are none."""
     found = given.conditioning.tensors.items()
     return {_ADDED.get(name, name): one for name, one in found if name != "context"} or None
+
+
+def _arguments(
+    network: Any, given: NetworkInput
+) -> tuple[torch.Tensor, torch.Tensor | None, dict[str, torch.Tensor] | None]:
+    """A U-Net's input with its further channels, the embedded guidance scale, and the conditions beside the text."""
+    import torch
+
+    from overpaint.engines.diffusion.denoiser import guidance_embedding
+
+    guided = None
+    if given.guidance is not None:
+        guided = guidance_embedding(given.guidance, network.config.time_cond_proj_dim).to(given.x)
+    return given.x if given.extra is None else torch.cat([given.x, given.extra], dim=1), guided, _added(given)
 
 
 SD1 = UNetFamily("sd1", "Stable Diffusion 1.x", (ClipPart(),), text_width=768)
