@@ -887,6 +887,7 @@ def test_an_eta_that_a_sampler_does_not_use_is_named_in_a_note(engine):
         ({"sampler": "DPM fast", "scheduler": "Karras"}, {}, "DPM fast spaces most noise levels itself"),
         ({"guidance_scale": 1.0}, {"guidance_stop": 0.9, "guidance_method": "apg"}, "guidance_method, guidance_stop"),
         ({}, {"cache_interval": 2}, None),
+        ({"exact": True}, {"backend": "compile"}, "backend compile has no effect in exact mode"),
         ({"exact": True}, {"cache_interval": 2}, "cache_interval has no effect in exact mode"),
         ({}, {"cache_depth": 2}, "cache_depth has no effect where cache_interval is 1"),
         ({}, {"cache_interval": 2, "cache_depth": 4}, "of which cache_depth 4 leaves none out"),

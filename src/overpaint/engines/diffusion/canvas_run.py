@@ -54,8 +54,12 @@ class CanvasRun:
         self._began_with = start.shown[0]
         if self.monitor.wants_previews and self._preview is None:
             self._preview = LatentPreview(*start.shown, self.canvas.mask)
-        denoiser = self.networks.denoiser(self.prompt_networks, exact=self.settings.sampling.exact, wide=wide)
-        features, self._notes = self.settings.reuse(denoiser.layers)
+        back_end, without = self.settings.runs_on(self.networks.device.type)
+        denoiser = self.networks.denoiser(
+            self.prompt_networks, exact=self.settings.sampling.exact, wide=wide, back_end="eager" if wide else back_end
+        )
+        features, whole = self.settings.reuse(denoiser.layers)
+        self._notes = without + whole
         self.sample = Sample(
             denoiser,
             plan,
@@ -100,5 +104,5 @@ class CanvasRun:
         embedded = self.sample.denoiser.embeds_guidance
         unguided = () if self.sample.uses_negative else self.settings.unguided(embedded=embedded)
         unguided += self.settings.unmasked(inpainting=self.networks.loaded.inpainting)
-        notes = self.settings.notes + self._notes + unguided + self.prompt_networks.notes
+        notes = self.settings.notes + self._notes + self.sample.denoiser.notes + unguided + self.prompt_networks.notes
         return Painted(pixels, evidence=pixels, notes=notes + unused(self.canvas.controls, self.sample.steps))

@@ -10,6 +10,7 @@ import torch
 
 from overpaint.models import Prediction
 
+from .back_ends import BackEnd
 from .families import Family
 from .network_call import NetworkCall
 from .values import NetworkInput
@@ -81,7 +82,14 @@ class NetworkDenoiser:
     """
 
     def __init__(
-        self, family: Family, network: torch.nn.Module, *, prediction: Prediction, key: Hashable, exact: bool = False
+        self,
+        family: Family,
+        network: torch.nn.Module,
+        *,
+        prediction: Prediction,
+        key: Hashable,
+        exact: bool = False,
+        back_end: BackEnd | None = None,
     ) -> None:
         """Wrap `network`.
 
@@ -91,16 +99,23 @@ class NetworkDenoiser:
             prediction: What its output stands for.
             key: Digest of the network, with its LoRA set and weights.
             exact: See `NetworkCall`.
+            back_end: See `NetworkCall`.
         """
-        self._call = NetworkCall(family, network, exact=exact)
+        self._call = NetworkCall(family, network, exact=exact, back_end=back_end)
+        self._back_end = back_end
         self.prediction: Prediction = prediction
-        self.key: Hashable = (key, exact)
+        self.key: Hashable = (key, exact, type(back_end))
         self.embeds_guidance = family.embeds_guidance(network)
 
     @property
     def rows_at_once(self) -> int | None:
         """See `NetworkCall.rows_at_once`."""
         return self._call.rows_at_once
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What ran without the back end after all, for people."""
+        return () if self._back_end is None else tuple(self._back_end.notes)
 
     @property
     def layers(self) -> int:

@@ -26,6 +26,7 @@ from .devices import NARROW, device_of, memory_left, usual_dtype
 from .families import Family
 from .loop import advance
 from .networks import Networks
+from .openvino_programs import check_openvino
 from .options import CARD, DiffusionOptions
 from .settings import check_names, paint_settings, text_settings
 from .used import UNKNOWN, digest_of, used_control, used_models
@@ -128,10 +129,13 @@ class DiffusionEngine(ThreadedEngine):
         Raises:
             RequestError: A prompt that can't be read; a sampler, scheduler or dialect that is not available.
             ModelError: A LoRA that is missing, is not one, or was made for another family.
+            MissingExtraError: The back end is not installed.
         """
         sampling = sampling or Sampling()
         choice, dialect = check_names(sampling, self._family)
         given = options if isinstance(options, DiffusionOptions) else DiffusionOptions()
+        if given.backend == "openvino":
+            check_openvino()
         text = text_settings(sampling, given, choice, dialect)
         return used_models(self._ref, sampling, text)
 

@@ -1,7 +1,7 @@
 """The one place that calls a network. All that changes how a call is computed belongs here, around `Family.predict`:
 
-the network's type and device, exactness, layers that rows share, what ControlNets add, kept deep features, and, as they
-come, other back ends. Samples and samplers see none of it.
+the network's type and device, exactness, layers that rows share, what ControlNets add, kept deep features, and other
+back ends. Samples and samplers see none of it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 
 from overpaint.engines.weight_store import call_lock
 
+from .back_ends import BackEnd, Found
 from .batch_invariance import RowByRow
 from .controls import ControlNetwork, Outputs, RowControl, residuals
 from .families import Family
@@ -26,7 +27,9 @@ from .values import NetworkInput
 class NetworkCall:
     """A network, called for the rows of one or several pictures. It works in its own type; the output is float32."""
 
-    def __init__(self, family: Family, network: torch.nn.Module, *, exact: bool = False) -> None:
+    def __init__(
+        self, family: Family, network: torch.nn.Module, *, exact: bool = False, back_end: BackEnd | None = None
+    ) -> None:
         """Take a network.
 
         Args:
@@ -34,13 +37,16 @@ class NetworkCall:
             network: In evaluation mode, on its device.
             exact: Whether a row has the same bits in any batch. Then bf16 on one CPU thread is batched with `RowByRow`;
                 other types and devices, and more threads, take one row a call.
+            back_end: What runs it in place of PyTorch's own steps; never in exact mode.
         """
+        assert back_end is None or not exact, "a back end's rows may depend on the batch"
         parameter = next(network.parameters())
         self._family = family
         self._network = network
         self._dtype: torch.dtype = parameter.dtype
         self._device: torch.device = parameter.device
         self._exact = exact
+        self._back_end = back_end
         # Not in single precision: there a row's bits depend on the batch, and a picture would change by more than 1e-5
         # with its neighbours.
         self._shares = self._dtype in (torch.bfloat16, torch.float16)
@@ -62,20 +68,28 @@ class NetworkCall:
         own = self._own_type(given)
         if any(given.controls):
             own = replace(own, residuals=residuals(given.controls, partial(self._control, own)))
-        with self._calling(self._network, self._first, given.x, given.extra, given.sigma, given.t, given.guidance):
-            return self._predict(own).to(torch.float32)
-
-    def _predict(self, given: NetworkInput) -> torch.Tensor:
-        """What the network gives: all of it, or its outer layers with the deep features that rows keep."""
-        if not given.features:
-            return self._family.predict(self._network, given)
-        kept = [row.deep for row in given.features if row.deep is not None]
+        found = None
+        depth = own.features[0].depth if own.features else 0
+        kept = [row.deep for row in own.features if row.deep is not None]
         deep = torch.cat(kept) if kept else None
-        output, made = self._family.predict_outer(self._network, given, given.features[0].depth, deep)
-        if deep is None:
-            for row, one in zip(given.features, made.split(1), strict=True):
+        if self._back_end is not None:
+            with call_lock(self._network), torch.inference_mode():
+                found = self._back_end(own, depth, deep)
+        if found is None:
+            shared = given.x, given.extra, given.sigma, given.t, given.guidance
+            with self._calling(self._network, self._first, *shared):
+                found = self._as_usual(own, depth, deep)
+        output, made = found
+        if made is not None and deep is None:
+            for row, one in zip(own.features, made.split(1), strict=True):
                 row.deep = one.clone()  # a part of the batch's memory would hold all of it
-        return output
+        return output.to(torch.float32)
+
+    def _as_usual(self, given: NetworkInput, depth: int, deep: torch.Tensor | None) -> Found:
+        """All of the network, or with a depth its outer layers with deep features (see `BackEnd`)."""
+        if not depth:
+            return self._family.predict(self._network, given), None
+        return self._family.predict_outer(self._network, given, depth, deep)
 
     def _control(
         self, given: NetworkInput, network: ControlNetwork, rows: Sequence[int], controls: Sequence[RowControl]

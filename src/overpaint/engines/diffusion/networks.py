@@ -20,6 +20,7 @@ from overpaint.errors import concerning
 from overpaint.models import ModelRef, digest
 from overpaint.prompt import Prompt
 
+from .back_ends import BackEnd, BackEndName, Compiled
 from .caches import ByteCache, bytes_of
 from .control_networks import ControlNetworks
 from .denoiser import NetworkDenoiser
@@ -35,6 +36,9 @@ from .values import Conditioning, LoadedModel, NotFiniteError, Timeline
 
 TILED_ABOVE = 1024 * 1024
 """Pixels above which an autoencoder works tile by tile: it needs several kilobytes of memory a pixel."""
+
+BACK_ENDS = 2
+"""Networks whose compiled programs are kept: each may take as much memory as the network again."""
 
 _MIB = 1 << 20
 
@@ -75,6 +79,7 @@ class Networks:
         for encoder in loaded.text_encoders:
             encoder.to(device)
         self.controls = ControlNetworks(loaded.family, ref, loaded.network.dtype, device)
+        self._back_ends: dict[tuple[BackEndName, str], BackEnd] = {}
         self._wide: dict[str, tuple[str, Any]] = {}
         self._texts: ByteCache[Conditioning] = ByteCache(64 * _MIB, lambda c: bytes_of(*c.tensors.values()))
         self._pictures: ByteCache[Moments] = ByteCache(64 * _MIB, lambda m: bytes_of(m.mean, m.deviation))
@@ -197,14 +202,41 @@ class Networks:
             raise NotFiniteError("the text encoder gave numbers that are not finite, in single precision too")
         return found
 
-    def denoiser(self, chosen: PromptNetworks, *, exact: bool, wide: bool = False) -> NetworkDenoiser:
-        """The denoiser of a prompt's network, in single precision with `wide`."""
+    def denoiser(
+        self, chosen: PromptNetworks, *, exact: bool, wide: bool = False, back_end: BackEndName = "eager"
+    ) -> NetworkDenoiser:
+        """The denoiser of a prompt's network, in single precision with `wide`.
+
+        Raises:
+            MissingExtraError: The back end is not installed.
+        """
         unet, key = chosen.merged.unet, chosen.merged.unet_digest
         if wide and unet.dtype != torch.float32:
             unet = self._in_single_precision("unet", key, unet)
         return NetworkDenoiser(
-            self.loaded.family, unet, prediction=self.loaded.prediction, key=(key, str(unet.dtype)), exact=exact
+            self.loaded.family,
+            unet,
+            prediction=self.loaded.prediction,
+            key=(key, str(unet.dtype)),
+            exact=exact,
+            back_end=self._back_end(back_end, unet, f"{key} {unet.dtype}"),
         )
+
+    def _back_end(self, name: BackEndName, unet: Any, key: str) -> BackEnd | None:
+        """A back end with its programs, which are kept for later canvases; those of the last few networks are."""
+        if name == "eager":
+            return None
+        if (found := self._back_ends.pop((name, key), None)) is None:
+            if name == "compile":
+                found = Compiled(self.loaded.family, unet)
+            else:
+                from .openvino_programs import OpenVino
+
+                found = OpenVino(self.loaded.family, unet, key)
+        self._back_ends[name, key] = found
+        while len(self._back_ends) > BACK_ENDS:
+            self._back_ends.pop(next(iter(self._back_ends)))
+        return found
 
     @property
     def half(self) -> bool:

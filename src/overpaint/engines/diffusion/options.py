@@ -141,6 +141,10 @@ class DiffusionOptions(EngineOptions):
         le=64,
         description="of cache_interval: how many outer layers run at every step; fewer are faster and less exact",
     )
+    backend: Literal["eager", "compile", "openvino"] = Field(
+        default="eager",
+        description="what runs the network: PyTorch's steps, torch.compile, or OpenVINO (extra openvino, on a CPU)",
+    )
 
     def variation(self, number: int) -> tuple[Self, int]:
         """See `EngineOptions.variation`: with a subseed it alone counts on, as in AUTOMATIC1111."""

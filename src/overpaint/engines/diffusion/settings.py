@@ -10,6 +10,7 @@ from typing import Any
 from overpaint.engines.base import Canvas
 from overpaint.request import Sampling
 
+from .back_ends import BackEndName
 from .deep_features import ALL_WHOLE, FeatureReuse
 from .dialects import Dialect, dialect_of
 from .families import Family
@@ -37,6 +38,7 @@ class PaintSettings:
         ignored: Names of options that have no effect in the dialect.
         mask_weight: The option inpainting_mask_weight.
         features: How deep features of the network are kept from step to step.
+        back_end: What runs the network.
     """
 
     plan: SamplingPlan
@@ -46,6 +48,7 @@ class PaintSettings:
     ignored: tuple[str, ...] = ()
     mask_weight: float = 1.0
     features: FeatureReuse = ALL_WHOLE
+    back_end: BackEndName = "eager"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -92,6 +95,16 @@ class PaintSettings:
                 f"cache_depth {wanted.depth} leaves none out",
             )
         return wanted, ()
+
+    def runs_on(self, device: str) -> tuple[BackEndName, tuple[str, ...]]:
+        """What runs the network on a device ("cpu", "cuda"), and notes for people."""
+        if self.back_end == "eager":
+            return "eager", ()
+        if self.sampling.exact:
+            return "eager", (f"the option backend {self.back_end} has no effect in exact mode",)
+        if self.back_end == "openvino" and device != "cpu":
+            return "eager", (f"the option backend openvino has no effect on {device}: it is for a CPU",)
+        return self.back_end, ()
 
     def unguided(self, *, embedded: bool) -> tuple[str, ...]:
         """Settings that have no effect because nothing is guided by the negative prompt, for people.
@@ -156,6 +169,7 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
         ignored=tuple(sorted(ignored)),
         mask_weight=options.inpainting_mask_weight if "inpainting_mask_weight" in dialect.options else 1.0,
         features=FeatureReuse(options.cache_interval, options.cache_depth),
+        back_end=options.backend,
     )
 
 
