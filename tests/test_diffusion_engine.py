@@ -946,6 +946,32 @@ def test_the_mask_weight_is_that_of_networks_made_for_inpainting(engines):
     assert "inpainting_mask_weight has no effect" in found.notes[0]
 
 
+def test_the_webui_paints_as_it_is_described(engine):
+    """Euler's method by hand: the last four of five Karras levels, the seed's noise over the picture, kept cells."""
+    wish = {"prompt": "a cat", "negative_prompt": "dog", "sampler": "Euler", "scheduler": "Karras", "steps": 5}
+    canvas = canvas_of(seed=5, strength=0.6, guidance_scale=3.0, dialect="webui", **wish)
+    found = painted(engine, canvas)
+    nets = engine._networks
+    given = paint_settings(canvas, SD1, nets.loaded.scheduler_config)
+    chosen = nets.prompt_networks(given)
+    texts = [one.at(0).parts[0][1] for one in nets.conditionings(chosen, given, canvas)]
+    denoiser, training = nets.denoiser(chosen, exact=False), given.plan.training
+    roots = np.linspace(training.sigmas[-1] ** (1 / 7), training.sigmas[0] ** (1 / 7), 5)
+    sigmas = [*(roots**7), 0.0][5 - 3 - 1 :]
+    z0 = nets.encode(canvas.pixels).mean
+    mask = torch.zeros(1, 1, 8, 8)
+    mask[..., 2:5, 3:6] = 1
+    grey = np.where(canvas.mask[..., None] > 0, np.float32(0.5), canvas.pixels)
+    extra = torch.cat([mask, nets.encode(grey).mean], dim=1) if nets.loaded.inpainting else None
+    x = z0 + sigmas[0] * torch.randn((4, 8, 8), generator=torch.Generator().manual_seed(5))
+    for high, low in itertools.pairwise(sigmas):
+        at = torch.tensor([high], dtype=torch.float32), torch.tensor([training.time(high)], dtype=torch.float32)
+        c, u = (denoiser(NetworkInput(x, *at, one, extra)) for one in texts)
+        x0 = (u + 3.0 * (c - u)) * mask + z0 * (1 - mask)
+        x = x + (x - x0) / high * (low - high)
+    assert levels(found, nets.decode(x * mask + z0 * (1 - mask))) < 0.05
+
+
 @pytest.mark.parametrize(
     ("prompt", "sampler", "settings", "texts"),
     [
