@@ -18,7 +18,10 @@ from overpaint import Mask, Monitor, Studio, models
 from overpaint.engines.base import Canvas, ControlImage, paint
 from overpaint.engines.diffusion import engine as engine_module
 from overpaint.engines.diffusion import loader
+from overpaint.engines.diffusion.controls import hint_of
+from overpaint.engines.diffusion.dialects import dialect_of
 from overpaint.engines.diffusion.engine import DiffusionEngine
+from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.weight_store import WeightStore
 from overpaint.errors import EngineError
 from overpaint.geometry import Box, Size
@@ -107,6 +110,8 @@ def test_each_setting_of_a_control_counts(engines):
     def of(shown: int = 5, **settings: Any) -> Canvas:
         return guided(canvas_of(steps=2), "canny", shown=shown, **settings)
 
+    webui = guided(canvas_of(steps=2, dialect="webui"), "canny")
+    assert levels(painted(engines[4], webui), painted(engines[4], replace(webui, controls=()))) > 1
     changes = ({"weight": 0.5}, {"end": 0.5}, {"mode": "prompt"}, {"mode": "control"}, {"model": "tiny-depth"})
     lot = [of(), canvas_of(steps=2), of(6), *(of(**settings) for settings in changes)]
     pictures = [each.pixels for each in paint(engines[4], lot)]
@@ -149,6 +154,19 @@ def test_the_hint_of_an_inpainting_controlnet_has_a_hole(engines, folders):
     got = guided(canvas_of(11, **asked), "inpaint", shown=0, weight=0.8)
     assert np.array_equal(got.controls[0].pixels, canvas.pixels)
     assert levels(painted(engines[4], got), expected) < 0.1
+
+
+@pytest.mark.parametrize(("dialect", "levels_in"), [("native", 3), ("diffusers", 1), ("webui", 1)])
+def test_a_hint_s_hole_is_what_the_dialect_hides_from_inpainting_networks(dialect: str, levels_in: int):
+    canvas = canvas_of()
+    canvas.mask[:] = np.repeat([0.0, 0.2, 0.4, 0.7], SIDE // 4)[None].astype(np.float32)
+    hole = dialect_of(dialect, SD1.dialects).hole(canvas)
+    hint = hint_of(guided(canvas, "inpaint").controls[0], hole, union=False)
+    assert [bool((part == -1).all()) for part in hint.chunk(4, dim=3)] == [
+        number >= 4 - levels_in for number in range(4)
+    ]
+    assert hint_of(guided(canvas, "inpaint").controls[0], hole, union=True).min() == 0
+    assert hint_of(guided(canvas, "canny").controls[0], hole, union=False).min() >= 0
 
 
 def test_a_control_without_effect_is_named_in_a_note(engines):

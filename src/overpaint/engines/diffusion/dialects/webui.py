@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from overpaint.engines.base import Canvas, Monitor
@@ -64,6 +65,10 @@ class WebuiDialect(Dialect):
         levels = Image.fromarray(levels_of(mask.cpu().numpy())).resize((width, height), Image.Resampling.BICUBIC)
         return torch.from_numpy(np.asarray(levels, np.float32) / np.float32(255)).round()[None, None]
 
+    def hole(self, canvas: Canvas) -> NDArray[np.bool_]:
+        """See `Dialect.hole`: the mask's upper half of 8 bits."""
+        return levels_of(canvas.mask) >= 128
+
     def start(self, canvas: Canvas, encode: Encoder, extra_input: ExtraInput | None, monitor: Monitor) -> SampleStart:
         """See the module. The latent contents start from the fill, so that little of the old picture is left."""
         options, content = options_of(canvas), sampling_of(canvas).masked_content
@@ -110,7 +115,7 @@ def _conditioned(
 
     `inpainting_mask_weight` w leaves 1 - w of the picture in the hole.
     """
-    hole = levels_of(canvas.mask) >= 128
+    hole = WEBUI.hole(canvas)
     grey = np.float32(0.5)
     masked = np.where(hole[..., None], pixels + np.float32(options.inpainting_mask_weight) * (grey - pixels), pixels)
     nearest = torch.nn.functional.interpolate(torch.from_numpy(hole.astype(np.float32))[None, None], size=cells)
