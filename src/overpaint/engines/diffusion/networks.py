@@ -32,10 +32,11 @@ from .settings import PaintSettings
 from .start import Moments, Pixels
 from .text_plan import TEXTS, CanvasTexts, unread, unread_words
 from .used import embeddings_of, inversions_of, loras_of
+from .vae_strips import in_strips
 from .values import Conditioning, LoadedModel, NotFiniteError, Timeline
 
 TILED_ABOVE = 1024 * 1024
-"""Pixels above which an autoencoder works tile by tile: it needs several kilobytes of memory a pixel."""
+"""Pixels above which an autoencoder works in strips: as a whole it needs several kilobytes of memory a pixel."""
 
 BACK_ENDS = 2
 """Networks whose compiled programs are kept: each may take as much memory as the network again."""
@@ -110,6 +111,8 @@ class Networks:
 
         def call(vae: Any) -> tuple[torch.Tensor, ...]:
             with call_lock(vae), torch.inference_mode():
+                if area > TILED_ABOVE and (strips := in_strips(vae)) is not None:
+                    return work(strips)
                 (vae.enable_tiling if area > TILED_ABOVE else vae.disable_tiling)()
                 return work(vae)
 
