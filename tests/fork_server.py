@@ -56,6 +56,7 @@ def main(descriptor: int) -> Callable[[], object] | None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])  # whatever was blocked where this process was started
     for name in IMPORTED:
         importlib.import_module(name)
+    _parse_ahead("batch", "edits.jsonl", "-o", "out")
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise RuntimeError("a process of several threads must not fork: an import has started one")
     gc.collect()
@@ -88,6 +89,15 @@ def main(descriptor: int) -> Callable[[], object] | None:
                 os.close(one)
             reports[pid] = files[3]
             parent.sendall(LENGTH.pack(pid))
+
+
+def _parse_ahead(verb: str, *words: str) -> None:
+    """Find what follows from the verb that most children run, so that none of them does (`quick_parsing`)."""
+    import quick_parsing
+    from overpaint.cli.run import application
+
+    quick_parsing.install()
+    application(verb).parse_args([verb, *words])
 
 
 def received(end: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
