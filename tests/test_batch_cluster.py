@@ -374,13 +374,11 @@ class TestKeptWorkers:
         self.run(tmp_path, "four", other, count=4 * count, private=True)
         assert eventually(lambda: len(kept_workers()) < count), "a private run leaves no process that has seen it"
 
-    def test_end_when_nobody_takes_them(self, nodes, tmp_path, made):
-        nodes()
+    def test_end_when_nobody_takes_them(self, node, tmp_path, made):
         self.run(tmp_path, "one", partial(counted, str(made)), terms={"keep": 1.0})
         assert eventually(lambda: kept_workers() == [])
 
-    def test_end_with_a_driver_that_is_killed(self, nodes, tmp_path):
-        nodes()
+    def test_end_with_a_driver_that_is_killed(self, node, tmp_path):
         _, base = batch(tmp_path / "in", 40)
         first = driver(base, tmp_path / "out", keep=3600.0)
         assert first.stdout is not None
