@@ -73,6 +73,17 @@ CASES = {
 }
 
 
+def test_variations_of_a_variation_count_its_seed_on_there_and_here(there, here):
+    options = {"subseed": 4, "subseed_strength": 0.3}
+    wish = {**CASES["pocket"], "steps": 1, "dialect": "webui", "options": options, "count": 2}
+    left, right = (list(studio.variations(PICTURE, **wish)) for studio in (there, here))
+    for number, (one, other) in enumerate(zip(left, right, strict=True)):
+        assert equal(one.picture, other.picture)
+        assert (one.resolved.seed, one.resolved.options["subseed"]) == (3, 4 + number)
+        assert one.resolved == other.resolved
+    assert not equal(left[0].picture, left[1].picture)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_an_edit_has_the_parts_of_one_made_here(there, here, name):
     exact = {"exact": True, **CASES[name]}

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -38,10 +38,6 @@ class EngineOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    def variation(self, number: int) -> tuple[Self, int]:
-        """The options of a variation, from 0, and what it adds to the seed."""
-        return self, number
-
 
 @dataclass(frozen=True, slots=True)
 class EngineCard:
@@ -63,6 +59,8 @@ class EngineCard:
         options: A strict pydantic model of the engine's own options.
         variation_options: Options of variations that a request leaves open, which the seed alone would hardly change.
         dialects: Names of the dialects that it follows, of one that accepts the setting `dialect`.
+        counts_on: Two options, of which the first counts on in variations, in place of the seed, where the second is
+            not 0; () for none.
         usual: The settings that it is usually used with, where a request leaves them open.
         words: The things that it paints recognisably, in singular or plural, and colours; None: too many to list.
         intents: What it does well enough to be used where nobody named it; None: everything.
@@ -84,6 +82,7 @@ class EngineCard:
     options: type[BaseModel] = EngineOptions
     variation_options: Mapping[str, JsonValue] = field(default_factory=dict)
     dialects: frozenset[str] = frozenset()
+    counts_on: tuple[str, ...] = ()
     usual: Usual = field(default_factory=Usual)
     words: frozenset[str] | None = None
     intents: frozenset[str] | None = None

@@ -51,6 +51,7 @@ def card_from(table: Mapping[str, Any]) -> EngineCard:
             **table,
             **sets,
             "dialects": frozenset(table.get("dialects", ())),
+            "counts_on": tuple(table.get("counts_on", ())),
             "accepts": frozenset(table["accepts"]) & frozenset(ENGINE_SETTINGS),
             "sizes": SizeRules(**table["sizes"]),
             "context": Context(**table["context"]),

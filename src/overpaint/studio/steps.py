@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from overpaint.composite import lay
-from overpaint.engines import EngineCard, EngineOptions, Monitor, Painted, paint_groups
+from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
 from overpaint.errors import MaskError
 from overpaint.finish.quality import FillMeasures, border_of, measured, seen_around
 from overpaint.frame import POLICIES, FrameNeeds, Region, reach_of
@@ -63,14 +64,8 @@ class PreparedEdit:
         """The edit with its seed + `number`, or as its engine's options vary; everything else is as it is."""
         if number == 0:
             return self
-        before = self.painter.options
-        options, more = before.variation(number) if isinstance(before, EngineOptions) else (before, number)
-        changed: dict[str, Any] = {"seed": ((self.resolved.seed or 0) + more) & MOST_SEED}
-        own = {
-            one: value for one in type(options).model_fields if (value := getattr(options, one)) != getattr(before, one)
-        }
-        if own:
-            changed["options"] = {**self.resolved.options, **own}
+        options, more, changed = self._counted_on(number)
+        changed["seed"] = ((self.resolved.seed or 0) + more) & MOST_SEED
         canvases = tuple(
             replace(one, canvas=replace(one.canvas, seed=(one.canvas.seed + more) & MOST_SEED, options=options))
             for one in self.canvases
@@ -83,6 +78,14 @@ class PreparedEdit:
             canvases=canvases,
             timings={},
         )
+
+    def _counted_on(self, number: int) -> tuple[BaseModel, int, dict[str, Any]]:
+        """Of a variation: the engine's options, what it adds to the seed, and changes of the request."""
+        options, counts_on = self.painter.options, self.painter.card.counts_on
+        if not counts_on or not getattr(options, counts_on[1], 0):
+            return options, number, {}
+        own = {counts_on[0]: (getattr(options, counts_on[0], 0) + number) & MOST_SEED}
+        return options.model_copy(update=own), 0, {"options": {**self.resolved.options, **own}}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -146,12 +146,6 @@ class DiffusionOptions(EngineOptions):
         description="what runs the network: PyTorch's steps, torch.compile, or OpenVINO (extra openvino, on a CPU)",
     )
 
-    def variation(self, number: int) -> tuple[Self, int]:
-        """See `EngineOptions.variation`: with a subseed it alone counts on, as in AUTOMATIC1111."""
-        if self.subseed_strength == 0:
-            return self, number
-        return self.model_copy(update={"subseed": (self.subseed + number) & MOST_SEED}), 0
-
 
 DIALECT_OPTIONS = frozenset(
     {
@@ -177,6 +171,7 @@ CARD = EngineCard(
     edge="diffusion",
     colour_space="srgb",
     options=DiffusionOptions,
+    counts_on=("subseed", "subseed_strength"),  # as in AUTOMATIC1111
     licence="the checkpoint's",
     references=("Rombach et al., High-resolution image synthesis with latent diffusion models, CVPR 2022",),
 )
