@@ -18,7 +18,7 @@ from overpaint.request import EditRequest, settings_reference
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 PAINTING = ("remove", "replace", "recolor", "background", "refine", "add", "expand", "edit")
-SHARING = (*PAINTING, "session edit", "session rerun")
+SHARING = (*PAINTING, "grid", "session edit", "session rerun")
 """Verbs with the options of those that paint."""
 
 GROUPS = ("mask", "models", "audit", "session", "provenance", "keys")

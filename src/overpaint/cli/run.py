@@ -56,6 +56,7 @@ VERBS = (
     Verb("add", "verbs:add", _EDIT, "Paint something new into a place.", "PICTURE ..."),
     Verb("expand", "verbs:expand", _EDIT, "Continue the picture beyond its edges.", "PICTURE ..."),
     Verb("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file.", "PICTURE ..."),
+    Verb("grid", "grid:grid", _EDIT, "Vary settings of an edit, and show all results on one sheet.", "PICTURE"),
     Verb("enlarge", "enlarge:enlarge", _EDIT, "Make a whole picture larger.", "PICTURE ..."),
     Verb("restore", "restore:restore", _EDIT, "Restore faces by a network.", "PICTURE ..."),
     Verb("batch", "batch:app", _EDIT, "Many edits, from a list or a folder; resumable, with a report."),

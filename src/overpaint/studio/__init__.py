@@ -3,7 +3,7 @@
 from ._edited import Edited, PaintedRegion
 from ._studio import Studio
 from .choose import Painter
-from .contact import Tile, arrange_tiles, contact_sheet, make_tile
+from .contact import Tile, arrange_tiles, contact_sheet, make_tile, part_of, part_to_show
 from .enhance import (
     Enhanced,
     Enhancer,
@@ -13,6 +13,7 @@ from .enhance import (
     enhancer_of,
     finished_enhancement,
 )
+from .grid import GridAxis, GridCell, axis_of, failed_tile, grid_cells, grid_sheet, variable_settings
 from .inputs import EditArguments
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
@@ -32,6 +33,8 @@ __all__ = [
     "Enhancer",
     "EnlargeSettings",
     "FinishedPicture",
+    "GridAxis",
+    "GridCell",
     "NetworkSource",
     "PaintedCanvases",
     "PaintedRegion",
@@ -43,12 +46,19 @@ __all__ = [
     "Studio",
     "Tile",
     "arrange_tiles",
+    "axis_of",
     "contact_sheet",
     "enhancer_of",
+    "failed_tile",
     "finished_enhancement",
+    "grid_cells",
+    "grid_sheet",
     "make_tile",
     "mask_of",
+    "part_of",
+    "part_to_show",
     "pixel_digest",
     "resolve",
     "spec_of",
+    "variable_settings",
 ]

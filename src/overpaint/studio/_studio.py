@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, Self, Unpack
 
@@ -20,7 +20,8 @@ from .choose import Painter, checked_options, choose, for_variations
 from .controls import settled_controls
 from .engine_pool import EnginePool
 from .enhance import Enhanced, EnhanceSettings
-from .inputs import EditArguments, MaskLike, gather
+from .grid import GridAxis, GridCell, grid_cells
+from .inputs import EditArguments, MaskLike, gather, split
 from .inserts import Pictured, picture_of
 from .many import Edit, EditFailure, many
 from .masks import settled
@@ -354,6 +355,33 @@ class Studio:
             **given: As for `edit`. Settings override those of the request; an edit's own settings override them.
         """
         return many(self.edit, edits, request, ahead, given)
+
+    def grid(
+        self,
+        picture: Pictured,
+        request: EditRequest | None = None,
+        *,
+        axes: Sequence[GridAxis],
+        ahead: int = 8,
+        **given: Unpack[EditArguments],
+    ) -> Iterator[tuple[GridCell, Edited | EditFailure]]:
+        """One edit with one to three settings varied, cell by cell in reading order (see `grid_cells`).
+
+        A cell that fails gives an EditFailure, and the others go on. `grid_sheet` draws them all.
+
+        Args:
+            axes: The settings with their values.
+            ahead: How many cells are in flight at once.
+            picture, request, **given: As for `edit`.
+
+        Raises:
+            RequestError: Settings or values that can't be varied.
+        """
+        rasters, settings = split(given)
+        base = request.merged(**settings) if request is not None else EditRequest.of(**settings)
+        cells = grid_cells(base, axes, seed=draw_seed(base.seed))
+        edits = (Edit(picture_of(picture), request=cell.request) for cell in cells)
+        return zip(cells, self.edit_many(edits, ahead=ahead, **rasters), strict=True)
 
 
 def _settled(request: EditRequest, rule: IntentRule, painter: Painter) -> tuple[EditRequest, tuple[UsedModel, ...]]:

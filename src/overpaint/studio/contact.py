@@ -57,12 +57,15 @@ def contact_sheet(edits: Iterable[Edited]) -> Picture:
 
 def make_tile(edited: Edited, number: int) -> Tile:
     """The edited part of a result, no longer than 768 pixels, with its number and seed as the caption."""
-    box = _part_to_show(edited)
+    return Tile(part_of(edited, part_to_show(edited)), f"{number}   seed {edited.bare_resolved.seed}")
+
+
+def part_of(edited: Edited, box: Box) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8 sRGB: a part of a result, no longer than 768 pixels."""
     picture = edited.picture
     alpha = None if picture.alpha is None else picture.alpha[box.slices]
     part = displayed(picture.with_pixels(picture.samples[box.slices], alpha))
-    part = scaled(part, min(1.0, LARGEST / max(part.shape[:2])))
-    return Tile(part, f"{number}   seed {edited.bare_resolved.seed}")
+    return scaled(part, min(1.0, LARGEST / max(part.shape[:2])))
 
 
 def arrange_tiles(tiles: Sequence[Tile]) -> Picture:
@@ -96,7 +99,7 @@ def arrange_tiles(tiles: Sequence[Tile]) -> Picture:
     return from_array(np.asarray(sheet))
 
 
-def _part_to_show(edited: Edited) -> Box:
+def part_to_show(edited: Edited) -> Box:
     """The changed part with half its longer side around it; the whole picture where that is most of it."""
     whole = edited.picture.size.box
     box = reduce(Box.union, (region.box for region in edited.regions))
