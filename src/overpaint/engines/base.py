@@ -203,6 +203,8 @@ class Painted:
         opacity: (H, W) float32 in [0, 1], the result's alpha where the engine painted; None: it follows the request.
         match: Mean difference between the patches of the fill and their sources, in its worst part, on the scale of
             colours 0 to 1, from an engine that copies patches. It becomes a part of the result's quality.
+        share: (H, W) float32 in [0, 1], how much of each painted pixel is pasted, from an engine that decides about
+            that (soft inpainting); None: all of it. It narrows the composite mask, and never widens it.
     """
 
     pixels: Pixels
@@ -211,6 +213,7 @@ class Painted:
     effect: NDArray[np.float32] | None = None
     opacity: NDArray[np.float32] | None = None
     match: float | None = None
+    share: NDArray[np.float32] | None = None
 
 
 @runtime_checkable
@@ -466,13 +469,13 @@ def _checked(painted: Painted, canvas: Canvas, name: str) -> Painted:
             raise EngineError(f"{name} gave {label} of shape {pixels.shape} for a canvas of {canvas.pixels.shape}")
         if not np.isfinite(pixels[canvas.hole]).all():
             raise EngineError(f"{name} gave {label} that are not finite numbers")
-    for label, share in (("effect", painted.effect), ("opacity", painted.opacity)):
+    for label, share in (("effect", painted.effect), ("opacity", painted.opacity), ("share", painted.share)):
         if share is None:
             continue
         if share.shape != canvas.mask.shape:
-            raise EngineError(f"{name} gave an {label} of shape {share.shape} for a canvas of {canvas.mask.shape}")
+            raise EngineError(f"{name} gave {label} of shape {share.shape} for a canvas of {canvas.mask.shape}")
         if not ((share >= 0) & (share <= 1)).all():  # NaN is not within
-            raise EngineError(f"{name} gave an {label} that is not within 0 and 1")
+            raise EngineError(f"{name} gave {label} that is not within 0 and 1")
     if painted.effect is not None and not np.isfinite(painted.pixels[painted.effect > 0]).all():
         raise EngineError(f"{name} gave pixels that are not finite numbers where its effect is")
     return painted

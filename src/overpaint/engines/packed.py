@@ -191,7 +191,7 @@ def _inflated(data: memoryview, size: int) -> bytes:
 
 
 _OF_CANVAS = ("pixels", "mask", "usable", "marked", "opacity", "insert")
-_OF_PAINTED = ("pixels", "evidence", "effect", "opacity")
+_OF_PAINTED = ("pixels", "evidence", "effect", "opacity", "share")
 
 
 def pack_canvas(canvas: Canvas) -> bytes:

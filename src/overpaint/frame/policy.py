@@ -41,6 +41,8 @@ class FramePolicy(ABC):
         ignores: Names of the request's settings that have no effect.
         corrects: Whether colours and seams of what was painted are corrected unless the request says otherwise.
         adds_detail: Whether detail of the surroundings is added unless the request says otherwise.
+        share_decides: Whether an engine's own share of the paint takes the composite mask's place within the reach,
+            instead of only narrowing it.
     """
 
     dialect: str
@@ -48,6 +50,7 @@ class FramePolicy(ABC):
     ignores: frozenset[str] = frozenset()
     corrects: bool = True
     adds_detail: bool = True
+    share_decides: bool = False
 
     @abstractmethod
     def regions(self, mask: Mask, resolved: ResolvedRequest, needs: FrameNeeds) -> tuple[Region, ...]:

@@ -75,6 +75,16 @@ class Region:
         denoise[inner] = self.masks.denoise
         return replace(self, masks=TwoMasks(denoise, composite), box=outer)
 
+    def with_share(self, share: NDArray[np.float32], *, decides: bool = False) -> Region:
+        """The region with its composite mask nowhere above a share (h, w) in [0, 1] of the working size.
+
+        `decides`: within the reach the share is the composite mask itself.
+        """
+        frame = np.clip(self.frame.from_working(np.ascontiguousarray(share, np.float32)), 0, 1)
+        old, found = self.masks.composite, frame[self.within.slices]
+        composite = np.where(old > 0, found, np.float32(0)) if decides else np.minimum(old, found)
+        return replace(self, masks=replace(self.masks, composite=composite))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _EdgedPart:

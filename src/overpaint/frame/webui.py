@@ -71,6 +71,7 @@ class WebuiPolicy(FramePolicy):
     ignores = frozenset({"grow", "feather", "reach_limit", "follow_effects"})
     corrects = False
     adds_detail = False
+    share_decides = True
 
     def regions(self, mask: Mask, resolved: ResolvedRequest, needs: FrameNeeds) -> tuple[Region, ...]:
         """One region. A strict request has no blur."""

@@ -33,6 +33,7 @@ from .inputs import InputRasters
 from .notes import doubt_in_words, doubts_of, effect_note, notes_of, opacity_note, transparency_note
 from .progress import SharedProgress
 from .regional import region_notes
+from .resolve import policy_for
 from .scene import EditScene, nothing_left
 
 
@@ -193,8 +194,9 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     """
     clock = Clock()
     scene, painter = prepared.scene, prepared.painter
+    decides = policy_for(prepared.request, painter.card).share_decides
     canvases = tuple(
-        one.with_effect(painted.effect, scene.mask, prepared.resolved)
+        one.with_effect(painted.effect, scene.mask, prepared.resolved).with_share(painted.share, decides=decides)
         for one, painted in zip(prepared.canvases, made.painted, strict=True)
     )
     monitor, faces = monitor or Monitor(), prepared.faces

@@ -12,6 +12,7 @@ from .networks import Networks, PromptNetworks
 from .preview import LatentPreview
 from .sample import Sample
 from .settings import PaintSettings
+from .soft import SoftRule, pixel_opacity
 from .start import Moments, Pixels
 from .values import Timeline
 
@@ -69,6 +70,7 @@ class CanvasRun:
             noise=start.noise,
             guidance=self.settings.guidance,
             controls=self._controls(wide),
+            blend=None if self.settings.soft is None else SoftRule(self.settings.soft),
             monitor=self.monitor,
             features=features,
         )
@@ -104,5 +106,10 @@ class CanvasRun:
         embedded = self.sample.denoiser.embeds_guidance
         unguided = () if self.sample.uses_negative else self.settings.unguided(embedded=embedded)
         unguided += self.settings.unmasked(inpainting=self.networks.loaded.inpainting)
+        share = None
+        if (soft := self.settings.soft) is not None:
+            kept = self.sample.kept
+            share = pixel_opacity(soft.opacity(latents, kept.z0, kept.mask), self.networks.loaded.family.cell)
         notes = self.settings.notes + self._notes + self.sample.denoiser.notes + unguided + self.prompt_networks.notes
-        return Painted(pixels, evidence=pixels, notes=notes + unused(self.canvas.controls, self.sample.steps))
+        notes += unused(self.canvas.controls, self.sample.steps)
+        return Painted(pixels, evidence=pixels, notes=notes, share=share)

@@ -145,13 +145,41 @@ class DiffusionOptions(EngineOptions):
         default="eager",
         description="what runs the network: PyTorch's steps, torch.compile, or OpenVINO (extra openvino, on a CPU)",
     )
+    soft_inpainting: bool = Field(
+        default=False, description="let a soft mask mix old and new at each step, and paste by how much changed"
+    )
+    soft_bias: float = Field(
+        default=1.0,
+        ge=0,
+        le=8,
+        description="of soft inpainting: above 1 the early steps keep more, below 1 the late ones",
+    )
+    soft_preservation: float = Field(
+        default=0.5, ge=0, le=8, description="of soft inpainting: how much soft parts of the mask keep of the old"
+    )
+    soft_contrast: float = Field(
+        default=4.0, ge=1, le=32, description="of soft inpainting: how far the mix follows the stronger of old and new"
+    )
+    soft_mask_influence: float = Field(
+        default=0.0, ge=0, le=1, description="of soft inpainting: how far the mask decides what is pasted"
+    )
+    soft_difference_threshold: float = Field(
+        default=0.5, ge=0, le=8, description="of soft inpainting: the change of latents that is pasted by half"
+    )
+    soft_difference_contrast: float = Field(
+        default=2.0, ge=0, le=8, description="of soft inpainting: how sharply that threshold divides"
+    )
 
+
+SOFT_OPTIONS = frozenset(name for name in DiffusionOptions.model_fields if name.startswith("soft_"))
+"""Options of soft inpainting."""
 
 DIALECT_OPTIONS = frozenset(
     {
         *("rho", "subseed", "subseed_strength", "seed_resize_from_w", "seed_resize_from_h", "ensd", "noise_source"),
         *("initial_noise_multiplier", "extra_noise", "inpainting_mask_weight", "exact_steps", "colour_correction"),
         "content_seed",
+        *SOFT_OPTIONS,
     }
 )
 """Options that act in some dialects only (see `Dialect.options`)."""

@@ -183,7 +183,8 @@ class Sample:
         first = noise(latents.content)
         scale = self.schedule.start if self.schedule.noise_scale is None else self.schedule.noise_scale
         x = first * scale if self.schedule.pure else latents.content + first * scale
-        self._kept = KeptLatents(latents.mask, latents.content, first)
+        self.kept = KeptLatents(latents.mask, latents.content, first)
+        """What the blend rule keeps."""
         eta = plan.dialect.eta(plan.choice.sampler, plan.eta)
         extrapolates = plan.dialect.extrapolates(denoiser.prediction)
         context = SamplerContext(self.schedule, scaled(noise, plan.noise_scale), eta, extrapolates, plan.churn)
@@ -267,7 +268,7 @@ class Sample:
                     f"the network gave numbers that are not finite at step {query.step + 1} of {self.steps}"
                 )
             self.estimate, self._negative_estimate = (
-                self._rule.estimate(one, self._kept, query.sigma, query.step / self.steps)
+                self._rule.estimate(one, self.kept, query.sigma, query.step / self.steps)
                 for one in (x0, x0 if negative is None else negative)
             )
             self._continue(self.estimate)
@@ -322,10 +323,10 @@ class Sample:
     def _blended(self, result: StepResult) -> torch.Tensor:
         """x with the kept cells put back; at the last step, the final latents."""
         if result.inner or result.step < self.steps - 1:
-            return self._rule.step(result, self._kept)
+            return self._rule.step(result, self.kept)
         x = result.x
         if self.schedule.preserving:
             x = x / (1 + result.sigma**2) ** 0.5
-        self._result = self._rule.final(x, self._kept, self.steps)
+        self._result = self._rule.final(x, self.kept, self.steps)
         self._query = None
         return self._result

@@ -16,9 +16,10 @@ from .dialects import Dialect, dialect_of
 from .families import Family
 from .guidance import Guidance, Projection
 from .names import SAMPLER_NAMES, SCHEDULER_NAMES, SamplerChoice, parse_sampler
-from .options import DIALECT_OPTIONS, DiffusionOptions, options_of
+from .options import DIALECT_OPTIONS, SOFT_OPTIONS, DiffusionOptions, options_of
 from .sample import SamplingPlan
 from .samplers import NO_CHURN, Churn
+from .soft import SoftInpainting
 from .start import sampling_of
 from .text_plan import TextSettings
 
@@ -39,6 +40,8 @@ class PaintSettings:
         mask_weight: The option inpainting_mask_weight.
         features: How deep features of the network are kept from step to step.
         back_end: What runs the network.
+        soft: Soft inpainting, where it is wanted and the dialect has it.
+        idle: Names of its options that are given without it.
     """
 
     plan: SamplingPlan
@@ -49,11 +52,13 @@ class PaintSettings:
     mask_weight: float = 1.0
     features: FeatureReuse = ALL_WHOLE
     back_end: BackEndName = "eager"
+    soft: SoftInpainting | None = None
+    idle: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Settings that have no effect, for people."""
-        plan, traits, found = self.plan, self.plan.choice.traits, []
+        plan, traits, found = self.plan, self.plan.choice.traits, list(self.ignored)
         title = SAMPLER_NAMES[plan.choice.sampler].title
         if plan.eta is not None and "eta" not in traits:
             found.append(f"the option eta has no effect with {title}, which renews no share of the noise")
@@ -65,6 +70,8 @@ class PaintSettings:
             found.append(f"the option s_noise has no effect with {title}, which adds no noise on the way")
         if self.ignored:
             found.append(f"in the dialect {plan.dialect.name} no effect have the options {', '.join(self.ignored)}")
+        if self.idle:
+            found.append(f"without soft_inpainting no effect have the options {', '.join(self.idle)}")
         if plan.rho is not None and "rho" not in self.ignored and not SCHEDULER_NAMES[plan.choice.usual].rho:
             found.append("the option rho has no effect: the scheduler has no exponent")
         if plan.choice.scheduler is not None and "own_levels" in traits:
@@ -160,7 +167,8 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
         extra_noise=options.extra_noise,
     )
     usual = DiffusionOptions()
-    ignored = {one for one in DIALECT_OPTIONS - dialect.options if getattr(options, one) != getattr(usual, one)}
+    given = {one for one in DIALECT_OPTIONS if getattr(options, one) != getattr(usual, one)}
+    ignored = given - dialect.options
     return PaintSettings(
         plan=plan,
         guidance=_guidance(sampling, options, choice),
@@ -170,6 +178,19 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
         mask_weight=options.inpainting_mask_weight if "inpainting_mask_weight" in dialect.options else 1.0,
         features=FeatureReuse(options.cache_interval, options.cache_depth),
         back_end=options.backend,
+        soft=_soft(options) if options.soft_inpainting and "soft_inpainting" in dialect.options else None,
+        idle=() if options.soft_inpainting else tuple(sorted(given & SOFT_OPTIONS & dialect.options)),
+    )
+
+
+def _soft(options: DiffusionOptions) -> SoftInpainting:
+    return SoftInpainting(
+        options.soft_bias,
+        options.soft_preservation,
+        options.soft_contrast,
+        options.soft_mask_influence,
+        options.soft_difference_threshold,
+        options.soft_difference_contrast,
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from overpaint.engines.base import Canvas, Monitor
 from overpaint.engines.diffusion.blend import BlendRule
 from overpaint.engines.diffusion.names import SamplerChoice
+from overpaint.engines.diffusion.options import options_of
 from overpaint.engines.diffusion.schedule import Schedule
 from overpaint.engines.diffusion.start import Encoder, ExtraInput, Pixels, SampleStart
 from overpaint.models import Prediction
@@ -83,6 +84,19 @@ class Dialect(ABC):
     def hole(self, canvas: Canvas) -> NDArray[np.bool_]:
         """(H, W): the pixels that networks are not shown, where they see the picture itself."""
         return canvas.hole
+
+    def soft_mask(self, mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """The denoise mask on the grid of latents for soft inpainting, which reads fractions linearly: cells' means.
+
+        Arguments and result are those of `latent_mask`.
+        """
+        return torch.nn.functional.adaptive_avg_pool2d(mask.to(torch.float32)[None, None], (height, width))
+
+    def mask_of(self, canvas: Canvas, latents: torch.Tensor) -> torch.Tensor:
+        """The denoise mask of a canvas on the grid of its latents (1, C, h, w), as its options want it read."""
+        soft = "soft_inpainting" in self.options and options_of(canvas).soft_inpainting
+        height, width = latents.shape[2:]
+        return (self.soft_mask if soft else self.latent_mask)(torch.tensor(canvas.mask), height, width).to(latents)
 
     @abstractmethod
     def start(self, canvas: Canvas, encode: Encoder, extra_input: ExtraInput | None, monitor: Monitor) -> SampleStart:

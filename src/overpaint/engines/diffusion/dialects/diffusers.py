@@ -90,8 +90,7 @@ class DiffusersDialect(Dialect):
             pixels = content_pixels(canvas, content, monitor)
             moments = encode(pixels)
             latents = moments.draw(generator) if original else moments.mean
-        height, width = latents.shape[2:]
-        mask = self.latent_mask(torch.tensor(canvas.mask), height, width).to(latents.device)
+        mask = self.mask_of(canvas, latents)
         if not original:
             latents = content_latents(latents, mask, content, canvas.seed)
         noise = Noise(generator)

@@ -11,6 +11,7 @@ from overpaint.engines.base import Canvas, Monitor
 from overpaint.engines.diffusion.blend import ESTIMATE, BlendRule
 from overpaint.engines.diffusion.names import SAMPLER_NAMES
 from overpaint.engines.diffusion.noise import Noise
+from overpaint.engines.diffusion.options import SOFT_OPTIONS
 from overpaint.engines.diffusion.schedule import Schedule, Training
 from overpaint.engines.diffusion.spacings import SPACINGS, LevelSpan
 from overpaint.engines.diffusion.start import (
@@ -33,7 +34,7 @@ class NativeDialect(Dialect):
     """Overpaint's own rules."""
 
     name = "native"
-    options = frozenset({"rho"})
+    options = SOFT_OPTIONS | {"rho"}
 
     def schedule(self, plan: SamplingPlan) -> Schedule:
         """See `native_schedule`."""
@@ -63,10 +64,10 @@ class NativeDialect(Dialect):
         content = sampling_of(canvas).masked_content
         pixels = content_pixels(canvas, content, monitor)
         z = encode(pixels).mean
-        height, width = z.shape[2:]
-        mask = self.latent_mask(torch.tensor(canvas.mask), height, width).to(z.device)
+        mask = self.mask_of(canvas, z)
         extra = None
         if extra_input is not None:
+            height, width = z.shape[2:]
             covered = self.latent_mask(torch.from_numpy(canvas.hole.astype(np.float32)), height, width).to(z.device)
             extra = extra_input(canvas.pixels, canvas.hole, covered, lambda picture: encode(picture).mean)
         latents = SampleLatents(content_latents(z, mask, content, canvas.seed), mask, extra)

@@ -62,8 +62,12 @@ class WebuiDialect(Dialect):
 
     def latent_mask(self, mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
         """The mask in 8 bits, resized by Pillow's bicubic filter, and rounded."""
+        return self.soft_mask(mask, height, width).round()
+
+    def soft_mask(self, mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """The same without rounding."""
         levels = Image.fromarray(levels_of(mask.cpu().numpy())).resize((width, height), Image.Resampling.BICUBIC)
-        return torch.from_numpy(np.asarray(levels, np.float32) / np.float32(255)).round()[None, None]
+        return torch.from_numpy(np.asarray(levels, np.float32) / np.float32(255))[None, None]
 
     def hole(self, canvas: Canvas) -> NDArray[np.bool_]:
         """See `Dialect.hole`: the mask's upper half of 8 bits."""
@@ -76,7 +80,7 @@ class WebuiDialect(Dialect):
         pixels = fill_pyramid(canvas.pixels, canvas.mask) if filled else content_pixels(canvas, content, monitor)
         z = encode(pixels).mean
         height, width = z.shape[2:]
-        mask = self.latent_mask(torch.tensor(canvas.mask), height, width).to(z.device)
+        mask = self.mask_of(canvas, z)
         kept = z
         if content == "latent_noise":
             seed = canvas.seed if options.content_seed is None else options.content_seed
