@@ -61,7 +61,7 @@ class RegionCanvas:
         return replace(self, region=self.region.with_effect(effect, mask, limit))
 
     def with_share(self, share: NDArray[np.float32] | None, *, decides: bool) -> RegionCanvas:
-        """The same with a share (H, W) in [0, 1] of the canvas's size in its composite mask (see `Region.with_share`)."""
+        """The same with an engine's share of the paint (H, W), where there is one (see `Region.with_share`)."""
         return self if share is None else replace(self, region=self.region.with_share(share, decides=decides))
 
     def painted(self, painted: Painted, resolved: ResolvedRequest, check: Callable[[], None]) -> PaintedRegion:

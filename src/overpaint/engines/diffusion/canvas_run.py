@@ -43,11 +43,13 @@ class CanvasRun:
 
     def __post_init__(self) -> None:
         self._preview: LatentPreview | None = None
+        self._repeated: list[str] = []
         self.restart()
 
     def restart(self, *, wide: bool = False) -> None:
         """Go to the first step; `wide`: in single precision."""
         self.wide = wide
+        self._repeated += ["the network"] if wide else []
         self._shown = 0
         model, plan = self.networks.loaded, self.settings.plan
         extra_input = model.family.extra_input if model.inpainting else None
@@ -74,6 +76,7 @@ class CanvasRun:
             monitor=self.monitor,
             features=features,
         )
+        self._repeated += self.networks.repeated()
 
     def _controls(self, wide: bool) -> list[SampleControl]:
         hole, networks = self.settings.plan.dialect.hole(self.canvas), self.networks
@@ -103,6 +106,7 @@ class CanvasRun:
         self.monitor.check()
         dialect = self.settings.plan.dialect
         pixels = dialect.finished(self.networks.decode(latents), self.canvas, self._began_with)
+        self._repeated += self.networks.repeated()
         embedded = self.sample.denoiser.embeds_guidance
         unguided = () if self.sample.uses_negative else self.settings.unguided(embedded=embedded)
         unguided += self.settings.unmasked(inpainting=self.networks.loaded.inpainting)
@@ -111,5 +115,9 @@ class CanvasRun:
             kept = self.sample.kept
             share = pixel_opacity(soft.opacity(latents, kept.z0, kept.mask), self.networks.loaded.family.cell)
         notes = self.settings.notes + self._notes + self.sample.denoiser.notes + unguided + self.prompt_networks.notes
-        notes += unused(self.canvas.controls, self.sample.steps)
+        notes += unused(self.canvas.controls, self.sample.steps) + self._repeated_notes()
         return Painted(pixels, evidence=pixels, notes=notes, share=share)
+
+    def _repeated_notes(self) -> tuple[str, ...]:
+        parts = " and ".join(dict.fromkeys(self._repeated))
+        return (f"{parts} gave numbers that are not finite, and ran again in single precision",) if parts else ()

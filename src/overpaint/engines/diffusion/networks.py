@@ -82,6 +82,7 @@ class Networks:
         self.controls = ControlNetworks(loaded.family, ref, loaded.network.dtype, device)
         self._back_ends: dict[tuple[BackEndName, str], BackEnd] = {}
         self._wide: dict[str, tuple[str, Any]] = {}
+        self._repeated: list[str] = []
         self._texts: ByteCache[Conditioning] = ByteCache(64 * _MIB, lambda c: bytes_of(*c.tensors.values()))
         self._pictures: ByteCache[Moments] = ByteCache(64 * _MIB, lambda m: bytes_of(m.mean, m.deviation))
         self._merged: ByteCache[Merged] = ByteCache(2048 * _MIB, lambda merged: merged.bytes)
@@ -119,6 +120,7 @@ class Networks:
         found = call(self.loaded.vae)
         if not _finite(*found) and self.loaded.vae.dtype != torch.float32:
             found = call(self._in_single_precision("vae", "", self.loaded.vae))
+            self._repeated.append(title)
         if not _finite(*found):
             raise NotFiniteError(f"{title} gave numbers that are not finite, in single precision too")
         return found
@@ -201,6 +203,7 @@ class Networks:
         wide = None if _finite(*found.tensors.values()) else texts.widened()
         if wide is not None:
             found = wide.encode(job)
+            self._repeated.append("the text encoder")
         if not _finite(*found.tensors.values()):
             raise NotFiniteError("the text encoder gave numbers that are not finite, in single precision too")
         return found
@@ -239,6 +242,9 @@ class Networks:
         self._back_ends[name, key] = found
         while len(self._back_ends) > BACK_ENDS:
             self._back_ends.pop(next(iter(self._back_ends)))
+    def repeated(self) -> tuple[str, ...]:
+        """The parts that ran again in single precision since the last call of this method."""
+        found, self._repeated = tuple(self._repeated), []
         return found
 
     @property
