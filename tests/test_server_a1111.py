@@ -458,6 +458,7 @@ EVERY_SETTING = {
     "width": 128,
     "height": 96,
     "denoising_strength": 0.6,
+    "alwayson_scripts": {"soft inpainting": {"args": [True, 1.2, "0.6", 5, 0.1, 0.4, 3]}},
     "override_settings": {
         "sd_model_checkpoint": "pocket",
         "inpainting_mask_weight": 0.5,
@@ -495,7 +496,8 @@ def test_a_picture_s_infotext_reproduces_its_settings_and_its_pixels(ann):
         "Variation seed": "9", "Seed resize from": "64x96", "Eta": "0.8", "Sigma noise": "1.02", "NGMS": "0.5",
         "Noise multiplier": "1.05", "Extra noise": "0.05", "RNG": "NV", "ENSD": "31337", "Skip Early CFG": "0.1",
         "Conditional mask weight": "0.5", "Size": "128x96", "Masked area padding": "6",
-        "Masked content": "latent noise",
+        "Masked content": "latent noise", "Soft inpainting enabled": "True", "Soft inpainting schedule bias": "1.2",
+        "Soft inpainting transition contrast boost": "5", "Soft inpainting difference contrast": "3",
     }.items():  # fmt: skip
         assert f"{key}: {value}, " in info_of(reply)["infotexts"][0], key
 
@@ -655,7 +657,7 @@ def test_words_that_clients_look_for(ann, server):
     assert refused.json()["detail"]
 
 
-def test_soft_inpainting_is_noted_and_left_out(ann):
+def test_soft_inpainting_is_left_out_by_an_engine_that_does_not_sample(ann):
     for name, arguments in (
         ("soft inpainting", [True, 1, 0.5, 4, 0, 0.5, 2]),
         ("Soft Inpainting", [{"Soft inpainting": True}]),

@@ -50,6 +50,13 @@ OPTION_KEYS: Mapping[str, str] = MappingProxyType(
         "s_min_uncond_all": "NGMS all steps",
         "skip_early_cond": "Skip Early CFG",
         "emphasis": "Emphasis",
+        "soft_inpainting": "Soft inpainting enabled",
+        "soft_bias": "Soft inpainting schedule bias",
+        "soft_preservation": "Soft inpainting preservation strength",
+        "soft_contrast": "Soft inpainting transition contrast boost",
+        "soft_mask_influence": "Soft inpainting mask influence",
+        "soft_difference_threshold": "Soft inpainting difference threshold",
+        "soft_difference_contrast": "Soft inpainting difference contrast",
     }
 )
 """Options of a checkpoint, and AUTOMATIC1111's keys for them."""

@@ -242,6 +242,8 @@ class Networks:
         self._back_ends[name, key] = found
         while len(self._back_ends) > BACK_ENDS:
             self._back_ends.pop(next(iter(self._back_ends)))
+        return found
+
     def repeated(self) -> tuple[str, ...]:
         """The parts that ran again in single precision since the last call of this method."""
         found, self._repeated = tuple(self._repeated), []

@@ -32,6 +32,18 @@ _OF_PICTURES: Mapping[str, tuple[str, TypeAdapter[Any], Any]] = MappingProxyType
 )
 """Settings of the web UI with our options, how they are read, and the values that change nothing; of img2img alone."""
 
+_SOFTENING: Mapping[str, str] = MappingProxyType(
+    {
+        "schedule bias": "soft_bias",
+        "preservation strength": "soft_preservation",
+        "transition contrast boost": "soft_contrast",
+        "mask influence": "soft_mask_influence",
+        "difference threshold": "soft_difference_threshold",
+        "difference contrast": "soft_difference_contrast",
+    }
+)
+"""Arguments of the extension for soft inpainting after the first, by their labels, with our options."""
+
 SETTINGS = frozenset({*_OF_BOTH, *_OF_PICTURES, "randn_source"})
 """Settings of the web UI that act in the dialect webui alone."""
 
@@ -66,12 +78,46 @@ def dialect_options(
     if body.seed_resize_from_w > 0 and body.seed_resize_from_h > 0:
         options |= {"seed_resize_from_w": body.seed_resize_from_w, "seed_resize_from_h": body.seed_resize_from_h}
     options |= _noise_source(str(given.get("randn_source") or "CPU"), notes)
+    if isinstance(body, PictureBody) and body.mask not in (None, ""):
+        options |= softening(body.alwayson_scripts, notes)
     if isinstance(body, PictureBody) and body.inpainting_fill == 2 and body.n_iter > 1 and body.subseed_strength == 0:
         if body.batch_size == 1:
             options["content_seed"] = seed
         else:
             notes.append("beyond the first batch latent noise has each picture's own seed")
     return options, notes
+
+
+def is_softening(script: str) -> bool:
+    """Whether the name is that of the extension for soft inpainting."""
+    return script.strip().lower().replace("_", " ") == "soft inpainting"
+
+
+def softening(scripts: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """Options of soft inpainting; none where it is not switched on.
+
+    Args:
+        scripts: The extensions of a call. Arguments are a list, or one table by the labels of the page.
+        notes: Receives a note on a value that can't be read.
+    """
+    for name, table in scripts.items():
+        arguments = table.get("args") if isinstance(table, Mapping) else table
+        if is_softening(name) and isinstance(arguments, list) and arguments:
+            break
+    else:
+        return {}
+    if isinstance(arguments[0], Mapping):
+        plain = {str(label).strip().lower(): value for label, value in arguments[0].items()}
+        arguments = [plain.get("soft inpainting"), *(plain.get(label) for label in _SOFTENING)]
+    if arguments[0] in (False, None, "", 0):
+        return {}
+    options: dict[str, Any] = {"soft_inpainting": True}
+    for (label, option), value in zip(_SOFTENING.items(), arguments[1:], strict=False):
+        try:
+            options |= {} if value is None else {option: _FRACTION.validate_python(value)}
+        except ValidationError:
+            notes.append(f"soft inpainting: the {label} can't be read, and was left out")
+    return options
 
 
 def _noise_source(named: str, notes: list[str]) -> dict[str, str]:

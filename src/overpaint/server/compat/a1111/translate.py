@@ -17,7 +17,7 @@ from overpaint.request import EditRequest, FullPart, MaskSpec
 from .bodies import PaintBody, PictureBody
 from .callers import DEFAULTS, without_effect
 from .checkpoints import Checkpoint
-from .dialect import dialect_options
+from .dialect import dialect_options, is_softening, softening
 from .outpainting import FILLS, Outpainting
 from .refusals import SamplerNotFoundError, ScriptNotFoundError
 from .restoring import ChosenFaces
@@ -70,10 +70,6 @@ def _is_similar(sampler: str) -> bool:
     return False
 
 
-_SOFTENING = "soft inpainting"
-"""An extension of the web UI that changes how the edge of a mask is blended, and nothing else."""
-
-
 def check_always_on(scripts: Mapping[str, Any]) -> list[str]:
     """Notes on extensions. ScriptNotFoundError for one that should do something that is not done here."""
     notes = []
@@ -82,9 +78,7 @@ def check_always_on(scripts: Mapping[str, Any]) -> list[str]:
         arguments = table.get("args") if isinstance(table, Mapping) else table
         if not _does_something(arguments):
             notes.append(f"the extension {name!r} is switched off")
-        elif name.strip().lower().replace("_", " ") == _SOFTENING:
-            notes.append("soft inpainting is not available: the blur of the mask is its edge")
-        else:
+        elif not is_softening(name):  # which is a matter of what paints
             raise ScriptNotFoundError(f"Always on script '{name}' not found", field="alwayson_scripts", value=name)
     return notes
 
@@ -177,6 +171,8 @@ def request_of(
         writing.notes += notes
     else:
         writing.notes += [f"{name} has no effect" for name in body.of_webui]
+        if softening(body.alwayson_scripts, []):
+            writing.notes.append("soft inpainting is not available: the blur of the mask is its edge")
     if script is not None:
         _write_extension(chosen, script, writing)
     elif masked and isinstance(body, PictureBody):
