@@ -441,6 +441,7 @@ def test_the_mean_and_the_factor_of_the_scale_give_the_sum_of_all_guidances(weig
     assert torch.allclose(negative + scale * scale_factor(total) * (mean - negative), wanted, atol=1e-6)
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 255), st.floats(0.1, 10)), min_size=1, max_size=8), st.integers(0, 99))
 def test_shares_of_regions_add_up_to_1_and_a_mask_alone_has_all(levels, seed):
     generator = torch.Generator().manual_seed(seed)

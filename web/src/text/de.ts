@@ -285,7 +285,7 @@ export const de: Texts & LaterTexts = {
   },
   parts: {
     heading: "Prompts für Teile",
-    help: "Jeder gilt, wo er markiert ist; der Prompt oben gilt im Rest.",
+    help: "Jeder gilt, wo er markiert ist; der Haupt-Prompt gilt im Rest.",
     add: "Neuer Teil",
     numbered: "Teil {number}",
     prompt: "Was dort gemalt wird",

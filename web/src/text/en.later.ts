@@ -60,7 +60,7 @@ export const later = {
   },
   parts: {
     heading: "Prompts for parts",
-    help: "Each holds where it is marked; the prompt above holds in the rest.",
+    help: "Each holds where it is marked; the main prompt holds in the rest.",
     add: "New part",
     numbered: "Part {number}",
     prompt: "What to paint there",
