@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import checkpoints
 from checkpoints import REAL
@@ -69,7 +71,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Path
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OVERPAINT_HOME", str(home / "overpaint"))
         patch.setenv("HF_HUB_CACHE", str(home / "hub"))
-        for number, name in enumerate(("tiny-canny", "tiny-depth", "tiny-inpaint")):
+        for number, name in enumerate(("tiny-canny", "tiny-depth", "tiny-inpaint", "tiny-lineart")):
             (home / "overpaint" / "models").mkdir(parents=True, exist_ok=True)
             controlnet(home / "overpaint" / "models" / name, number)
         yield {channels: checkpoint(home / f"sd1-{channels}", channels) for channels in (4, 9)}
@@ -263,3 +265,22 @@ def test_a_record_names_the_controlnet_so_that_a_replay_takes_the_same_one(folde
         with pytest.raises(ModelError) as caught:
             studio.edit(photo(size), controls=[Control(kind="tile", image=blob_of(lines))], **ask)
         assert caught.value.code == "control-missing"
+
+
+def test_the_example_s_hand_is_guided_by_lines_that_are_drawn(folders, tmp_path):
+    """examples/hand.py, with random weights: the lines reach the ControlNet for lineart, and move what is painted."""
+    example = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "hand.py"))
+    quick = {"size": 64, "steps": 2}
+    drawn = example["main"](tmp_path / "hand.png", str(folders[4]), **quick)
+    paper = np.asarray(Image.open(tmp_path / "hand-lines.png"))
+    assert paper.shape == (512, 512)
+    assert 0.005 < np.mean(paper < 128) < 0.02
+    assert [one.name for one in drawn.resolved.models if one.role == "controlnet"] == ["tiny-lineart"]
+    assert any("dark lines on a light ground" in note for note in drawn.notes)
+    without = example["main"](tmp_path / "hand.png", str(folders[4]), **quick, controls=None)
+    left, top, right, bottom = example["PLACE"]
+    one, other = (edit.picture.samples[top:bottom, left:right].astype(float) for edit in (drawn, without))
+    assert np.abs(one - other).mean() > 0.5
+    made = example["main"](tmp_path / "hand.png", str(folders[4]), **quick, controls=["canny"])
+    assert made.resolved.controls[0].model == "tiny-canny"
+    assert made.resolved.controls[0].inside is False, "what is in the hole is to go"

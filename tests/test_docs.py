@@ -39,7 +39,15 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("quick_fills")
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/python.md", "docs/session.md", "docs/provenance.md", "docs/layers.md", "docs/selecting.md"],
+    [
+        "README.md",
+        "docs/python.md",
+        "docs/session.md",
+        "docs/provenance.md",
+        "docs/layers.md",
+        "docs/selecting.md",
+        "docs/control.md",
+    ],
 )
 def test_the_code_on_the_page_runs(page, folder, capsys):
     small = Mask.box(Size(400, 300), (10, 10, 20, 20))

@@ -29,12 +29,15 @@ import overpaint
 from overpaint.frame import fitted
 from overpaint.frame.webui import blurred_levels
 from overpaint.geometry import Margins, Size
+from overpaint.maps import KINDS
 from overpaint.record import read_record
 from overpaint.request import EditRequest
 from overpaint.server import new_key
 from overpaint.server.compat.a1111.bodies import PictureBody
+from overpaint.server.compat.a1111.controlnet import MODULES, units_of
 from overpaint.server.compat.a1111.outpainting import outpainting
 from overpaint.server.compat.a1111.pictures import MaskReading, ready_inputs
+from overpaint.server.compat.calls import Call
 from overpaint.server.native.catalogue import Kept
 from overpaint.studio import Studio
 from servers import Running, running
@@ -217,7 +220,8 @@ def _enlarged(found: Any) -> None:
 def _scripts(found: Any) -> None:
     assert isinstance(found["txt2img"], list)
     assert isinstance(found["img2img"], list)
-    assert not {"controlnet", "adetailer", "animatediff", "controlnet m2m"} & set(found["txt2img"] + found["img2img"])
+    assert "controlnet" in found["img2img"]
+    assert not {"adetailer", "animatediff", "controlnet m2m"} & set(found["txt2img"] + found["img2img"])
 
 
 NEEDS: dict[str, Callable[[Any], None]] = {
@@ -282,7 +286,7 @@ def replay(client: httpx2.Client, steps: list[dict[str, Any]]) -> None:
         found = client.request(step["method"], step["path"], headers=step["headers"], content=content)
         where = f"{step['method']} {step['path'].partition('?')[0]}"
         if "/controlnet/" in where:
-            assert found.status_code == 404
+            assert (found.status_code, isinstance(found.json(), dict)) == (200, True)
         elif where == "GET /":
             assert found.status_code == 200
         elif where == "POST /sdapi/v1/txt2img":  # the embedded model makes none, which the reply says
@@ -624,7 +628,21 @@ def test_pictures_of_every_form_are_read(ann):
         ({"mask": b64(drawn(size=(50, 50)))}, 422, "50x50"),
         ({"script_name": "X/Y/Z plot"}, 422, "Script 'X/Y/Z plot' not found"),
         ({"script_name": "outpainting mk2", "script_args": ["", "many"]}, 422, "pixels to expand"),
-        ({"alwayson_scripts": {"ControlNet": {"args": [{"enabled": True}]}}}, 422, "'ControlNet' not found"),
+        ({"alwayson_scripts": {"ADetailer": {"args": [{"ad_model": "x"}]}}}, 422, "'ADetailer' not found"),
+        (
+            {"alwayson_scripts": {"ControlNet": {"args": [{"enabled": True}]}}},
+            422,
+            "neither a preprocessor nor a model",
+        ),
+        ({"alwayson_scripts": {"controlnet": {"args": [{"module": "cany"}]}}}, 422, "did you mean 'canny'"),
+        ({"alwayson_scripts": {"controlnet": {"args": [{"module": "reference_only"}]}}}, 422, "is not here"),
+        (
+            {"alwayson_scripts": {"controlnet": {"args": [{"module": "canny", "model": "x"}]}}},
+            422,
+            "'x' is not on",
+        ),
+        ({"alwayson_scripts": {"controlnet": {"args": [{"module": "canny", "control_mode": 7}]}}}, 422, "control_mode"),
+        ({"alwayson_scripts": {"controlnet": {"args": [{"module": "canny", "image": "AAAA"}]}}}, 422, "image"),
         ({"width": 0}, 422, "width"),
         ({"batch_size": 99}, 422, "batch_size"),
         ({"steps": "many"}, 422, "steps"),
@@ -692,6 +710,97 @@ def test_switched_off_extensions_are_left_alone(ann):
     }
     notes = info_of(inpainted(ann, alwayson_scripts=scripts))["notes"]
     assert "the extension 'ControlNet' is switched off" in notes
+
+
+# ── ControlNet ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_units_of_controlnet_become_controls():
+    """As clients send them: numbers as text, modes as numbers or words, a model with its digest, old keys."""
+    models = ["control_v11p_sd15_canny", "hub/control_v11p_sd15_lineart", "controlnet-union-sdxl"]
+    units = [
+        {"module": "canny", "model": "control_v11p_sd15_canny [d14c016b]", "threshold_a": 50, "threshold_b": "120"},
+        {
+            "module": "None",
+            "model": "control_v11p_sd15_lineart",
+            "input_image": "A",
+            "control_mode": 2,
+            "weight": "0.5",
+        },
+        {"module": "depth_midas", "image": {"image": "B", "mask": "C"}, "resize_mode": "Just Resize", "low_vram": True},
+        {"module": "none", "model": "controlnet-union-sdxl", "union_control_type": "OpenPose", "image": "D"},
+        {"module": "softedge_hed", "guidance_start": 0.1, "guidance_end": 0.6, "processor_res": 640, "surprise": 1},
+        {"enabled": False, "module": "nobody"},
+    ]
+    found = units_of({"ControlNet": {"args": [*units, None, "x"]}}, models)
+    settings = [one.control(None if one.picture is None else "0" * 64) for one in found]
+    assert [one.kind for one in settings] == ["canny", "lineart", "depth", "openpose", "softedge"]
+    assert [one.model for one in settings] == [models[0], models[1], None, models[2], None]
+    assert (settings[0].options, settings[0].inside) == ({"low": 50, "high": 120}, True)
+    assert (settings[1].mode, settings[1].weight, settings[1].preprocess) == ("control", 0.5, None)
+    assert (settings[2].preprocess, found[2].picture, found[2].resize) == (True, "B", 0)
+    assert (settings[4].start, settings[4].end) == (0.1, 0.6)
+    assert [one.picture for one in found] == [None, "A", "B", "D", None]
+    notes = " ".join(found[2].notes + found[4].notes)
+    assert "depth_midas is Overpaint's own depth" in notes
+    assert "processor_res has no effect" in notes
+    assert "surprise has no effect" in notes
+    assert found[0].notes == found[1].notes == ()
+    assert units_of({"controlnet": [units[0]], "other": [units[1]]}, models) == found[:1]
+    assert {one.kind for one in MODULES.values()} <= {None, *KINDS}
+
+
+def test_a_unit_guides_an_edit_by_its_picture_at_the_size_of_the_edited_one(ann, monkeypatch):
+    """The job gets controls with stored images; an engine that takes none says so in the reply."""
+    asked: list[Any] = []
+    begin = Call.begin
+    monkeypatch.setattr(Call, "begin", lambda self, task, **more: asked.append(task) or begin(self, task, **more))
+    image = b64(drawn(size=(32, 32)))
+    units = [{"module": "scribble_xdog", "image": image, "weight": 0.7}, {"module": "canny", "pixel_perfect": True}]
+    reply = inpainted(ann, alwayson_scripts={"controlnet": {"args": units}})
+    first, second = asked[0].controls
+    assert (first.kind, first.weight, first.preprocess, first.image is not None) == ("scribble", 0.7, True, True)
+    assert (second.kind, second.image, second.inside) == ("canny", None, True)
+    notes = info_of(reply)["notes"]
+    assert any("scribble_xdog is Overpaint's own scribble" in note for note in notes)
+    assert any("telea does not use controls" in note for note in notes)
+    found = ann.post("/sdapi/v1/txt2img", json={"alwayson_scripts": {"controlnet": {"args": [{"module": "canny"}]}}})
+    assert (found.status_code, "there is none" in found.json()["detail"]) == (422, True)
+
+
+def test_the_extension_s_own_paths_list_what_there_is_and_make_maps(ann):
+    assert ann.get("/controlnet/version").json() == {"version": 2}
+    assert ann.get("/controlnet/settings").json()["control_net_unit_count"] == 10
+    assert ann.get("/controlnet/model_list?update=true").json() == {"model_list": []}
+    listed = ann.get("/controlnet/module_list?alias_names=true").json()
+    assert {"none", "canny", "lineart_realistic", "dw_openpose_full"} <= set(listed["module_list"])
+    assert [one["name"] for one in listed["module_detail"]["canny"]["sliders"]] == ["low", "high"]
+    types = ann.get("/controlnet/control_types").json()["control_types"]
+    assert types["Canny"] == {
+        "module_list": ["canny", "none"],
+        "model_list": ["None"],
+        "default_option": "canny",
+        "default_model": "None",
+    }
+    image = drawn(size=(80, 60), box=(20, 15, 60, 45))
+    body = {
+        "controlnet_module": "canny",
+        "controlnet_input_images": [b64(image, url=True)],
+        "controlnet_processor_res": 128,
+    }
+    found = ann.post("/controlnet/detect", json=body).json()
+    (made,) = found["images"]
+    assert (opened(made).size, found["info"]) == ((171, 128), "Success")
+    assert 0 < np.asarray(opened(made)).mean() < 60
+    for change, words in (
+        ({"controlnet_input_images": []}, "No image selected"),
+        ({"controlnet_module": "none"}, "makes no map"),
+        ({"controlnet_module": "depth"}, "none is here"),
+        ({"controlnet_input_images": ["AAAA"]}, "isn't a picture"),
+    ):
+        refused = ann.post("/controlnet/detect", json={**body, **change})
+        assert refused.status_code == 422, refused.text
+        assert words in refused.json()["detail"]
 
 
 # ── what is remembered of a caller ────────────────────────────────────────────────────────────────────────────────────

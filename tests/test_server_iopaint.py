@@ -17,6 +17,7 @@ from PIL import Image, PngImagePlugin
 
 import erasers
 from overpaint.picture import open_picture
+from overpaint.server.compat.calls import Call
 from overpaint.studio import Studio
 from servers import Running, running
 
@@ -156,6 +157,27 @@ def test_a_model_that_is_not_there_changes_nothing(client):
     assert client.post("/api/v1/model", json={"name": "lama"}).json()["name"] == "lama"
     reply = client.post("/api/v1/inpaint", json=body)
     assert "lama is not here" in reply.headers["x-overpaint-note"]
+
+
+def test_a_controlnet_guides_a_checkpoint_by_a_map_of_the_picture(client, monkeypatch):
+    tasks: list[Any] = []
+    begin = Call.begin
+    monkeypatch.setattr(Call, "begin", lambda self, task, **more: tasks.append(task) or begin(self, task, **more))
+    wanted = {"enable_controlnet": True, "controlnet_method": "lllyasviel/control_v11p_sd15_canny"}
+    body = {"image": url(encoded(Image.fromarray(pixels()))), "mask": url(mask()), "prompt": "x", **wanted}
+    client.post("/api/v1/model", json={"name": "cv2"})
+    reply = client.post("/api/v1/inpaint", json=body)
+    assert "takes no controls: enable_controlnet has no effect" in reply.headers["x-overpaint-note"]
+    client.post("/api/v1/model", json={"name": "pocket"})
+    reply = client.post("/api/v1/inpaint", json={**body, "controlnet_conditioning_scale": 0.7})
+    (control,) = tasks[-1].request.controls
+    assert (control.kind, control.weight, control.inside, control.model) == ("canny", 0.7, True, None)
+    assert (reply.status_code, "no ControlNet here reads canny" in reply.json()["detail"]) == (400, True)
+    unknown = client.post("/api/v1/inpaint", json={**body, "controlnet_method": "m"})
+    assert "'m' does not say what it reads" in unknown.json()["detail"]
+    config = client.get("/api/v1/server-config").json()
+    assert (config["enableControlnet"], config["controlnetMethod"]) == (False, None)
+    client.post("/api/v1/model", json={"name": "cv2"})
 
 
 def test_an_eraser_that_is_here_paints_by_its_name_in_iopaint(client, tmp_path, monkeypatch):

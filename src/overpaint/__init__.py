@@ -20,7 +20,7 @@ TYPE_CHECKING = False  # as a type checker knows it; the module typing itself ta
 if TYPE_CHECKING:
     from typing import Any
 
-    from .api import edit, edit_many, enlarge, expand, open, recolor, remove, save, selections, variations
+    from .api import control_map, edit, edit_many, enlarge, expand, open, recolor, remove, save, selections, variations
     from .client import AsyncClient, Client
     from .engines import Monitor
     from .errors import OverpaintError
@@ -51,6 +51,7 @@ __all__ = [
     "Size",
     "Studio",
     "contact_sheet",
+    "control_map",
     "edit",
     "edit_many",
     "enlarge",
@@ -65,7 +66,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("edit", "edit_many", "enlarge", "expand", "open", "recolor", "remove", "save", "selections", "variations"),
+    "api": (
+        "control_map",
+        "edit",
+        "edit_many",
+        "enlarge",
+        "expand",
+        "open",
+        "recolor",
+        "remove",
+        "save",
+        "selections",
+        "variations",
+    ),
     "client": ("AsyncClient", "Client"),
     "engines": ("Monitor",),
     "errors": ("OverpaintError",),

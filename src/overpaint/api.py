@@ -18,7 +18,9 @@ from .picture import Picture, encode, format_for_path, open_picture
 from .request import EditRequest
 from .select import HintPoint, Selection, SelectorHints, network_access, select, selector_for
 from .studio import Edit, Edited, EditFailure, Studio
-from .studio.inputs import EditArguments, MaskLike
+from .studio.controls import ControlLike
+from .studio.controls import control_map as made_map
+from .studio.inputs import EditArguments, MaskLike, as_mask
 from .studio.inserts import Pictured, picture_of
 
 
@@ -185,6 +187,34 @@ def selections(
     hints = SelectorHints(points=tuple(marked), boxes=around, text=text, mask=mask, options=options)
     with network_access(paths=True, allow_pickle=allow_pickle):
         return select(picture_of(picture), selector or selector_for(hints), hints)
+
+
+def control_map(
+    picture: Pictured,
+    control: ControlLike,
+    *,
+    mask: MaskLike | None = None,
+    size: int | None = None,
+    allow_pickle: bool = False,
+) -> Picture:
+    """The map that a control makes of a picture, as it would guide a model.
+
+        overpaint.save(overpaint.control_map("photo.jpg", "canny", size=512), "edges.png")
+        overpaint.control_map("photo.jpg", {"kind": "lineart", "options": {"detail": 0.8}})
+
+    Args:
+        picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
+        control: Its kind or its settings; it has no image.
+        mask: What it covers is left out of the map, unless the control's `inside` is true.
+        size: The working size, as the side of a square; None: the picture's own size.
+        allow_pickle: Whether a network that makes it may be a pickle; no code in it is run.
+
+    Raises:
+        PictureError, MaskError, RequestError: What came in can't be used.
+        ModelError, MissingExtraError, EngineError: A network that makes it is not here, or can't be used.
+    """
+    with network_access(paths=True, allow_pickle=allow_pickle):
+        return made_map(picture, control, mask=None if mask is None else as_mask(mask), size=size)
 
 
 def enlarge(

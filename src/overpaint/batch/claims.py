@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from overpaint.doors.controls import control_files
 from overpaint.doors.names import folded, inside, pattern_of
 from overpaint.errors import OverpaintError
 from overpaint.ledger import LedgerEntry
@@ -152,7 +153,8 @@ def _source_of(entry: LedgerEntry, rules: Rules) -> _Source | None:
 
 
 def _files(row: EditRow, rules: Rules) -> Iterator[str]:
-    names = (row.image, row.sketch, row.insert, *row.places.files, *row.avoid, *row.region_files)
+    beside = (*row.places.files, *row.avoid, *row.region_files, *control_files(row.controls))
+    names = (row.image, row.sketch, row.insert, *beside)
     return _paths((name for name in names if name is not None), rules)
 
 

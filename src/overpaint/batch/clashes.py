@@ -59,8 +59,7 @@ def refuse_outputs_that_are_read(items: Iterable[PlannedEdit], base: Path) -> No
     real = _RealPlaces()
     read: dict[str, int] = {}
     for item in items:
-        files = [*item.masks, *(one for one in (item.sketch, item.insert) if one is not None)]
-        places = [at(base, name) for name, _ in files]
+        places = [at(base, name) for name, _ in item.beside]
         for place in places if item.after is not None else (item.image, *places):
             read.setdefault(real.of(place), item.row.number)
     for item in items:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from overpaint.doors.controls import ControlInput, control_files
 from overpaint.doors.names import DEFAULT_TEMPLATE, check_template, filled, inside, is_for_windows
 from overpaint.doors.places import WORDS, Places, RegionPlaces, selections
 from overpaint.errors import (
@@ -100,6 +101,7 @@ class PlannedEdit:
         masks: Files of masks, of what is avoided and of regional prompts, and their digests.
         sketch: The file of strokes and its digest.
         insert: The file of the picture to put in and its digest.
+        controls: Files of controls' images, and their digests.
         request: The request, with its seed.
         engine: The engine that paints.
         model: The model that it runs; None where it runs none.
@@ -124,6 +126,7 @@ class PlannedEdit:
     output: Place
     after: str | None = None
     insert: tuple[str, str] | None = None
+    controls: tuple[tuple[str, str], ...] = ()
     replaces: bool = False
     was_named: bool = False
     was_aside: bool = False
@@ -140,6 +143,22 @@ class PlannedEdit:
     def regions(self, base: Path) -> tuple[RegionPlaces, ...]:
         """Regional prompts, likewise."""
         return tuple(replace(one, places=_absolute(one.places, base)) for one in self.row.regions)
+
+    def guided(self, base: Path) -> tuple[ControlInput, ...]:
+        """What guides the engine, likewise."""
+        return tuple(one if one.file is None else one.named(str(at(base, one.file))) for one in self.row.controls)
+
+    @property
+    def beside(self) -> tuple[tuple[str, str], ...]:
+        """All files that are read beside the picture, and their digests."""
+        alone = (one for one in (self.sketch, self.insert) if one is not None)
+        return (*self.masks, *alone, *self.controls)
+
+
+def _controls_key(controls: Iterable[ControlInput], files: Iterable[tuple[str, str]]) -> list[Any]:
+    """What results depend on of their controls: settings, and digests of files."""
+    digests = dict(files)
+    return [[dict(one.settings), None if one.file is None else digests[one.file]] for one in controls]
 
 
 def _absolute(places: Places, base: Path) -> Places:
@@ -238,7 +257,7 @@ class _Planner:
         for row in rows:
             image = None if row.after is not None else row.image
             masks = (*row.places.files, *Places(mask=row.avoid).files, *row.region_files)
-            for name in (image, *masks, row.sketch, row.insert):
+            for name in (image, *masks, row.sketch, row.insert, *control_files(row.controls)):
                 if name is not None:
                     with contextlib.suppress(InputError):  # one that is not allowed; it is refused with its row
                         places[self._at(name, "")] = None
@@ -262,6 +281,7 @@ class _Planner:
             regional = self._files(row.region_files)
         found = dict(avoided + regional)
         sketch, insert = self._file(row.sketch, "sketch"), self._file(row.insert, "insert")
+        guiding = tuple(self._of(name, "controls") for name in control_files(row.controls))
         words = [name for name in row.places.mask if name in WORDS]
         key = self.rules.key_of(
             {
@@ -274,6 +294,7 @@ class _Planner:
                 **({"insert": insert[1]} if insert is not None else {}),
                 **({"avoid": [found.get(name, name) for name in row.avoid]} if row.avoid else {}),
                 **({"regions": [_content_of(one, found) for one in row.regions]} if row.regions else {}),
+                **({"controls": _controls_key(row.controls, guiding)} if row.controls else {}),
                 "saved": {
                     "name": output.suffix.lower(),
                     "quality": row.quality,
@@ -291,6 +312,7 @@ class _Planner:
             masks=masks + avoided + regional,
             sketch=sketch,
             insert=insert,
+            controls=guiding,
             request=row.request.model_copy(update={"seed": seed}),
             engine=resolved.engine,
             model=resolved.model,
@@ -328,7 +350,10 @@ class _Planner:
 
     def _file(self, name: str | None, what: str) -> tuple[str, str] | None:
         """A file that a row names and its digest."""
-        return None if name is None else (name, self._known(self._at(name, what), what).sha256)
+        return None if name is None else self._of(name, what)
+
+    def _of(self, name: str, what: str) -> tuple[str, str]:
+        return name, self._known(self._at(name, what), what).sha256
 
     def _known(self, path: Place, what: str) -> Known:
         match self._found[path]:

@@ -14,7 +14,7 @@ ROW = "row"
 
 _PRIVATE = (*PRIVATE_SETTINGS, ROW)
 
-_NAMES = ("image", "mask", "masks", "avoid", "sketch", "insert", "output", "id", "after")
+_NAMES = ("image", "mask", "masks", "avoid", "sketch", "insert", "controls", "output", "id", "after")
 """Fields that name a row and its files; the report has them in private mode too."""
 
 _QUOTED = re.compile(r"""(?<!\w)['"].*""", re.DOTALL)

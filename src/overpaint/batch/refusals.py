@@ -50,5 +50,4 @@ def refused_rows(items: Sequence[PlannedEdit], worker: Worker, options: TaskOpti
 
 
 def _is_elsewhere(item: PlannedEdit) -> bool:
-    others = (*item.masks, *(one for one in (item.sketch, item.insert) if one is not None))
-    return isinstance(item.image, Address) or any(is_address(name) for name, _ in others)
+    return isinstance(item.image, Address) or any(is_address(name) for name, _ in item.beside)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
+from overpaint.doors.controls import ControlInput, control_files, control_input, control_table
 from overpaint.doors.places import OF_FILES, SELECTING, SHAPES, Channel, Places, RegionPlaces
 from overpaint.errors import InputError, OverpaintError, RequestError
 from overpaint.request import INTENTS, MOST_REGIONS, MOST_SEED, EditRequest, RegionText
@@ -19,7 +20,7 @@ from .content import check_table
 from .credentials import check_no_credentials
 from .reasons import ROW, unexpected
 
-FILES = frozenset(("image", "mask", "avoid", "sketch", "insert"))
+FILES = frozenset(("image", "mask", "avoid", "sketch", "insert", "controls"))
 """Fields that name files."""
 _FORMS = {"polygon": "points x,y x,y x,y", "point": "x,y", "not_point": "x,y"}
 _LONGEST_TEXT = 4096  # characters of a path, an id, a label
@@ -41,8 +42,9 @@ def _file(value: Any) -> str:
 def _check_files(value: Any, field: str) -> None:
     """Raise RequestError where a row names a file by an address with credentials."""
     for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, str):
-            check_no_credentials(one, field)
+        named = one.get("image") if isinstance(one, Mapping) and field == "controls" else one
+        if isinstance(named, str):
+            check_no_credentials(named.partition("=")[2] if named is one and field == "controls" else named, field)
 
 
 def _id(value: Any) -> str:
@@ -58,6 +60,15 @@ def _texts(value: Any) -> tuple[str, ...]:
     """Words, of text with ; between them or a list."""
     listed = value if isinstance(value, list) else str(value).split(";") if isinstance(value, str) else [value]
     return tuple(_text(one).strip() for one in listed)
+
+
+def _controls(value: Any) -> tuple[ControlInput, ...]:
+    """Controls, of text with ; between them or a list of texts and tables; a table's image may be a file."""
+    listed = value if isinstance(value, list) else value.split(";") if isinstance(value, str) else [value]
+    return tuple(
+        control_table(one, "controls") if isinstance(one, Mapping) else control_input(_text(one).strip(), "controls")
+        for one in listed
+    )
 
 
 def _shapes(value: Any, about: ValidationInfo) -> tuple[str, ...]:
@@ -133,6 +144,7 @@ class RowFields(Value):
     seed: Annotated[int, Field(ge=-1, le=MOST_SEED)] | None = None
     sketch: Text | None = None
     insert: Text | None = None
+    controls: Annotated[Any, BeforeValidator(_controls)] = None
     mask: Annotated[Any, BeforeValidator(_masks)] = None
     avoid: Annotated[Any, BeforeValidator(_masks)] = None
     regional_prompts: Annotated[
@@ -194,6 +206,7 @@ class RowDefaults:
         places: Where to repaint.
         sketch: A file of strokes to lay over each picture.
         insert: A picture to put in, for all.
+        controls: What guides the engine, for all.
         format, quality: How the results are saved.
     """
 
@@ -201,6 +214,7 @@ class RowDefaults:
     places: Places = field(default_factory=Places)
     sketch: str | None = None
     insert: str | None = None
+    controls: tuple[ControlInput, ...] = ()
     format: str | None = None
     quality: int | None = None
 
@@ -222,6 +236,7 @@ class EditRow:
         after: Id of the row whose result it continues from.
         sketch: A file of strokes.
         insert: A picture to put in.
+        controls: What guides the engine.
         output: The result's file in the folder of results; None for a name by the template.
         format, quality: How the result is saved.
         folder: The picture's folder within the folder that was read ("" or "sub/"), which the result keeps.
@@ -239,6 +254,7 @@ class EditRow:
     after: str | None = None
     sketch: str | None = None
     insert: str | None = None
+    controls: tuple[ControlInput, ...] = ()
     output: str | None = None
     format: str | None = None
     quality: int | None = None
@@ -328,7 +344,11 @@ class Reader:
 
     def _shared_files(self) -> Iterator[str]:
         shared = self._defaults
-        yield from (*shared.places.files, *(name for name in (shared.sketch, shared.insert) if name is not None))
+        yield from (
+            *shared.places.files,
+            *control_files(shared.controls),
+            *(name for name in (shared.sketch, shared.insert) if name is not None),
+        )
 
     def _row(self, raw: RawRow, table: dict[str, Any]) -> EditRow:
         shared = self._defaults
@@ -348,6 +368,9 @@ class Reader:
         if own.insert is not None and not (settings.get("engine") or settings.get("model")):
             rule = INTENTS.get(str(settings["intent"]))  # as the studio chooses where a picture to put in is given
             settings["engine"] = None if rule is None else rule.engine
+        controls = shared.controls if own.controls is None else own.controls
+        if controls and not control_files(controls):  # they are a part of the request alone
+            settings["controls"], controls = [dict(one.settings) for one in controls], ()
         key = json.dumps(settings, sort_keys=True, default=str)
         if key not in self._requests:
             self._requests[key] = EditRequest.from_mapping(settings)
@@ -358,6 +381,7 @@ class Reader:
             places=own.places(shared.places),
             avoid=own.avoid if isinstance(own.avoid, tuple) else (),
             regions=() if "regional_prompts" in settings else tuple(one.region for one in regions),
+            controls=controls,
             seed=None if own.seed == -1 else own.seed,
             **own.given("id", "image", "after", "sketch", "insert", "output", "format", "quality"),
             folder=raw.folder,

@@ -180,7 +180,7 @@ def _files_of(task: Task, monitor: Monitor) -> EditFiles:
         return name
 
     sketch, insert = (None if one is None else named(at(base, one[0]), one[1]) for one in (item.sketch, item.insert))
-    for name, digest in item.masks:
+    for name, digest in (*item.masks, *item.controls):
         named(at(base, name), digest)
     return EditFiles(
         picture=named(item.image, task.image_sha256),
@@ -192,6 +192,7 @@ def _files_of(task: Task, monitor: Monitor) -> EditFiles:
         regions=item.regions(base),
         sketch=sketch,
         insert=insert,
+        controls=item.guided(base),
         pixels=task.options.limits.pixels,
         format=format_of_path(item.output),
     )

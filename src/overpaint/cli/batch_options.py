@@ -17,6 +17,7 @@ from .options import (
     OUT,
     RUN,
     AllowPickle,
+    Controls,
     Debug,
     DeviceName,
     KeyFile,
@@ -105,6 +106,7 @@ class Machine:
         str | None, argument("--with", "A picture to put in: the background, or the object, of every row.", HOW, "FILE")
     ] = None
     option: Option = ()
+    control: Controls = ()
     seed: Annotated[int, Parameter(metavar="N")] = 0
     server: Server = None
     key_file: KeyFile = None

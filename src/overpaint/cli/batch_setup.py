@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from overpaint.doors.controls import control_inputs
 from overpaint.doors.forms import bytes_of
 from overpaint.doors.places import WORDS
 from overpaint.doors.requests import settings_of
@@ -55,6 +56,10 @@ def reader_of(rows: Rows | WatchedRows, place: Where, how: Any, machine: Machine
         settings=settings_of(rows.intent, fields.settings(how), machine.option),
         places=replace(place, mask=tuple(one if one in WORDS else str(Path(one).absolute()) for one in place.mask)),
         sketch=None if machine.sketch is None else str(Path(machine.sketch).absolute()),
+        controls=tuple(
+            one if one.file is None else one.named(str(Path(one.file).absolute()))
+            for one in control_inputs(machine.control)
+        ),
         insert=None if machine.insert is None else str(Path(machine.insert).absolute()),
         format=results.format,
         quality=results.quality,

@@ -11,6 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from overpaint.doors.controls import control_files
 from overpaint.doors.inputs import EditInputs, collect
 from overpaint.doors.outputs import Target, check_format, check_marking, check_result_size, check_writable_all
 from overpaint.errors import Cancelled, OverpaintError, RequestError, concerning
@@ -102,7 +103,8 @@ def paint(call: PaintCall) -> int:
     if call.out.private:
         call = replace(call, out=replace(call.out, record="none"))
     masks = call.where.mask if call.where is not None else ()
-    check_one_reader((*call.pictures, *masks, *call.run.mask_files, call.run.sketch, *call.inserts))
+    guides = control_files(call.run.controls)
+    check_one_reader((*call.pictures, *masks, *call.run.mask_files, call.run.sketch, *call.inserts, *guides))
     record = _recorder(call)
     status = 0
     written: set[Path] = set()
@@ -168,6 +170,7 @@ def _paint_picture(
             sketch=call.run.sketch,
             insert=call.put_in.insert,
             insert_mask=call.put_in.insert_mask,
+            controls=call.run.controls,
             extension=call.bounds,
             scene=call.run.scene,
             written=as_written,
@@ -202,7 +205,8 @@ def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, sou
     if targets[0].path is not None and (call.several or outputs.is_folder(call.out.output)):
         with contextlib.suppress(OSError):  # the check says why
             targets[0].path.parent.mkdir(exist_ok=True)
-    inputs = [*paths((source, call.run.sketch, *call.inserts)), *call.mask_files]
+    beside = (source, call.run.sketch, *call.inserts, *control_files(call.run.controls))
+    inputs = [*paths(beside), *call.mask_files]
     check_writable_all(files, overwrite=call.out.overwrite, inputs=inputs, taken=written)
 
 

@@ -24,7 +24,7 @@ COVERED: Mapping[str, str] = {
     "sketch": "--sketch",
     "insert": "--with, --with-mask",
     "regional_prompts": "--region-prompt PLACE=TEXT",
-    "controls": "a request file",
+    "controls": "--control KIND, KIND=FILE",
     "margins": "--left, --top, --right, --bottom, --to, --aspect of 'expand'",
     "options": "--option KEY=VALUE",
 }

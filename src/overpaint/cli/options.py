@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
 
+from overpaint.doors.controls import ControlInput, control_inputs
 from overpaint.doors.extension import Anchor, Extension
 from overpaint.doors.places import Channel as ChannelName
 from overpaint.doors.places import Places, RegionPlaces
@@ -100,6 +101,17 @@ Option = Annotated[
         "An option that this engine alone knows ('overpaint engines' lists them). May be given again.",
         HOW,
         "KEY=VALUE",
+    ),
+]
+Controls = Annotated[
+    tuple[str, ...],
+    argument(
+        "--control",
+        "What guides a model beside the prompt: canny, lineart, scribble, softedge, depth, openpose, tile, inpaint. "
+        "Its map is made from the picture, or is that of a file (lineart=hand.png). After a colon: "
+        "model=NAME,weight=0.8,start=0,end=0.6,mode=control. May be given again.",
+        MODEL,
+        "KIND[=FILE]",
     ),
 ]
 Quality = Annotated[
@@ -341,6 +353,7 @@ class Run:
     scene: Annotated[bool, Parameter(group=HOW)] = False
     sketch: Annotated[str | None, Parameter(metavar="FILE", group=HOW)] = None
     option: Option = ()
+    control: Controls = ()
     variations: Annotated[int, Parameter(alias="-n", metavar="N")] = 1
     server: Server = None
     key_file: KeyFile = None
@@ -363,6 +376,11 @@ class Run:
     def mask_files(self) -> tuple[str, ...]:
         """Mask files of what is avoided and of regional prompts."""
         return (*self.avoided.files, *(file for one in self.regions for file in one.places.files))
+
+    @property
+    def controls(self) -> tuple[ControlInput, ...]:
+        """What guides the engine. RequestError where one is not written as it should be."""
+        return control_inputs(self.control)
 
 
 @flattened(OUT)

@@ -1,4 +1,4 @@
-"""`overpaint mask preview`: what a mask marks, shown on the picture."""
+"""`overpaint mask preview`: what a mask marks, shown on the picture; or the map of a control."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from overpaint.doors.controls import control_input
 from overpaint.doors.inputs import mask_from
 from overpaint.doors.outputs import check_writable_all
 from overpaint.doors.places import mask_at
@@ -16,9 +17,10 @@ from overpaint.errors import RequestError
 from overpaint.files import write_file
 
 from .maskfiles import describe
-from .options import OUT, WHERE, WHERE_UNSET, WRITTEN_UNSET, Input, Where, Written
+from .options import HOW, OUT, WHERE, WHERE_UNSET, WRITTEN_UNSET, Input, Where, Written
+from .outputs import check_least
 from .streams import check_one_reader, load, opened, paths
-from .texts import print_line
+from .texts import print_json, print_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from overpaint.frame import Region
     from overpaint.mask import Mask
     from overpaint.mask.overlay import OverlayColour
+    from overpaint.picture import Picture
 
 
 def preview(
@@ -37,6 +40,8 @@ def preview(
     where: Where = WHERE_UNSET,
     grow: Annotated[float | None, Parameter(group=WHERE, metavar="PX")] = None,
     feather: Annotated[float | None, Parameter(group=WHERE, metavar="PX")] = None,
+    control: Annotated[str | None, Parameter(group=HOW, metavar="KIND")] = None,
+    size: Annotated[int | None, Parameter(group=HOW, metavar="PX", show_default="the picture's own")] = None,
     output: Annotated[str, Parameter(alias="-o", group=OUT, metavar="OUT")],
     written: Written = WRITTEN_UNSET,
 ) -> int:
@@ -47,11 +52,16 @@ def preview(
 
     [dim]$[/] overpaint mask preview photo.jpg mask.png -o look.png
     [dim]$[/] overpaint mask preview photo.jpg --box 10%,20%,40%,60% -o look.png
+    [dim]$[/] overpaint mask preview photo.jpg --control canny:low=50 --size 512 -o edges.png
+
+    With --control the map is written that would guide a model, without what a mask covers (unless inside=true).
 
     Args:
         mask: The mask; or name places with the options below.
         grow: Show the reach with this growth.
         feather: Show the reach with this fade.
+        control: The map of this control, made from the picture, instead of what a mask marks.
+        size: With --control: the working size, as the side of a square.
         output: The picture to write.
     """
     import numpy as np
@@ -66,6 +76,11 @@ def preview(
     check_writable_all([("output", path)], overwrite=written.overwrite, inputs=paths((picture, *places.files)))
     shown = opened(picture)
     found = mask_at(places, shown.size, lambda name, how: mask_from(load(name), shown.size, how, about=shown))
+    if control is not None:
+        hidden = None if found is None else found.drawn(shown.size, shown)
+        return _map(shown, control, size, hidden, path, written)
+    if size is not None:
+        raise RequestError("{field} is about the map of a control, and none is named", field="size", hint="set control")
     if found is None:
         raise RequestError("mask preview needs a mask: MASK, --box, --ellipse, --polygon, --point or --select")
     marked = found.drawn(shown.size, shown)
@@ -80,6 +95,26 @@ def preview(
     describe(marked, output, written, reach=reach, regions=boxes, colours=names)
     if not (written.json or written.quiet):
         print_line(f"mask in {names['mask']}, reach in {names['reach']}, regions in {names['regions']}")
+    return 0
+
+
+def _map(shown: Picture, control: str, size: int | None, hidden: Mask | None, path: Path, written: Written) -> int:
+    """Write the map of a control."""
+    from overpaint.picture import encode, format_of_path
+    from overpaint.select import network_access
+    from overpaint.studio.controls import control_map
+
+    check_least("size", size, 16)
+    asked = control_input(control)
+    if asked.file is not None:
+        raise RequestError("{field}: the map is made from the picture: leave FILE out", field="control", value=control)
+    with network_access(paths=True):
+        made = control_map(shown, asked.settings, mask=hidden, size=size)
+    write_file(path, encode(made, format_of_path(path)).data, overwrite=written.overwrite)
+    if written.json:
+        print_json({"output": str(path), "size": list(made.size), "control": dict(asked.settings)})
+    elif not written.quiet:
+        print_line(f"{path}: the map of {asked.settings['kind']}, {made.size}")
     return 0
 
 

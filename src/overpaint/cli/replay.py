@@ -42,6 +42,7 @@ def replay(
     image: Annotated[str | None, Parameter(group=_GIVEN, metavar="FILE")] = None,
     mask: Annotated[tuple[str, ...], Parameter(group=_GIVEN, metavar="FILE")] = (),
     sketch: Annotated[str | None, Parameter(group=_GIVEN, metavar="FILE")] = None,
+    control: Annotated[tuple[str, ...], Parameter(group=_GIVEN, metavar="FILE")] = (),
     insert: Annotated[str | None, Parameter(name="--with", group=_GIVEN, metavar="FILE")] = None,
     insert_mask: Annotated[str | None, Parameter(name="--with-mask", group=_GIVEN, metavar="FILE")] = None,
     prompt: Annotated[str | None, Parameter(group=_GIVEN, metavar="TEXT")] = None,
@@ -63,6 +64,7 @@ def replay(
         image: The picture that was edited, if it was moved.
         mask: A mask, or what was avoided, that was too large for the record, if it was moved. May be given again.
         sketch: The sketch, if it was moved.
+        control: The image of a control that was too large for the record. May be given again.
         insert: The picture that was put in.
         insert_mask: The mask of that picture, where there was one.
         prompt: The prompt of a private record.
@@ -75,7 +77,7 @@ def replay(
     from overpaint.record import Marking, MarksRecord, WatermarkChoice
     from overpaint.studio import NetworkSource, Studio
 
-    check_one_reader((image, *mask, sketch))
+    check_one_reader((image, *mask, sketch, *control))
     done = _of_session(what, audit, device, written)
     if done is not None:
         return done
@@ -84,7 +86,7 @@ def replay(
         check_writable(output, overwrite=written.overwrite)
     picture = _picture(known, image)
     prompts = _prompts(known, {"prompt": prompt, "negative_prompt": negative_prompt})
-    inputs = _inputs(known, picture, mask, sketch)
+    inputs = _inputs(known, picture, mask, sketch, control)
     inputs |= _put_in(known, insert, insert_mask, picture.size)
     execution = known.record.execution
     with (
@@ -317,7 +319,9 @@ def _prompts(known: _Known, given: dict[str, str | None]) -> dict[str, str]:
     return texts
 
 
-def _inputs(known: _Known, picture: Picture, masks: tuple[str, ...], sketch: str | None) -> dict[str, Any]:
+def _inputs(
+    known: _Known, picture: Picture, masks: tuple[str, ...], sketch: str | None, controls: tuple[str, ...]
+) -> dict[str, Any]:
     """Rasters by digest: the given ones, and the record's mask files that have not changed."""
     recorded = () if known.audit is None else known.audit.masks
     unmoved = [
@@ -326,6 +330,9 @@ def _inputs(known: _Known, picture: Picture, masks: tuple[str, ...], sketch: str
     rasters: list[Any] = [mask_from(load(source), picture.size).to_bytes8() for source in (*masks, *unmoved)]
     if sketch is not None:
         rasters.append(sketch_from(load(sketch), picture.size, sketch))
+    from overpaint.studio.controls import control_raster
+
+    rasters += [control_raster(opened(name)) for name in controls]
     return {blob_of(raster, inline=False).sha256: raster for raster in rasters}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from overpaint.doors.controls import control_files
 from overpaint.doors.inputs import collect
 from overpaint.doors.requests import read_request, request_of
 from overpaint.errors import RequestError
@@ -106,6 +107,8 @@ def rerun(
     """
     if stale == (step is not None):
         raise RequestError("session rerun needs either a STEP or --stale")
+    if stale and run.control:
+        raise RequestError("--stale paints steps again as they are: leave out --control")
     given = request_of(None, fields.settings(how), run.option)
     if stale and (place.named or put_in.insert or run.sketch or given != EditRequest()):
         raise RequestError("--stale paints steps again as they are: leave out the settings")
@@ -145,7 +148,8 @@ rerun.__annotations__["how"] = _SETTINGS
 
 def _check_readers(place: Where, put_in: AnyInsert, run: Run) -> None:
     outputs.check_least("variations", run.variations, 1)
-    check_one_reader((*place.mask, *run.mask_files, run.sketch, put_in.insert, put_in.insert_mask))
+    guides = control_files(run.controls)
+    check_one_reader((*place.mask, *run.mask_files, run.sketch, put_in.insert, put_in.insert_mask, *guides))
 
 
 def _inputs(
@@ -170,6 +174,7 @@ def _inputs(
         sketch=run.sketch,
         insert=put_in.insert,
         insert_mask=put_in.insert_mask,
+        controls=run.controls,
         extension=bounds if grows else None,
         scene=run.scene,
         written=as_written,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from overpaint.doors.controls import control_table
 from overpaint.doors.places import Places, RegionPlaces
 from overpaint.doors.reading import EditFiles, read_edit
 from overpaint.engines import Monitor
@@ -358,6 +359,8 @@ class Calls:
         task = snapshot.task
         marks, avoid = task.get("marks") or {}, task.get("avoid") or {}
         ids = [task["picture"], task.get("sketch"), task.get("insert"), *task.get("rasters", ())]
+        guides = task.get("controls", ())
+        ids += [one.get("image") for one in guides]
         regional = task.get("regional_prompts") or ()
         ids += [id for one in (marks, avoid, *(one["marks"] for one in regional)) for id in one.get("mask", ())]
         contents = {id: await self.file(id) for id in ids if id is not None}
@@ -370,6 +373,7 @@ class Calls:
             regions=tuple(map(_region, regional)),
             sketch=task.get("sketch"),
             insert=task.get("insert"),
+            controls=tuple(map(control_table, guides)),
             rasters=tuple(task.get("rasters", ())),
         )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from overpaint.errors import InputError, MaskError, PictureError, RequestError
 from overpaint.geometry import Margins, Size
 
+from .controls import ControlInput
 from .extension import Extension, margins_of
 from .places import OF_FILES, MaskInput, Places, RegionPlaces, mask_at
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from overpaint.mask import Mask
     from overpaint.picture import Picture
-    from overpaint.request import EditRequest, RegionalPrompt
+    from overpaint.request import Control, EditRequest, RegionalPrompt
     from overpaint.studio import Edited
 
 _UNNAMED = "the picture: "  # before an error of a picture that is opened from bytes
@@ -98,6 +99,7 @@ def collect(
     sketch: str | None = None,
     insert: str | None = None,
     insert_mask: str | None = None,
+    controls: Sequence[ControlInput] = (),
     extension: Extension | None = None,
     scene: bool = False,
     written: Callable[[str], str] = str,
@@ -114,6 +116,7 @@ def collect(
         sketch: The name of a file of strokes.
         insert: The name of the file of a picture to put in.
         insert_mask: The name of a mask file that marks the object in it.
+        controls: What guides the engine; they take the place of the request's.
         extension: How far the picture is extended.
         scene: Whether the prompt is completed by the picture's light and lens.
         written: The name of a file as errors show it.
@@ -173,6 +176,9 @@ def collect(
         regional, carried, own = _regional(regions, picture.size, read)
         request = request.merged(regional_prompts=regional)
         rasters, notes = {**rasters, **carried}, (*notes, *own)
+    if controls:
+        request, carried = _guided(request, controls, load, written)
+        rasters = {**rasters, **carried}
     if scene:
         from overpaint.prompt import scene_prompt
         from overpaint.studio.masks import mask_of
@@ -182,6 +188,20 @@ def collect(
             seen = mask_of(request.mask, picture.size, inputs=rasters, picture=picture)
         request = request.merged(prompt=scene_prompt(request.prompt or "", picture, seen))
     return EditInputs(picture, request, mask, strokes, put_in, rasters, notes)
+
+
+def _guided(
+    request: EditRequest, controls: Sequence[ControlInput], load: Loader, written: Callable[[str], str]
+) -> tuple[EditRequest, dict[str, NDArray[Any]]]:
+    """The request with these controls, and the rasters of their images that are too large to be in it."""
+    found: list[Control] = []
+    rasters: dict[str, NDArray[Any]] = {}
+    for one in controls:
+        with _naming(written(one.file or ""), "controls"):
+            control, carried = one.control(None if one.file is None else load(one.file))
+        found.append(control)
+        rasters |= carried
+    return request.merged(controls=tuple(found)), rasters
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from overpaint.bounded import BoundedPool, working_on
 from overpaint.errors import PictureError
 
+from .controls import ControlInput, control_files
 from .inputs import EditInputs, collect
 from .places import Places, RegionPlaces
 
@@ -43,7 +44,8 @@ class EditFiles:
         request: The request as far as it is known without the picture.
         digests: SHA-256 that files must have, by name; a file that has another was replaced meanwhile.
         contents: The bytes of what is no file, by name.
-        places, avoid, regions, sketch, insert: As for `collect`, with names that are paths or are in `contents`.
+        places, avoid, regions, sketch, insert, controls: As for `collect`, with names that are paths or are in
+            `contents`.
         rasters: Names of pictures whose pixels are rasters that the request names by their SHA-256.
         pixels: The most that a picture or a mask may have.
         format: The result's, which may have no room for the picture's size; "" where it is not known.
@@ -58,6 +60,7 @@ class EditFiles:
     regions: tuple[RegionPlaces, ...] = ()
     sketch: str | None = None
     insert: str | None = None
+    controls: tuple[ControlInput, ...] = ()
     rasters: tuple[str, ...] = ()
     pixels: int | None = None
     format: str = ""
@@ -106,6 +109,7 @@ class EditFiles:
             "insert": (self.insert,),
             "avoid": self.avoid.mask,
             "regional_prompts": regional,
+            "control": control_files(self.controls),
             "raster": self.rasters,
         }
         return next((what for what, names in others.items() if name in names and name not in self.places.mask), "mask")
@@ -140,6 +144,7 @@ def _collected(picture: Picture, files: EditFiles) -> EditInputs:
         regions=files.regions,
         sketch=files.sketch,
         insert=files.insert,
+        controls=files.controls,
     )
     if files.rasters:
         inputs = replace(inputs, rasters={**inputs.rasters, **dict(map(files.raster, files.rasters))})

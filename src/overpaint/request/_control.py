@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue, model_validator
 
-from overpaint.errors import RequestError
+from overpaint.errors import RequestError, did_you_mean
 from overpaint.values import Value
 
 from ._blob import Blob, eight_bit
@@ -30,16 +30,14 @@ def _kind(given: Any) -> Any:
     return KIND_ALIASES.get(given.strip().lower(), given) if isinstance(given, str) else given
 
 
-class Control(Value):
-    """One control: a map that guides, or the picture to make it from, and how strongly it guides.
+class ControlSettings(Value):
+    """The settings of a control, beside its image.
 
     Attributes:
         kind: What the map shows: "canny", "lineart", "scribble", "softedge", "depth", "openpose", "tile", "inpaint";
             "reference" and others for engines that know them.
-        image: A map or picture of the edited picture's proportions, 1, 3 or 4 channels of 8 bits. None: the map is made
-            from the picture that is edited, at the working size of each region.
-        preprocess: Whether the map is made from `image`; left out, `image` is the map. It is always made where there is
-            no image.
+        preprocess: Whether the map is made from the image; left out, the image is the map. It is always made where
+            there is no image.
         inside: Whether the map may show what the mask covers. Left out: where the map is made from the edited picture,
             only for intents that keep the object (recolor, refine, custom); a given image is always shown whole.
         weight: How strongly it guides.
@@ -50,7 +48,6 @@ class Control(Value):
     """
 
     kind: Annotated[Name, BeforeValidator(_kind)]
-    image: Annotated[Blob | None, eight_bit(1, 3, 4)] = None
     preprocess: bool | None = None
     inside: bool | None = None
     weight: Annotated[float, Field(ge=0, le=4)] = 1.0
@@ -61,19 +58,39 @@ class Control(Value):
     options: Annotated[Mapping[str, JsonValue], AfterValidator(lambda table: option_table(table) or {})] = {}
 
     @model_validator(mode="after")
-    def _checked(self) -> Self:
+    def _in_order(self) -> Self:
         if self.start > self.end:
             raise RequestError(f"the control {self.kind!r} ends at {self.end}, before it starts at {self.start}")
-        if self.image is None and self.kind not in MAP_KINDS:
+        return self
+
+    def _check_image(self, *, given: bool) -> None:
+        """Raise RequestError where a map of this kind can't be made so."""
+        if not given and self.kind not in MAP_KINDS:
             raise RequestError(
-                f"the control {self.kind!r} needs an image: maps are made here of the kinds {', '.join(MAP_KINDS)}",
+                f"the control {self.kind!r} needs an image: maps are made here of the kinds {', '.join(MAP_KINDS)}"
+                f"{did_you_mean(self.kind, MAP_KINDS)}"
             )
         if self.preprocess and self.kind not in MAP_KINDS:
             raise RequestError(f"no map of the kind {self.kind!r} can be made from a picture: leave out preprocess")
-        if self.image is None and self.preprocess is False:
+        if not given and self.preprocess is False:
             raise RequestError(
-                f"the control {self.kind!r} has no image, and its map is not to be made: give one of them",
+                f"the control {self.kind!r} has no image, and its map is not to be made: give one of them"
             )
+
+
+class Control(ControlSettings):
+    """One control: a map that guides, or the picture to make it from, and how strongly it guides.
+
+    Attributes:
+        image: A map or picture of the edited picture's proportions, 1, 3 or 4 channels of 8 bits. None: the map is made
+            from the picture that is edited, at the working size of each region.
+    """
+
+    image: Annotated[Blob | None, eight_bit(1, 3, 4)] = None
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        self._check_image(given=self.image is not None)
         return self
 
     @property

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from overpaint.doors.controls import ControlInput
 from overpaint.doors.places import SELECTING, Places, RegionPlaces
 from overpaint.errors import RequestError
-from overpaint.request import MOST_REGIONS, MOST_SEED, Control, EditRequest, RegionText
+from overpaint.request import MOST_REGIONS, MOST_SEED, Control, ControlSettings, EditRequest, RegionText
 from overpaint.studio import EnlargeSettings, RestoreSettings
 from overpaint.validation import Problem, SettingError
 from overpaint.values import Listed, Value
@@ -64,6 +65,25 @@ class Marks(Value):
         )
 
 
+class TaskControl(ControlSettings):
+    """A control whose image is a stored picture."""
+
+    image: PictureId | None = Field(
+        default=None, description="a map, or with preprocess a picture; left out, the map is made from the edited one"
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        self._check_image(given=self.image is not None)
+        return self
+
+    @property
+    def input(self) -> ControlInput:
+        """The same for the reader of an edit's files."""
+        table = self.to_mapping()
+        return ControlInput({name: value for name, value in table.items() if name != "image"}, self.image)
+
+
 class MarkedPrompt(RegionText):
     """A regional prompt, and where it holds as people write it."""
 
@@ -73,7 +93,7 @@ class MarkedPrompt(RegionText):
 def _pictures_of(task: TaskRequest) -> frozenset[str]:
     regional = (one.marks for one in task.regional_prompts)
     marks = (one for one in (task.marks, task.avoid, *regional) if one is not None)
-    named = (one for one in (task.sketch, task.insert) if one is not None)
+    named = (one for one in (task.sketch, task.insert, *(one.image for one in task.controls)) if one is not None)
     return frozenset((*named, *task.rasters, *(id for one in marks for id in one.mask)))
 
 
@@ -94,6 +114,9 @@ class TaskRequest(Value):
     )
     sketch: PictureId | None = Field(default=None, description="strokes with transparency, of the picture's size")
     insert: PictureId | None = Field(default=None, description="a picture to put in")
+    controls: Listed[tuple[TaskControl, ...]] = Field(
+        default=(), max_length=16, description="what guides the engine; left out, the request's own controls count"
+    )
     rasters: Listed[tuple[PictureId, ...]] = Field(
         default=(), max_length=64, description="pictures whose pixels the request names by their SHA-256"
     )
@@ -128,6 +151,11 @@ class TaskRequest(Value):
     def regions(self) -> tuple[RegionPlaces, ...]:
         """The regional prompts for the reader of an edit's files."""
         return tuple(RegionPlaces(one.text, one.marks.places()) for one in self.regional_prompts)
+
+    @property
+    def guides(self) -> tuple[ControlInput, ...]:
+        """What guides the engine, for the reader of an edit's files."""
+        return tuple(one.input for one in self.controls)
 
     @property
     def masked(self) -> bool:

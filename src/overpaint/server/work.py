@@ -178,6 +178,7 @@ class EditWork:
             regions=task.regions,
             sketch=task.sketch,
             insert=task.insert,
+            controls=task.guides,
             rasters=tuple(task.rasters),
             pixels=self.most_pixels,
             format=task.format or "",

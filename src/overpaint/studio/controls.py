@@ -13,8 +13,10 @@ from overpaint.engines import ControlImage, EngineCard
 from overpaint.errors import InputError, RequestError
 from overpaint.frame import Frame
 from overpaint.geometry import Margins, Size
-from overpaint.maps import is_dark_on_light, make_map, map_kind, map_options, used_by_map
-from overpaint.picture import Picture, to_pil
+from overpaint.maps import KINDS, is_dark_on_light, make_map, map_kind, map_options, used_by_map
+from overpaint.mask import Mask
+from overpaint.picture import Picture, from_array, to_pil
+from overpaint.picture.colour import converter_for
 from overpaint.request import DRAWN_KINDS, Blob, Control, EditRequest, IntentRule, UsedModel, blob_array, blob_of
 
 from .inserts import Pictured, picture_of
@@ -113,11 +115,14 @@ def settled_controls(
         return request, ()
     found, used = [], []
     for control in request.controls:
-        if not control.made:
+        if not control.made and control.kind not in KINDS:  # one that an engine alone knows
             found.append(control)
             continue
         kind = map_kind(control.kind)
         options = map_options(kind, control.options)
+        if not control.made:
+            found.append(control)
+            continue
         network = used_by_map(kind, options)
         changes: dict[str, Any] = {}
         if network is not None:
@@ -198,7 +203,7 @@ def _in_scene(control: Control, size: Size, rasters: Mapping[str, NDArray[Any]])
     return SceneControl(control, image, tuple(notes))
 
 
-# ── on a canvas ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── on a canvas, and alone ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def control_image(
@@ -226,10 +231,53 @@ def control_image(
     return ControlImage(control, cast(Any, np.ascontiguousarray(pixels, np.float32)))
 
 
+def control_map(
+    picture: Pictured,
+    control: ControlLike,
+    *,
+    mask: Mask | None = None,
+    size: int | None = None,
+) -> Picture:
+    """The map that a control makes of a picture, as it would guide an engine.
+
+    Args:
+        picture: What it is made of: a picture, an array, a PIL image, or a file.
+        control: Its kind or its settings; it has no image.
+        mask: Of the picture's size: what it covers is left out of the map, unless the control's `inside` is true.
+        size: The working size, as the side of a square; None: the picture's own size.
+
+    Returns:
+        An RGB picture of 8 bits.
+
+    Raises:
+        PictureError, RequestError: The picture can't be read; no such map can be made.
+        ModelError, MissingExtraError, EngineError: A network that makes it is not here, or can't be used.
+    """
+    import cv2
+
+    (found,), _ = controls_of([control])
+    if found.image is not None:
+        raise RequestError("the map of {field} is made of the picture: leave its image out", field="controls")
+    opened = picture_of(picture)
+    pixels = np.clip(converter_for(opened, "srgb").to_canvas(opened.samples), 0, 1)
+    values = None if mask is None or found.inside else mask.require_size(opened.size).values
+    if size is not None:
+        factor = size / np.sqrt(opened.size.area)
+        wide, high = (max(1, round(side * factor)) for side in opened.size)
+        how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+        pixels = np.clip(cv2.resize(pixels, (wide, high), interpolation=how), 0, 1)
+        values = None if values is None else np.asarray(cv2.resize(values, (wide, high)))
+    made = make_map(found.kind, np.asarray(pixels, np.float32), found.options, None if values is None else values > 0)
+    return from_array(np.rint(made * 255).astype(np.uint8))
+
+
 def control_notes(controls: Sequence[SceneControl], canvases: Sequence[tuple[ControlImage, ...]]) -> Iterator[str]:
     """Notes on the images of controls, and on maps that show nothing."""
     for number, one in enumerate(controls):
         yield from one.notes
+        if one.is_map and one.control.options and one.control.kind in KINDS:
+            names = " and ".join(one.control.options)
+            yield f"the image of the control {one.control.kind!r} is its map, so that {names} had no effect"
         if canvases and not any(images[number].pixels.any() for images in canvases):
             why = ""
             if one.control.inside is False:

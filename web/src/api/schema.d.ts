@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 46c7255e054126eb5442a67293fc04ff174069c226a5f2690ad1c80d0d855205
+// Made by npm run api from the description with the SHA-256 7e13e09b2a97ac57f342385a6256f0d1e8ba6c07ee826fcea68484396329f7e1
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -1410,19 +1410,8 @@ export interface components {
          * @description One control: a map that guides, or the picture to make it from, and how strongly it guides.
          *
          *     Attributes:
-         *         kind: What the map shows: "canny", "lineart", "scribble", "softedge", "depth", "openpose", "tile", "inpaint";
-         *             "reference" and others for engines that know them.
          *         image: A map or picture of the edited picture's proportions, 1, 3 or 4 channels of 8 bits. None: the map is made
          *             from the picture that is edited, at the working size of each region.
-         *         preprocess: Whether the map is made from `image`; left out, `image` is the map. It is always made where there is
-         *             no image.
-         *         inside: Whether the map may show what the mask covers. Left out: where the map is made from the edited picture,
-         *             only for intents that keep the object (recolor, refine, custom); a given image is always shown whole.
-         *         weight: How strongly it guides.
-         *         start, end: The part of the steps in which it guides, as fractions.
-         *         mode: Which counts more, the control or the prompt, where both are followed; "balanced" favours neither.
-         *         model: The network that reads the map; None: the first one here of this kind that fits the checkpoint.
-         *         options: Settings of how a map of this kind is made, and further ones that the engine knows.
          */
         Control: {
             /**
@@ -1771,6 +1760,12 @@ export interface components {
         EditTask: {
             /** @description what must not be copied */
             avoid?: components["schemas"]["Marks"] | null;
+            /**
+             * Controls
+             * @description what guides the engine; left out, the request's own controls count
+             * @default []
+             */
+            controls?: components["schemas"]["TaskControl"][];
             /**
              * Count
              * @description how many variations, with seeds from the first on
@@ -3306,6 +3301,12 @@ export interface components {
             /** @description what must not be copied */
             avoid?: components["schemas"]["Marks"] | null;
             /**
+             * Controls
+             * @description what guides the engine; left out, the request's own controls count
+             * @default []
+             */
+            controls?: components["schemas"]["TaskControl"][];
+            /**
              * Count
              * @description how many variations, with seeds from the first on
              * @default 1
@@ -3345,6 +3346,12 @@ export interface components {
         StepRerun: {
             /** @description what must not be copied */
             avoid?: components["schemas"]["Marks"] | null;
+            /**
+             * Controls
+             * @description what guides the engine; left out, the request's own controls count
+             * @default []
+             */
+            controls?: components["schemas"]["TaskControl"][];
             /**
              * Count
              * @description how many variations, with seeds from the first on
@@ -3529,6 +3536,53 @@ export interface components {
              * @description diameter of the brush in px
              */
             width: number;
+        };
+        /**
+         * TaskControl
+         * @description A control whose image is a stored picture.
+         */
+        TaskControl: {
+            /**
+             * End
+             * @default 1
+             */
+            end?: number;
+            /**
+             * Image
+             * @description a map, or with preprocess a picture; left out, the map is made from the edited one
+             */
+            image?: string | null;
+            /** Inside */
+            inside?: boolean | null;
+            /** Kind */
+            kind: string;
+            /**
+             * Mode
+             * @default balanced
+             * @enum {string}
+             */
+            mode?: "balanced" | "prompt" | "control";
+            /** Model */
+            model?: string | null;
+            /**
+             * Options
+             * @default {}
+             */
+            options?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Preprocess */
+            preprocess?: boolean | null;
+            /**
+             * Start
+             * @default 0
+             */
+            start?: number;
+            /**
+             * Weight
+             * @default 1
+             */
+            weight?: number;
         };
     };
     responses: never;

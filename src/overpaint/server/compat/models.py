@@ -41,6 +41,21 @@ async def model_named(studio: Studio, name: str) -> NamedModel:
     return next((one for one in known if one.name == name), known[0])
 
 
+def control_networks() -> list[str]:
+    """The names of the ControlNets of this machine."""
+    from overpaint.models import entries
+
+    return sorted(one.name for one in entries() if one.kind is not None and one.kind.what == "controlnet")
+
+
+def read_by(network: str) -> str | None:
+    """The kind of control images that a ControlNet reads, by its name; None where that does not say."""
+    from overpaint.models import CONTROL_KINDS
+    from overpaint.models.controls import reads
+
+    return next((kind for kind in CONTROL_KINDS if reads(network, kind)), None)
+
+
 def all_models() -> list[NamedModel]:
     """The models of this machine, and behind them the engines."""
     from overpaint.doors.engine_tables import engine_tables

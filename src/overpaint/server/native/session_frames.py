@@ -68,6 +68,7 @@ async def frames(request: Request, owner: Editor, id: Id, task: StepEdit) -> lis
             regions=task.regions,
             sketch=task.sketch,
             insert=task.insert,
+            controls=task.guides,
             rasters=tuple(task.rasters),
             pixels=services.settings.most_pixels,
         )

@@ -149,6 +149,7 @@ class SessionWorker:
             regions=task.regions,
             sketch=task.sketch,
             insert=task.insert,
+            controls=task.guides,
             rasters=tuple(task.rasters),
             pixels=self._settings.most_pixels,
         )

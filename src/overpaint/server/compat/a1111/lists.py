@@ -11,6 +11,7 @@ from overpaint.engines.weight_store import available_memory, total_memory
 from overpaint.server.native.callers import Editor, Reader, services_of
 
 from .callers import DEFAULTS, models_of, remembered, state_of, without_effect
+from .controlnet import NAME as CONTROLNET
 from .extras import face_restorers_here, upscalers_here
 from .outpainting import FILLS, MARK_2, POOR_MAN, SCRIPTS
 from .reading import read_table
@@ -149,7 +150,7 @@ async def nothing(owner: Reader) -> list[dict[str, Any]]:
 @router.get("/sdapi/v1/scripts")
 async def scripts(owner: Reader) -> dict[str, list[str]]:
     """The scripts that are served."""
-    return {"txt2img": [], "img2img": list(SCRIPTS)}
+    return {"txt2img": [CONTROLNET], "img2img": [*SCRIPTS, CONTROLNET]}
 
 
 @router.get("/sdapi/v1/script-info")

@@ -16,6 +16,7 @@ from overpaint.geometry import Size
 from overpaint.pocket import NAME as POCKET
 from overpaint.request import EditRequest
 from overpaint.server.compat.calls import Call, CallResult, picture_bytes
+from overpaint.server.compat.models import control_networks
 from overpaint.server.native.callers import services_of
 from overpaint.server.reading import bounded
 from overpaint.server.tasks import EditTask, Marks
@@ -24,9 +25,11 @@ from overpaint.studio.choose import SURROUNDINGS_ENGINE
 from .bodies import PaintBody, PictureBody, TextBody
 from .callers import ActiveCall, CallerState, models_of, state_of
 from .checkpoints import Checkpoint, Models
+from .controlnet import ControlUnit, units_of
 from .outpainting import Outpainting, outpainting
-from .pictures import MaskReading, ReadyInputs, blank, ready_inputs
-from .refusals import InitImageNotFoundError, TextToImageError
+from .pictures import MaskReading, ReadyInputs, blank, guiding_picture, ready_inputs
+from .reading import of_picture
+from .refusals import ControlUnitError, InitImageNotFoundError, TextToImageError
 from .reply import PaintReply
 from .restoring import chosen_faces
 from .translate import Chosen, check_always_on, request_of, sampled
@@ -52,12 +55,17 @@ async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bo
     sampled(body.sampler, body.scheduler)  # so that a wrong name is refused before pictures are read
     script = outpainting(body.script_name, body.script_args)
     notes = check_always_on(body.alwayson_scripts)
+    units = await run_in_threadpool(lambda: units_of(body.alwayson_scripts, control_networks()))
+    if not isinstance(body, PictureBody) and any(one.picture is None for one in units):
+        message = "a unit of ControlNet without an image takes the picture that is edited, and there is none"
+        raise ControlUnitError(message, field="alwayson_scripts")
+    notes += [note for one in units for note in one.notes]
     if isinstance(body, PictureBody) and not body.init_images:
         raise InitImageNotFoundError("Init image not found")
     state = state_of(request, owner)
     async with Call(request, owner) as call:
         with state.working(ActiveCall(call, body.count)):
-            return await _Painting(request, state, call, body, script, notes, own_size).reply()
+            return await _Painting(request, state, call, body, script, notes, own_size, units).reply()
 
 
 @dataclass(slots=True)
@@ -71,6 +79,7 @@ class _Painting:
     script: Outpainting | None
     notes: list[str]
     own_size: bool
+    units: list[ControlUnit]
 
     async def reply(self) -> PaintReply:
         body = self.body
@@ -93,7 +102,8 @@ class _Painting:
         marks = None
         if ready.mask is not None and masked:
             marks = Marks(mask=((await self.call.add(ready.mask)).id,))
-        task = EditTask(picture=facts.id, request=edit, marks=marks, count=count, format="png")
+        guides = tuple([one.control(await self._guide(one, ready.size)) for one in self.units])
+        task = EditTask(picture=facts.id, request=edit, marks=marks, controls=guides, count=count, format="png")
         results, interrupted = await self._results(task)
         if copies > 1 and results:
             self.notes.append(f"the result does not depend on a seed: it is given {copies} times")
@@ -104,6 +114,13 @@ class _Painting:
         for note in notes:
             log.info("%s: %s", self.request.url.path, note)
         return PaintReply(body, results, chosen.checkpoint, seed, notes, interrupted, chosen.faces.shown, subseed)
+
+    async def _guide(self, unit: ControlUnit, size: Size) -> str | None:
+        """The id of a unit's image at the size of the picture, which is kept for the call; None where it has none."""
+        if unit.picture is None:
+            return None
+        image = await of_picture(self.request, guiding_picture, unit.picture, "image", size, unit.resize)
+        return (await self.call.add(image)).id
 
     async def _results(self, task: EditTask) -> tuple[list[CallResult], bool]:
         """The results, and whether the client stopped before there were all."""

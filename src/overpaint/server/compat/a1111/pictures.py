@@ -119,6 +119,27 @@ def ready_inputs(
         return ReadyInputs(to, resized, encode(Mask(values.clip(0, 1)).to_picture(), "png").data, marked.notes)
 
 
+def guiding_picture(picture: bytes, to: Size, mode: int, pixels: int | None) -> bytes:
+    """A PNG of a control's image at the size of the picture that it guides. PictureError where it can't be read."""
+    from overpaint.picture import current_limits, encode
+
+    with _limited(pixels):
+        current_limits().check_pixels(to.width, to.height)
+        return encode(_resized(_opened(picture, "image"), to, mode), "png").data
+
+
+def map_picture(picture: bytes, side: int, pixels: int | None) -> bytes:
+    """A PNG of a picture whose shorter side is so long, for its map. PictureError where it can't be read."""
+    from overpaint.picture import current_limits, encode
+
+    with _limited(pixels):
+        found = _opened(picture, "image")
+        scale = side / min(found.size)
+        to = Size(max(1, round(found.size.width * scale)), max(1, round(found.size.height * scale)))
+        current_limits().check_pixels(to.width, to.height)
+        return encode(_resized(found, to, 0), "png").data
+
+
 def blank(size: Size, pixels: int | None) -> bytes:
     """A grey PNG. PictureError where it would have too many pixels."""
     import numpy as np

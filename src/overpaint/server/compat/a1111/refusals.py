@@ -29,6 +29,13 @@ class ScriptNotFoundError(ServerError):
     status = 422
 
 
+class ControlUnitError(ServerError):
+    """A unit of ControlNet can't be served."""
+
+    code = "control-unit"
+    status = 422
+
+
 class UnservedError(ServerError):
     """The endpoint is known, and does nothing here."""
 

@@ -17,6 +17,7 @@ from overpaint.request import EditRequest, FullPart, MaskSpec
 from .bodies import PaintBody, PictureBody
 from .callers import DEFAULTS, without_effect
 from .checkpoints import Checkpoint
+from .controlnet import NAME as CONTROLNET
 from .dialect import dialect_options, is_softening, softening
 from .outpainting import FILLS, Outpainting
 from .refusals import SamplerNotFoundError, ScriptNotFoundError
@@ -78,6 +79,8 @@ def check_always_on(scripts: Mapping[str, Any]) -> list[str]:
         arguments = table.get("args") if isinstance(table, Mapping) else table
         if not _does_something(arguments):
             notes.append(f"the extension {name!r} is switched off")
+        elif name.strip().lower() == CONTROLNET:
+            continue  # its units are controls
         elif not is_softening(name):  # which is a matter of what paints
             raise ScriptNotFoundError(f"Always on script '{name}' not found", field="alwayson_scripts", value=name)
     return notes

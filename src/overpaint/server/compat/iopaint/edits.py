@@ -7,18 +7,19 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
+from pydantic import Field
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Box, Size
 from overpaint.request import EditRequest
 from overpaint.server.compat.calls import Call, CallResult, json_table, picture_bytes
 from overpaint.server.compat.lenient import Lenient, Number, Whole, Yes
-from overpaint.server.compat.models import NamedModel
+from overpaint.server.compat.models import NamedModel, control_networks, read_by
 from overpaint.server.decoding import PictureFacts, levels_of
 from overpaint.server.native.callers import Editor, services_of
 from overpaint.server.reading import bounded
@@ -36,7 +37,6 @@ _IDLE: Mapping[str, Any] = MappingProxyType(
     {
         "sd_scale": 1.0,
         "sd_lcm_lora": False,
-        "enable_controlnet": False,
         "enable_brushnet": False,
         "enable_powerpaint_v2": False,
         "paint_by_example_example_image": None,
@@ -50,7 +50,7 @@ _OF_OTHERS = frozenset(
         *("hd_strategy", "hd_strategy_crop_trigger_size", "hd_strategy_crop_margin", "hd_strategy_resize_limit"),
         *("hd_strategy_crop_triger_size", "hd_trategy_resize_imit"),  # as its own page spells them
         *("sd_mask_blur", "sd_outpainting_softness", "sd_outpainting_space"),
-        *("controlnet_conditioning_scale", "controlnet_method", "brushnet_conditioning_scale", "brushnet_method"),
+        *("brushnet_conditioning_scale", "brushnet_method"),
         *("powerpaint_task", "fitting_degree", "p2p_steps", "p2p_guidance_scale", "p2p_image_guidance_scale"),
         *("paint_by_example_steps", "paint_by_example_guidance_scale", "paint_by_example_mask_blur"),
         *("paint_by_example_seed", "paint_by_example_match_histograms"),
@@ -85,6 +85,9 @@ class InpaintBody(Lenient):
     extender_y: Whole = 0
     extender_width: Whole = 640
     extender_height: Whole = 640
+    enable_controlnet: Yes = False
+    controlnet_method: str = ""
+    controlnet_conditioning_scale: Annotated[Number, Field(ge=0, le=4)] = 0.4
     cv2_flag: Literal["INPAINT_NS", "INPAINT_TELEA"] = "INPAINT_NS"
     cv2_radius: Whole = 4
 
@@ -244,9 +247,32 @@ def _settings(body: InpaintBody, name: str, model: NamedModel, picture: PictureF
         found["options"] = {"radius": max(1, min(64, body.cv2_radius))}
     elif name in ERASERS and model.name != name:
         notes.append(f"the model {name} is not here; the engine {model.name} painted")
+    if body.enable_controlnet:
+        _guide(body, model, asked)
     if body.sd_match_histograms:
         found["colour_match"] = True
     return asked
+
+
+def _guide(body: InpaintBody, model: NamedModel, asked: _Settings) -> None:
+    """Write the control that a ControlNet of this machine reads, with a map of the whole picture.
+
+    Raises:
+        RequestError: The name of the method does not say what it reads.
+    """
+    if not model.prompted or body.use_extender:
+        why = "the extender has no controls" if model.prompted else f"{model.name} takes no controls"
+        asked.notes.append(f"{why}: enable_controlnet has no effect")
+        return
+    kind = read_by(body.controlnet_method)
+    if kind is None:
+        message = f"{{field}}: {body.controlnet_method[:100]!r} does not say what it reads"
+        raise RequestError(message, field="controlnet_method", value=body.controlnet_method[:100])
+    named = body.controlnet_method if body.controlnet_method in control_networks() else None
+    if named is None:
+        asked.notes.append(f"the ControlNet {body.controlnet_method[:100]} is not here; the one for {kind} guides")
+    control = {"kind": kind, "weight": body.controlnet_conditioning_scale, "model": named, "inside": True}
+    asked.found["controls"] = [control]
 
 
 def _is_here(name: str) -> bool:

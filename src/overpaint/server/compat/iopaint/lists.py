@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 
 from overpaint.server.compat.calls import json_table
 from overpaint.server.compat.lenient import Lenient
-from overpaint.server.compat.models import NamedModel, named_models
+from overpaint.server.compat.models import NamedModel, control_networks, named_models
 from overpaint.server.errors import NotFoundError
 from overpaint.server.native.callers import Editor, Reader, services_of
 
@@ -35,11 +36,11 @@ class ModelBody(Lenient):
 @router.get("/api/v1/server-config")
 async def server_config(request: Request, owner: Reader) -> dict[str, Any]:
     """The models, the plug-ins, and what else there is."""
-    here = await plugins_here(request)
+    here, controls = await plugins_here(request), await run_in_threadpool(control_networks)
     models = {name: plugin_model(request, owner, name, one.models) for name, one in here.items()}
     return {
         "plugins": [one.listed for one in here.values()],
-        "modelInfos": [_info(one) for one in await named_models(services_of(request).studio)],
+        "modelInfos": [_info(one, controls) for one in await named_models(services_of(request).studio)],
         "removeBGModel": models[CUTTER],
         "removeBGModels": list(here[CUTTER].models),
         "realesrganModel": models[ENLARGER],
@@ -49,7 +50,7 @@ async def server_config(request: Request, owner: Reader) -> dict[str, Any]:
         "enableFileManager": True,
         "enableAutoSaving": True,
         "enableControlnet": False,
-        "controlnetMethod": None,
+        "controlnetMethod": controls[0] if controls else None,
         "disableModelSwitch": False,
         "isDesktop": False,
         "samplers": list(SAMPLERS),
@@ -60,7 +61,7 @@ async def server_config(request: Request, owner: Reader) -> dict[str, Any]:
 async def current_model(request: Request, owner: Reader) -> dict[str, Any]:
     """The model that the caller has chosen."""
     name, model = await chosen(request, owner)
-    return {**_info(model), "name": name, "path": name}
+    return {**_info(model, await run_in_threadpool(control_networks)), "name": name, "path": name}
 
 
 @router.post("/api/v1/model")
@@ -91,7 +92,7 @@ async def chosen_by_name(request: Request, owner: str, name: str) -> None:
     choose(request, owner, name)
 
 
-def _info(model: NamedModel) -> dict[str, Any]:
+def _info(model: NamedModel, controls: list[str]) -> dict[str, Any]:
     kind = "inpaint"
     if model.prompted:
         kind = "diffusers_sdxl_inpaint" if "XL" in model.title else "diffusers_sd_inpaint"
@@ -101,12 +102,12 @@ def _info(model: NamedModel) -> dict[str, Any]:
         "model_type": kind,
         "is_single_file_diffusers": False,
         "need_prompt": model.prompted,
-        "controlnets": [],
+        "controlnets": controls if model.prompted else [],
         "brushnets": [],
         "support_strength": model.prompted,
         "support_outpainting": True,
         "support_lcm_lora": False,
-        "support_controlnet": False,
+        "support_controlnet": model.prompted and bool(controls),
         "support_brushnet": False,
         "support_powerpaint_v2": False,
     }
