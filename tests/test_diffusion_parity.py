@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from overpaint.engines.diffusion.adapters import ReferencePicture
 from overpaint.engines.diffusion.controls import SampleControl
 from overpaint.engines.diffusion.denoiser import NetworkDenoiser
 from overpaint.engines.diffusion.dialects import DIFFUSERS
@@ -215,6 +216,7 @@ def ours(
     guidance: Guidance | None = None,
     eta: float | None = None,
     controls: Sequence[SampleControl] = (),
+    pictures: Sequence[ReferencePicture] = (),
     denoiser: NetworkDenoiser | None = None,
     **more,
 ) -> Sample:
@@ -265,6 +267,7 @@ def ours(
         noise=Drawn(),
         guidance=guidance or Guidance(SCALE),
         controls=controls,
+        pictures=pictures,
     )
 
 

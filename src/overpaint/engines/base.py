@@ -114,7 +114,7 @@ class ControlImage:
     Attributes:
         control: Kind, weight, range of steps, mode, model and options.
         pixels: (H, W, 3) float32 in [0, 1], the canvas's size: the map; of the kind "inpaint" the picture, in which the
-            engine marks the hole.
+            engine marks the hole; of the kind "reference" a picture of a size of its own.
     """
 
     control: Control

@@ -220,8 +220,10 @@ def canvas_arrays(data: bytes, *, most: int | None = None) -> tuple[dict[str, An
     further = (*(("control", one) for one in controls), *(("prompt mask", one) for one in prompt_masks))
     for name, array in (*found.items(), *further):
         shape = array.shape
-        if name in ("pixels", "control"):
+        if name == "pixels":
             right = shape == (*size, 3)
+        elif name == "control":  # of the canvas's size, or a reference picture of its own
+            right = len(shape) == 3 and shape[2] == 3 and min(shape) > 0
         elif name == "insert":
             right = len(shape) == 3 and shape[2] == 4
         else:

@@ -17,6 +17,7 @@ from .headers import TensorTable, read_table
 from .hints import read_hints
 from .network_store import find_network, networks_here
 from .places import hub_snapshot, store_folder
+from .references import ReferenceRefs, find_reference
 from .store import (
     ModelEntry,
     ModelNote,
@@ -50,6 +51,7 @@ __all__ = [
     "ModelNote",
     "ModelRef",
     "Prediction",
+    "ReferenceRefs",
     "TensorTable",
     "accept",
     "accepted_on",
@@ -69,6 +71,7 @@ __all__ = [
     "find_eraser",
     "find_lora",
     "find_network",
+    "find_reference",
     "find_vocabulary",
     "get",
     "hub_snapshot",

@@ -89,7 +89,7 @@ class CatalogueEntry:
         if self.network:
             return Kind(self.what, "safetensors", network=self.network).named
         kind = {"checkpoint": "inpainting" if self.channels == 9 else "base", "vae": "VAE", "tiny-vae": "tiny VAE"}
-        kind["controlnet"] = "ControlNet"
+        kind |= {"controlnet": "ControlNet", "ip-adapter": "IP-Adapter"}
         return f"{family_title(self.family)} {'LCM ' if self.lcm else ''}{kind.get(self.what, 'LoRA')}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from overpaint.errors import ModelError
 
@@ -12,7 +13,7 @@ from .catalogue import CATALOGUE, listed
 from .detect import detect
 from .families import family_title
 from .pickles import pickle_not_allowed
-from .store import ModelEntry, entries, known_licence, locate
+from .store import ModelEntry, Origin, entries, known_licence, locate
 from .terms import check_terms
 from .values import Kind, ModelRef
 
@@ -106,10 +107,15 @@ def find_control(
             value=control,
             hint=f"it knows {', '.join(control_kinds(found, kind))}",
         )
-    _check_pickle(kind, allow_pickle, found)
-    licence = known_licence(found, path, origin)
-    accepted = check_terms(found, licence, listed(found))
-    return ModelRef(found, path, kind, allow_pickle=allow_pickle, licence=licence, accepted=accepted)
+    return usable_control(found, path, kind, origin, allow_pickle=allow_pickle)
+
+
+def usable_control(name: str, path: Path, kind: Kind, origin: Origin, *, allow_pickle: bool) -> ModelRef:
+    """A network that reads controls, as it was located. Raises ModelError where it may not be used (yet)."""
+    _check_pickle(kind, allow_pickle, name)
+    licence = known_licence(name, path, origin)
+    accepted = check_terms(name, licence, listed(name))
+    return ModelRef(name, path, kind, allow_pickle=allow_pickle, licence=licence, accepted=accepted)
 
 
 def _check_pickle(kind: Kind, allowed: bool, name: str) -> None:
@@ -125,17 +131,26 @@ def _only(control: str, family: str, *, allow_pickle: bool, published: bool) -> 
     found = [one for one in read if not fitting[one].union] or read
     if not found:
         raise _missing(control, family, tuple(fitting), published=published)
+    return only_usable(found, control, "ControlNets", allow_pickle=allow_pickle)
+
+
+def only_usable(found: Sequence[ModelEntry], control: str, title: str, *, allow_pickle: bool) -> ModelEntry:
+    """The one of some networks that may be used; the first, whose use is an error that says why, where none may be.
+
+    Raises:
+        ModelError: Several may be used ("control-ambiguous"): `title` and what they read, `control`, are in its text.
+    """
     usable = [one for one in found if _usable(one, allow_pickle)]
     if len(usable) > 1:
         names = ", ".join(sorted(one.name for one in usable))
         raise ModelError(
-            f"several ControlNets here read {control}: {names}",
+            f"several {title} here read {control}: {names}",
             code="control-ambiguous",
             field="controls",
             value=control,
             hint="name one of them as the model of the control",
         )
-    return (usable or found)[0]  # one that may not be used yet is an error that says so
+    return (usable or found)[0]
 
 
 def _usable(found: ModelEntry, allow_pickle: bool) -> bool:

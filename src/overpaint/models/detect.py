@@ -20,6 +20,7 @@ from .erasers import eraser_folder, eraser_of, onnx_kind
 from .families import family_of_width, family_title, recognised
 from .headers import TensorInfo, TensorTable, read_table
 from .networks import network_folder, network_of, onnx_folder
+from .reference_kinds import adapter_of, encoder_folder, encoder_of
 from .values import Form, Kind, Precision, Prediction, What
 
 T = TypeVar("T")
@@ -53,7 +54,7 @@ _OTHERS = (
     ("double_blocks.0.img_attn", "a FLUX model, a family that is not supported yet"),
     ("single_transformer_blocks.0.", "a FLUX model, a family that is not supported yet"),
     ("joint_blocks.0.", "a Stable Diffusion 3 model, a family that is not supported yet"),
-    ("ip_adapter.", "an IP-Adapter"),
+    ("ip_adapter.", "an IP-Adapter of a kind that is not supported"),
     ("adapter.body.", "a T2I-Adapter"),
     ("lllite_unet", "a ControlNet-LLLite, which is not supported"),
     ("motion_modules.0.", "an AnimateDiff motion module"),
@@ -70,6 +71,8 @@ _USES: dict[What, str] = {
     "embedding": "name it in the prompt, beside a checkpoint",
     "controlnet": "it guides a checkpoint: name it as the model of a control",
     "unet": "it is one part of a checkpoint",
+    "ip-adapter": "it guides a checkpoint: name it as the model of a control of the kind reference",
+    "image-encoder": "IP-Adapters read reference pictures through it",
     "text-encoder": "it is one part of a checkpoint",
     "eraser": "it erases without a prompt: name it alone, with the intent remove",
     "selector": "it makes masks: select with it",
@@ -124,8 +127,9 @@ def of_table(table: TensorTable, path: Path) -> Kind:
     plain = Kind("other", table.form, precision=_precision(table.tensors))
     if (eraser := eraser_of(table.tensors, table.form, path)) is not None:
         return replace(eraser, precision=plain.precision)
-    if (network := network_of(table.tensors, table.form)) is not None:
-        return replace(network, precision=plain.precision)
+    for known in (network_of, adapter_of, encoder_of):
+        if (network := known(table.tensors, table.form)) is not None:
+            return replace(network, precision=plain.precision)
     for look in (_controlnet, _ldm, _lora, _embedding, _unet, _autoencoder, _text_encoder):
         if (found := look(table, path, plain)) is not None:
             return found
@@ -394,7 +398,7 @@ def _folder(path: Path) -> Kind:
         return _pipeline(path)
     if (path / "config.json").is_file():
         config = read_json(path / "config.json")
-        if (network := network_folder(path, config)) is not None:
+        if (network := network_folder(path, config) or encoder_folder(config, path)) is not None:
             return replace(network, precision=_folder_precision(path))
         name = str(config.get("_class_name", ""))
         if name == "UNet2DConditionModel":

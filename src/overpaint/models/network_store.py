@@ -19,6 +19,7 @@ _TASKS: dict[What, str] = {
     "face-detector": "a detector of faces",
     "upscaler": "an upscaler",
     "mapper": "a maker of control maps",
+    "image-encoder": "a picture encoder",
 }
 
 
@@ -27,8 +28,8 @@ def find_network(name: str, what: What, *, paths: bool = True, allow_pickle: boo
 
     Args:
         name: Of the store or the catalogue, OWNER/NAME of the hub (if its cache or the store has it), or a path.
-        what: Its task: "selector", "faces", "face-detector", "upscaler" or "mapper". An upscaler may be of a layout
-            that is not known here: its loader decides.
+        what: Its task: "selector", "faces", "face-detector", "upscaler", "mapper" or "image-encoder". An
+            upscaler may be of a layout that is not known here: its loader decides.
         paths: Whether a path is taken at all; False for names that come from outside, as over a network.
         allow_pickle: Whether a pickle may be read, weights only.
 

@@ -19,6 +19,8 @@ What = Literal[
     "lora",
     "embedding",
     "controlnet",
+    "ip-adapter",
+    "image-encoder",
     "text-encoder",
     "eraser",
     "selector",
@@ -39,6 +41,8 @@ _NAMES: dict[What, str] = {
     "lora": "LoRA",
     "embedding": "textual inversion",
     "controlnet": "ControlNet",
+    "ip-adapter": "IP-Adapter",
+    "image-encoder": "picture encoder",
     "text-encoder": "text encoder",
     "eraser": "eraser",
     "selector": "selector",
@@ -85,6 +89,7 @@ NETWORK_TITLES: Mapping[str, str] = {
     "depth-anything": "Depth Anything",
     "dpt": "DPT",
     "vitpose": "ViTPose",
+    "clip-vision": "CLIP",
 }
 """Networks with a fixed task, as people call them."""
 
@@ -108,7 +113,8 @@ class Kind:
         zero_snr: Whether its last training time is pure noise.
         precision: Of the stored weights.
         vectors: Of a textual inversion: (slot, width) of its vectors, sorted; the slot is "clip_l", "clip_g", or ""
-            where the file names none.
+            where the file names none. Of a picture encoder what it gives: "embeds", one vector for the whole picture,
+            and "states", one for each of its patches. Of an IP-Adapter the one of these that it reads.
         method: Of a LoRA: "lora", "loha", "lokr", "oft" ...; empty for the rest.
         layout: "ldm" (the original release's names) or "diffusers".
         because: For people: the evidence for the prediction; or what a model of another kind seems to be.

@@ -22,6 +22,9 @@ DRAWN_KINDS = frozenset(("canny", "lineart", "scribble", "softedge"))
 MAP_KINDS = (*sorted(DRAWN_KINDS), "depth", "openpose", "tile", "inpaint")
 """Kinds whose map is made from a picture where no map is given."""
 
+PICTURE_KINDS = frozenset(("reference",))
+"""Kinds whose image is a picture of its own, of any size, and no map."""
+
 KIND_ALIASES: Mapping[str, str] = {"pose": "openpose", "edges": "canny", "edge": "canny", "soft-edge": "softedge"}
 """Other names of kinds, which are accepted."""
 
@@ -92,6 +95,11 @@ class Control(ControlSettings):
     def _checked(self) -> Self:
         self._check_image(given=self.image is not None)
         return self
+
+    @property
+    def shows_itself(self) -> bool:
+        """Whether the image is a picture of its own, of any size."""
+        return self.kind in PICTURE_KINDS
 
     @property
     def made(self) -> bool:

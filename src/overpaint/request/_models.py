@@ -16,6 +16,8 @@ ModelRole = Literal[
     "lora",
     "embedding",
     "controlnet",
+    "ip-adapter",
+    "image-encoder",
     "eraser",
     "upscaler",
     "faces",

@@ -89,6 +89,10 @@ class CanvasWork:
         if len(images) != len(controls):
             message = f"the canvas has {len(images)} control images, and the settings {len(controls)} controls"
             raise RequestError(message, field="controls", value=len(controls))
+        for one, image in zip(controls, images, strict=True):
+            if not one.shows_itself and image.shape != arrays["pixels"].shape:
+                message = f"the control image of the kind {one.kind!r} has the shape {image.shape}, not the canvas's"
+                raise RequestError(message, field="controls", value=one.kind)
         texts = () if self._sampling is None else self._sampling.regional_prompts
         if len(arrays["prompt_masks"]) != len(texts):
             message = (

@@ -31,6 +31,9 @@ KEEPS_OBJECT = frozenset(("recolor", "refine", "custom"))
 _PROPORTION = 0.02
 """By how much the proportions of a control's image may differ from the picture's, as a share."""
 
+_REFERENCE_SIDE = 1024
+"""The shorter side in pixels to which larger reference pictures are reduced."""
+
 
 # ── as given ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -159,7 +162,7 @@ class SceneControl:
 
     def extended(self, margins: Margins) -> SceneControl:
         """The control of a picture that has grown: a map shows nothing there, a picture repeats its edge."""
-        if self.image is None:
+        if self.image is None or self.control.shows_itself:
             return self
         left, top, right, bottom = margins
         widths = ((top, bottom), (left, right), (0, 0))[: self.image.ndim]
@@ -180,6 +183,8 @@ def _in_scene(control: Control, size: Size, rasters: Mapping[str, NDArray[Any]])
     if control.image is None:
         return SceneControl(control)
     given = control.image.size
+    if control.shows_itself:
+        return SceneControl(control, _reduced(blob_array(control.image, rasters)))
     if abs(given.width * size.height / (given.height * size.width) - 1) > _PROPORTION:
         raise RequestError(
             f"the image of the control {control.kind!r} is {given}; "
@@ -203,6 +208,18 @@ def _in_scene(control: Control, size: Size, rasters: Mapping[str, NDArray[Any]])
     return SceneControl(control, image, tuple(notes))
 
 
+def _reduced(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A reference picture without alpha; a large one reduced, as each canvas holds it, and networks read it small."""
+    import cv2
+
+    opaque = picture[..., :3] if picture.ndim == 3 else picture
+    factor = _REFERENCE_SIDE / min(opaque.shape[:2])
+    if factor >= 1:
+        return opaque
+    size = tuple(max(1, round(side * factor)) for side in opaque.shape[1::-1])
+    return np.asarray(cv2.resize(np.ascontiguousarray(opaque), size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 # ── on a canvas, and alone ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -219,6 +236,10 @@ def control_image(
     """
     control = one.control
     pixels = shown
+    if control.shows_itself:
+        assert one.image is not None, "a control that shows itself has an image"
+        own = one.image if one.image.ndim == 3 else np.repeat(one.image[..., None], 3, axis=2)
+        return ControlImage(control, own.astype(np.float32) / np.float32(255))
     if one.image is not None:
         cut = frame.cut(one.image, "zero" if one.is_map else "edge")
         coloured = np.repeat(cut[..., None], 3, axis=2) if cut.ndim == 2 else cut
@@ -278,7 +299,7 @@ def control_notes(controls: Sequence[SceneControl], canvases: Sequence[tuple[Con
         if one.is_map and one.control.options and one.control.kind in KINDS:
             names = " and ".join(one.control.options)
             yield f"the image of the control {one.control.kind!r} is its map, so that {names} had no effect"
-        if canvases and not any(images[number].pixels.any() for images in canvases):
+        if canvases and not one.control.shows_itself and not any(images[number].pixels.any() for images in canvases):
             why = ""
             if one.control.inside is False:
                 why = ": what the mask covers is left out of it (inside)"

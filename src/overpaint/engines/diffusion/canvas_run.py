@@ -5,8 +5,9 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from overpaint.engines.base import Canvas, Monitor, Painted
+from overpaint.engines.base import Canvas, ControlImage, Monitor, Painted
 
+from .adapters import ReferencePicture, picture_notes
 from .controls import ControlNetwork, SampleControl, sample_control, unused
 from .networks import Networks, PromptNetworks
 from .preview import LatentPreview
@@ -29,7 +30,8 @@ class CanvasRun:
         settings: How it is painted.
         prompt_networks: The model's networks with the LoRAs of its prompt.
         texts: Prompt and negative prompt over the steps.
-        controls: The ControlNet of each of the canvas's controls.
+        controls: The canvas's control images, with the ControlNet of each.
+        pictures: Its reference pictures.
     """
 
     networks: Networks
@@ -39,7 +41,8 @@ class CanvasRun:
     settings: PaintSettings
     prompt_networks: PromptNetworks
     texts: tuple[Timeline, Timeline]
-    controls: tuple[ControlNetwork, ...] = ()
+    controls: tuple[tuple[ControlImage, ControlNetwork], ...] = ()
+    pictures: tuple[ReferencePicture, ...] = ()
 
     def __post_init__(self) -> None:
         self._preview: LatentPreview | None = None
@@ -72,6 +75,7 @@ class CanvasRun:
             noise=start.noise,
             guidance=self.settings.guidance,
             controls=self._controls(wide),
+            pictures=self.pictures,
             blend=None if self.settings.soft is None else SoftRule(self.settings.soft),
             monitor=self.monitor,
             features=features,
@@ -82,7 +86,7 @@ class CanvasRun:
         hole, networks = self.settings.plan.dialect.hole(self.canvas), self.networks
         return [
             sample_control(image, networks.controls.widened(one) if wide else one, hole, networks.device)
-            for image, one in zip(self.canvas.controls, self.controls, strict=True)
+            for image, one in self.controls
         ]
 
     def _encode(self, pixels: Pixels) -> Moments:
@@ -116,6 +120,7 @@ class CanvasRun:
             share = pixel_opacity(soft.opacity(latents, kept.z0, kept.mask), self.networks.loaded.family.cell)
         notes = self.settings.notes + self._notes + self.sample.denoiser.notes + unguided + self.prompt_networks.notes
         notes += unused(self.canvas.controls, self.sample.steps) + self._repeated_notes()
+        notes += tuple(picture_notes([one.control for one in self.pictures]))
         return Painted(pixels, evidence=pixels, notes=notes, share=share)
 
     def _repeated_notes(self) -> tuple[str, ...]:

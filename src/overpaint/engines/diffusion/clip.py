@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
@@ -36,36 +36,32 @@ _ACTIVATIONS: dict[Activation, Callable[[torch.Tensor], torch.Tensor]] = {
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
-class ClipConfig(Value):
-    """Sizes of a text encoder; the defaults hold for keys that a config leaves out.
+class EncoderSizes(Value):
+    """Sizes of a text or picture encoder; the defaults hold for keys that a config leaves out.
 
     Attributes:
-        vocab_size: Number of tokens.
-        hidden_size: Width of a token's state.
+        hidden_size: Width of a token's or a patch's state.
         intermediate_size: Width inside a layer's MLP.
         num_hidden_layers: Number of layers.
         num_attention_heads: Number of heads, among which the state is divided.
-        max_position_embeddings: The most tokens of a row.
         hidden_act: The nonlinearity.
         layer_norm_eps: Addend to the variance in norms.
         projection_dim: Width of the projected state, where there is a projection.
-        eos_token_id: The end mark, at which a row's projected state is read. Configs from before 2023 have a wrong 2,
-            which stands for the highest token of the row.
     """
 
-    vocab_size: Count = 49408
+    encoder: ClassVar[str] = "encoder"
+    """What errors call it."""
+
     hidden_size: Count = 512
     intermediate_size: Count = 2048
     num_hidden_layers: Annotated[int, Field(ge=1, le=1000)] = 12
     num_attention_heads: Count = 8
-    max_position_embeddings: Count = 77
     hidden_act: Activation = "quick_gelu"
     layer_norm_eps: Annotated[float, Field(ge=0, lt=1)] = 1e-5
     projection_dim: Count = 512
-    eos_token_id: Annotated[int, Field(ge=0, le=10_000_000)] = 49407
 
     @classmethod
-    def read(cls, config: Mapping[str, Any]) -> ClipConfig:
+    def read(cls, config: Mapping[str, Any]) -> Self:
         """The sizes in a checkpoint's config; other keys are ignored.
 
         Raises:
@@ -74,13 +70,30 @@ class ClipConfig(Value):
         try:
             found = cls(**{name: config[name] for name in cls.model_fields if config.get(name) is not None})
         except RequestError as error:
-            raise ModelError(f"the text encoder's config is damaged: {error}") from error
+            raise ModelError(f"the {cls.encoder}'s config is damaged: {error}") from error
         if found.hidden_size % found.num_attention_heads:
             raise ModelError(
-                f"the text encoder's {found.num_attention_heads} heads can't share {found.hidden_size} numbers: "
+                f"the {cls.encoder}'s {found.num_attention_heads} heads can't share {found.hidden_size} numbers: "
                 "its config is damaged"
             )
         return found
+
+
+class ClipConfig(EncoderSizes):
+    """Sizes of a text encoder.
+
+    Attributes:
+        vocab_size: Number of tokens.
+        max_position_embeddings: The most tokens of a row.
+        eos_token_id: The end mark, at which a row's projected state is read. Configs from before 2023 have a wrong 2,
+            which stands for the highest token of the row.
+    """
+
+    encoder: ClassVar[str] = "text encoder"
+
+    vocab_size: Count = 49408
+    max_position_embeddings: Count = 77
+    eos_token_id: Annotated[int, Field(ge=0, le=10_000_000)] = 49407
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +124,7 @@ class ClipText(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.config = config
         self.embeddings = _Embeddings(config)
-        layers = nn.ModuleList(_ClipLayer(config) for _ in range(config.num_hidden_layers))
+        layers = nn.ModuleList(ClipLayer(config) for _ in range(config.num_hidden_layers))
         self.encoder = nn.ModuleDict({"layers": layers})
         self.final_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.text_projection = nn.Linear(config.hidden_size, config.projection_dim, bias=False) if projection else None
@@ -170,25 +183,30 @@ class _Embeddings(nn.Module):  # type: ignore[misc]
         return embedded + places[: ids.shape[1]]
 
 
-class _ClipLayer(nn.Module):  # type: ignore[misc]
-    def __init__(self, config: ClipConfig) -> None:
+class ClipLayer(nn.Module):  # type: ignore[misc]
+    """A layer of an encoder: attention, and an MLP, each after a norm and added to its input (N, T, D)."""
+
+    def __init__(self, config: EncoderSizes, *, causal: bool = True) -> None:
+        """Build the layer; `causal`: whether a position sees none after it."""
         super().__init__()
-        self.self_attn = _Attention(config)
+        self.self_attn = _Attention(config, causal)
         self.layer_norm1 = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.mlp = _Mlp(config)
         self.layer_norm2 = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The states after this layer."""
         x = x + self.self_attn(self.layer_norm1(x))
         changed: torch.Tensor = x + self.mlp(self.layer_norm2(x))
         return changed
 
 
 class _Attention(nn.Module):  # type: ignore[misc]
-    """Causal self-attention: of every position to itself and to those before it."""
+    """Self-attention: of every position to all, or where it is causal to itself and to those before it."""
 
-    def __init__(self, config: ClipConfig) -> None:
+    def __init__(self, config: EncoderSizes, causal: bool) -> None:
         super().__init__()
+        self.causal = causal
         self.heads = config.num_attention_heads
         self.q_proj, self.k_proj, self.v_proj, self.out_proj = (
             nn.Linear(config.hidden_size, config.hidden_size) for _ in range(4)
@@ -198,13 +216,13 @@ class _Attention(nn.Module):  # type: ignore[misc]
         q, k, v = (
             one(x).unflatten(2, (self.heads, -1)).transpose(1, 2) for one in (self.q_proj, self.k_proj, self.v_proj)
         )
-        attended = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        attended = functional.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
         mixed: torch.Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))
         return mixed
 
 
 class _Mlp(nn.Module):  # type: ignore[misc]
-    def __init__(self, config: ClipConfig) -> None:
+    def __init__(self, config: EncoderSizes) -> None:
         super().__init__()
         self.activation = _ACTIVATIONS[config.hidden_act]
         self.fc1 = nn.Linear(config.hidden_size, config.intermediate_size)

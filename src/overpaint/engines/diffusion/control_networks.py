@@ -1,4 +1,4 @@
-"""The ControlNets of a model, on its device."""
+"""The ControlNets and IP-Adapters of a model, on its device."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import torch
 
-from overpaint.models import ModelRef, digest
+from overpaint.models import ModelRef, ReferenceRefs, digest
 
+from .adapters import Adapter
 from .caches import ByteCache, bytes_of
 from .controls import ControlNetwork
 from .families import Family
@@ -51,3 +52,40 @@ class ControlNetworks:
         found = self._family.load_control(ref, self._model, self._dtype)
         found.network.to(self._device, memory_format=torch.channels_last)
         return found
+
+
+class AdapterNetworks:
+    """The IP-Adapters that were used last, with their picture encoders, within a budget of bytes. Not thread-safe."""
+
+    def __init__(self, family: Family, dtype: torch.dtype, device: torch.device) -> None:
+        """For a checkpoint, whose networks work in `dtype` on `device`."""
+        self._family = family
+        self._dtype = dtype
+        self._device = device
+        self._kept: ByteCache[Adapter] = ByteCache(_BUDGET, _adapter_bytes)
+
+    def __contains__(self, refs: ReferenceRefs) -> bool:
+        """Whether both are in memory."""
+        return _digests(refs) in self._kept
+
+    def get(self, refs: ReferenceRefs) -> Adapter:
+        """The adapter of a reference, loaded where it is not in memory.
+
+        Raises:
+            ModelError: Its files, or those of the encoder, are damaged.
+        """
+        return self._kept.get(_digests(refs), lambda: self._loaded(refs))
+
+    def _loaded(self, refs: ReferenceRefs) -> Adapter:
+        found = self._family.load_adapter(refs, self._dtype)
+        for part in (found.layers, found.projection, found.encoder):
+            part.to(self._device)
+        return found
+
+
+def _digests(refs: ReferenceRefs) -> tuple[str, str]:
+    return digest(refs.adapter.path), digest(refs.encoder.path)
+
+
+def _adapter_bytes(one: Adapter) -> int:
+    return sum(bytes_of(*part.parameters()) for part in (one.layers, one.projection, one.encoder))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -74,7 +74,24 @@ class SampleControl:
 
     def acts_at(self, step: int, steps: int) -> bool:
         """Whether step `step` of `steps`, from 0, lies wholly in its part."""
-        return self.row.weight != 0 and step / steps >= self.start and (step + 1) / steps <= self.end
+        return self.row.weight != 0 and acts_at(self, step, steps)
+
+
+class Lasting(Protocol):
+    """What acts in a part of the steps, from a share `start` of them to a share `end`."""
+
+    @property
+    def start(self) -> float:
+        """The share of the steps before which it does not act, 0 to 1."""
+
+    @property
+    def end(self) -> float:
+        """The share of the steps after which it does not act."""
+
+
+def acts_at(one: Lasting, step: int, steps: int) -> bool:
+    """Whether step `step` of `steps`, from 0, lies wholly in its part."""
+    return step / steps >= one.start and (step + 1) / steps <= one.end
 
 
 Outputs = tuple[torch.Tensor, ...]
@@ -173,7 +190,7 @@ def unused(controls: Sequence[ControlImage], steps: int) -> tuple[str, ...]:
     """A note for each control that acts at none of so many steps."""
     found = []
     for one in (image.control for image in controls):
-        acting = [step for step in range(steps) if step / steps >= one.start and (step + 1) / steps <= one.end]
+        acting = [step for step in range(steps) if acts_at(one, step, steps)]
         if one.weight == 0:
             found.append(f"the control {one.kind} had no effect: its weight is 0")
         elif not acting:

@@ -193,6 +193,33 @@ def controlnet_config(tensors: Tensors, title: str) -> dict[str, Any]:
     return found
 
 
+def picture_projection(tensors: Tensors, dtype: Any, title: str, *, source: str) -> Any:
+    """The projection of an IP-Adapter, from an encoded picture to the tokens that its layers read.
+
+    One vector becomes a few tokens by a linear layer; states become tokens by a resampler (Plus) or an MLP (Full Face).
+    diffusers knows the original release's names of its parts.
+
+    Args:
+        tensors: By the original release's names, without their prefix.
+        dtype: Of the weights.
+        title: Name for error messages.
+        source: Digest of the weights.
+
+    Raises:
+        ModelError: Tensors are missing, or of other sizes.
+    """
+    convert = UNET._convert_ip_adapter_image_proj_to_diffusers  # a method that needs no U-Net
+    try:
+        made = convert(None, dict(tensors), low_cpu_mem_usage=False)
+    except (KeyError, RuntimeError, IndexError, AttributeError) as error:
+        raise ModelError(f"{title} is damaged: its projection is incomplete ({str(error)[:200]})") from error
+
+    def fill() -> Any:
+        return made.to(dtype).requires_grad_(False).eval()
+
+    return shared_network(lambda: (source, str(dtype)), fill, lambda filled: bytes_of(*filled.parameters()))
+
+
 def vae_of(config: Mapping[str, Any], tensors: Tensors, dtype: Any, *, original: bool = False) -> Any:
     """A VAE; float32 instead of float16 where it can't work in that.
 
@@ -234,21 +261,21 @@ def text_encoder(config: ClipConfig, tensors: Tensors, dtype: Any, *, projection
     with torch.device("meta"):
         network = ClipText(config, projection=projection)
     named = {name.removeprefix("text_model."): one for name, one in tensors.items()}
-    filled: ClipText = _put(network, named, dtype, "the text encoder", repr(config), strict=False)
+    filled: ClipText = put(network, named, dtype, "the text encoder", repr(config), strict=False)
     return filled
 
 
 def filled(
     cls: Any, config: Mapping[str, Any], tensors: Tensors, dtype: Any, title: str, *, source: str | None = None
 ) -> Any:
-    """A network of one of diffusers' classes with these tensors; the arguments are those of `_put`."""
+    """A network of one of diffusers' classes with these tensors; the arguments are those of `put`."""
     with torch.device("meta"):
         known = inspect.signature(cls.__init__).parameters
         network = cls(**{name: value for name, value in config.items() if name in known})
-    return _put(network, tensors, dtype, title, json.dumps(config, sort_keys=True, default=str), source=source)
+    return put(network, tensors, dtype, title, json.dumps(config, sort_keys=True, default=str), source=source)
 
 
-def _put(
+def put(
     network: Any,
     tensors: Tensors,
     dtype: Any,

@@ -17,9 +17,10 @@ from overpaint.engines.loading import collector_paused
 from overpaint.engines.weight_store import WeightStore
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
-from overpaint.models import ModelError, ModelRef, family_of, find_control, read_hints
+from overpaint.models import ModelError, ModelRef, ReferenceRefs, family_of, find_control, find_reference, read_hints
 from overpaint.request import Control, Sampling, UsedModel
 
+from .adapters import Adapter, encoder_option
 from .canvas_run import CanvasRun
 from .controls import ControlNetwork
 from .devices import NARROW, device_of, memory_left, usual_dtype
@@ -140,14 +141,24 @@ class DiffusionEngine(ThreadedEngine):
         return used_models(self._ref, sampling, text)
 
     def controlled(self, controls: Sequence[Control]) -> tuple[tuple[Control, ...], tuple[UsedModel, ...]]:
-        """The controls with their ControlNets named, and these.
+        """The controls with the networks named that read them, and these.
 
         Raises:
-            ModelError: As of `find_control`, and for one that does not fit the checkpoint.
+            ModelError: As of `find_control` and `find_reference`, and for what does not fit the checkpoint.
+            RequestError: A reference picture has an option that is not known.
         """
-        refs = [self._control(one) for one in controls]
-        named = tuple(one.model_copy(update={"model": ref.name}) for one, ref in zip(controls, refs, strict=True))
-        return named, tuple(dict.fromkeys(map(used_control, refs)))
+        named, used = [], list[ModelRef]()
+        for one in controls:
+            if one.shows_itself:
+                refs = self._reference(one)
+                options = {"encoder": refs.encoder.name} if refs.named else {}
+                named.append(one.model_copy(update={"model": refs.adapter.name, "options": options}))
+                used += [refs.adapter, refs.encoder]
+            else:
+                ref = self._control(one)
+                named.append(one.model_copy(update={"model": ref.name}))
+                used.append(ref)
+        return tuple(named), tuple(dict.fromkeys(map(used_control, used)))
 
     def _control(self, control: Control) -> ModelRef:
         family, pickles = self._ref.kind.family or "", self._ref.allow_pickle
@@ -155,6 +166,10 @@ class DiffusionEngine(ThreadedEngine):
         ref = find_control(control.kind, family, control.model, allow_pickle=pickles, published=published)
         self._family.check_control(ref, self._ref)
         return ref
+
+    def _reference(self, control: Control) -> ReferenceRefs:
+        family, pickles = self._ref.kind.family or "", self._ref.allow_pickle
+        return find_reference(family, control.model, encoder_option(control), allow_pickle=pickles)
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Queue one canvas. The caller's thread imports the network libraries, as an interrupt can stop it there."""
@@ -231,10 +246,17 @@ class DiffusionEngine(ThreadedEngine):
             nothing = f"strength 0 paints nothing: prompt{guiding}, steps, sampler and guidance had no effect"
             future.set_result(Painted(canvas.pixels.copy(), notes=(nothing,)))
             return None
-        prompt_networks = networks.prompt_networks(settings)
+        shown = [one for one in canvas.controls if one.control.shows_itself]
+        adapters = [self._adapter(networks, one.control, monitor) for one in shown]
+        prompt_networks = networks.prompt_networks(settings, adapters)
         texts = networks.conditionings(prompt_networks, settings, canvas)
-        controls = tuple(self._control_network(networks, one.control, monitor) for one in canvas.controls)
-        return CanvasRun(networks, canvas, monitor, future, settings, prompt_networks, texts, controls)
+        controls = tuple(
+            (one, self._control_network(networks, one.control, monitor))
+            for one in canvas.controls
+            if not one.control.shows_itself
+        )
+        pictures = tuple(networks.picture(adapter, one) for adapter, one in zip(adapters, shown, strict=True))
+        return CanvasRun(networks, canvas, monitor, future, settings, prompt_networks, texts, controls, pictures)
 
     def _control_network(self, networks: Networks, control: Control, monitor: Monitor) -> ControlNetwork:
         """The ControlNet of a control; loaded where it is not in memory and there is memory for it."""
@@ -246,6 +268,17 @@ class DiffusionEngine(ThreadedEngine):
                 self._weights.make_room(needed, ref.name, lambda: memory_left(self.device))
                 return networks.controls.get(ref)
         return networks.controls.get(ref)
+
+    def _adapter(self, networks: Networks, control: Control, monitor: Monitor) -> Adapter:
+        """The IP-Adapter of a reference picture; loaded where it is not in memory and there is memory for it."""
+        refs = self._reference(control)
+        if refs not in networks.adapters:
+            monitor.loading(refs.adapter.name)
+            with self._weights.loading():
+                needed = self._family.adapter_bytes(refs, networks.loaded.network.dtype, self._weights.holds)
+                self._weights.make_room(needed, refs.adapter.name, lambda: memory_left(self.device))
+                return networks.adapters.get(refs)
+        return networks.adapters.get(refs)
 
     def _load(self, monitor: Monitor) -> Networks:
         """Load the networks, where there is memory for them."""

@@ -11,6 +11,7 @@ import torch
 from overpaint.models import (
     ModelError,
     ModelRef,
+    ReferenceRefs,
     config_folder,
     detect,
     family_of,
@@ -21,10 +22,13 @@ from overpaint.models import (
 )
 from overpaint.models.controls import reads
 from overpaint.models.detect import control_tensors, with_unet_prefix
+from overpaint.models.reference_kinds import LAYERS, PROJECTION
 from overpaint.prompt.chunks import PromptTokenizer
 
+from .adapters import Adapter, AdapterLayers
 from .clip import ClipText
 from .clip_tokens import clip_tokenizer
+from .clip_vision import read_clip_vision
 from .controls import ControlNetwork
 from .diffusers_networks import (
     TINY_VAE,
@@ -34,6 +38,8 @@ from .diffusers_networks import (
     controlnet_config,
     controlnet_from_original,
     filled,
+    picture_projection,
+    put,
     text_encoder,
     text_from_original,
     tiny_vae_names,
@@ -43,7 +49,7 @@ from .diffusers_networks import (
 from .families.unet import UNetFamily
 from .used import digest_of
 from .values import LoadedModel
-from .weight_files import component_tensors, control_source, unet_folder, unet_source
+from .weight_files import adapter_sources, component_tensors, control_source, encoder_file, unet_folder, unet_source
 from .weights import Tensors, read_tensors
 
 
@@ -223,6 +229,54 @@ def load_control(ref: ModelRef, model: ModelRef, dtype: Any = torch.float32) -> 
     network = controlnet(config, tensors, dtype, title, union=ref.kind.union > 0, source=source)
     pooled = bool(own.get("global_pool_conditions", reads(ref.name, "shuffle")))
     return ControlNetwork(network, (source, str(dtype)), ref.kind.union, pooled)
+
+
+def load_adapter(refs: ReferenceRefs, dtype: Any = torch.float32) -> Adapter:
+    """Load an IP-Adapter and its picture encoder. Nothing is downloaded.
+
+    Args:
+        refs: From `overpaint.models.find_reference`.
+        dtype: Of the networks.
+
+    Raises:
+        ModelError: Files are missing, damaged, of another kind, or pickles that were not allowed.
+    """
+    ref, title = refs.adapter, f"the IP-Adapter {refs.adapter.name}"
+    tensors = read_tensors(ref.path, allow_pickle=ref.allow_pickle, dtype=dtype)
+    sources = adapter_sources(refs)
+    pairs = _adapter_layers(tensors, title)
+    with torch.device("meta"):
+        empty = AdapterLayers(pairs)
+    named = {f"keys.{place}.weight": key for place, (key, _) in enumerate(pairs.values())}
+    named |= {f"values.{place}.weight": value for place, (_, value) in enumerate(pairs.values())}
+    layers = put(empty, named, dtype, title, "", source=sources[0])
+    own = {name.removeprefix(PROJECTION): one for name, one in tensors.items() if name.startswith(PROJECTION)}
+    projection = picture_projection(own, dtype, title, source=sources[1])
+    states = ref.kind.vectors[0][0] == "states"
+    return Adapter(
+        ref.name, layers, projection, _picture_encoder(refs.encoder, dtype, sources[2]), states, (*sources, str(dtype))
+    )
+
+
+def _adapter_layers(tensors: Tensors, title: str) -> dict[int, tuple[torch.Tensor, torch.Tensor]]:
+    """The weights of keys and values by the layer's number, in their order."""
+    numbers = sorted({int(name.split(".")[1]) for name in tensors if name.startswith(LAYERS) and "_ip.weight" in name})
+    try:
+        return {
+            number: (tensors[f"{LAYERS}{number}.to_k_ip.weight"], tensors[f"{LAYERS}{number}.to_v_ip.weight"])
+            for number in numbers
+        }
+    except KeyError as error:
+        raise ModelError(f"{title} lacks {error.args[0]}: the file is incomplete") from error
+
+
+def _picture_encoder(ref: ModelRef, dtype: Any, source: str) -> Any:
+    tensors = read_tensors(encoder_file(ref), allow_pickle=ref.allow_pickle, dtype=dtype)
+    named = {name.removeprefix("vision_model."): one for name, one in tensors.items()}
+    title = f"the picture encoder {ref.name}"
+    config = read_json(ref.path / "config.json") if ref.path.is_dir() else None
+    network = read_clip_vision(config, named, title)
+    return put(network, named, dtype, title, repr(network.config), strict=False, source=source)
 
 
 def tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[PromptTokenizer, ...]:

@@ -475,10 +475,15 @@ def _with(network: Any, weights: Mapping[str, torch.Tensor]) -> Any:
     """A copy of a network that shares all its tensors but these; the network itself if there are none."""
     if not weights:
         return network
-    shared = {id(one): one for one in itertools.chain(network.parameters(), network.buffers())}
-    other = copy.deepcopy(network, shared)
+    other = shared_copy(network)
     for name, one in weights.items():
         module, _, parameter = name.rpartition(".")
         layer = other.get_submodule(module)
         setattr(layer, parameter, torch.nn.Parameter(one.to(getattr(layer, parameter)), requires_grad=False))
     return other
+
+
+def shared_copy(network: Any) -> Any:
+    """A copy of a network that shares all its tensors."""
+    shared = {id(one): one for one in itertools.chain(network.parameters(), network.buffers())}
+    return copy.deepcopy(network, shared)

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from overpaint.engines.base import Canvas
+from overpaint.engines.base import Canvas, ControlImage
 from overpaint.engines.weight_store import call_lock
 from overpaint.errors import concerning
 from overpaint.models import ModelRef, digest
 from overpaint.prompt import Prompt
 
+from .adapters import Adapter, ReferencePicture, encoded_tokens
 from .back_ends import BackEnd, BackEndName, Compiled
 from .caches import ByteCache, bytes_of
-from .control_networks import ControlNetworks
+from .control_networks import AdapterNetworks, ControlNetworks
 from .denoiser import NetworkDenoiser
 from .families import TextEncoding
 from .inversion import Inversion
@@ -81,11 +82,13 @@ class Networks:
             encoder.to(device)
         self.controls = ControlNetworks(loaded.family, ref, loaded.network.dtype, device)
         self._back_ends: dict[tuple[BackEndName, str], BackEnd] = {}
+        self.adapters = AdapterNetworks(loaded.family, loaded.network.dtype, device)
         self._wide: dict[str, tuple[str, Any]] = {}
         self._repeated: list[str] = []
         self._texts: ByteCache[Conditioning] = ByteCache(64 * _MIB, lambda c: bytes_of(*c.tensors.values()))
         self._pictures: ByteCache[Moments] = ByteCache(64 * _MIB, lambda m: bytes_of(m.mean, m.deviation))
         self._merged: ByteCache[Merged] = ByteCache(2048 * _MIB, lambda merged: merged.bytes)
+        self._tokens: ByteCache[tuple[torch.Tensor, ...]] = ByteCache(16 * _MIB, lambda tokens: bytes_of(*tokens))
 
     def encode(self, pixels: Pixels) -> Moments:
         """The latents of a picture (H, W, 3) in [0, 1]; cached by content."""
@@ -131,12 +134,16 @@ class Networks:
             self._wide[part] = key, copy.deepcopy(network).float()
         return self._wide[part][1]
 
-    def prompt_networks(self, settings: PaintSettings) -> PromptNetworks:
+    def prompt_networks(self, settings: PaintSettings, adapters: Sequence[Adapter] = ()) -> PromptNetworks:
         """Parse the texts, and merge the LoRAs of their tags into the networks.
+
+        Args:
+            settings: With the texts.
+            adapters: For each reference picture the one that reads it; the network gets their layers.
 
         Raises:
             RequestError: A prompt that can't be read, or tags that can't be used.
-            ModelError: A LoRA that is missing, or not for this model.
+            ModelError: A LoRA that is missing, or not for this model; an adapter for a network of other sizes.
         """
         given = CanvasTexts.read(settings.sampling, settings.text)
         model, tags, texts = self.loaded, given.networks, given.texts
@@ -159,8 +166,43 @@ class Networks:
                 ]
                 return merge(model.network, model.text_encoders, model.digest, uses, model.family)
 
-        found = self._merged.get((tags, *map(digest, paths)), merged)
+        key = (tags, *map(digest, paths))
+        found = self._merged.get(key, merged)
+        if adapters:
+            plain, keys = found, tuple(one.key for one in adapters)
+            found = self._merged.get((key, keys), lambda: self._adapted(plain, adapters))
         return PromptNetworks(found, given, inversions, tuple(ignored))
+
+    def _adapted(self, merged: Merged, adapters: Sequence[Adapter]) -> Merged:
+        """The networks with adapters for reference pictures."""
+        keys = [one.key for one in adapters]
+        layers = {one.key: bytes_of(*one.layers.parameters()) for one in adapters}
+        return replace(
+            merged,
+            unet=self.loaded.family.adapted(merged.unet, adapters),
+            unet_digest=hashlib.sha256(repr((merged.unet_digest, keys)).encode()).hexdigest(),
+            bytes=merged.bytes + sum(layers.values()),
+        )
+
+    def picture(self, adapter: Adapter, image: ControlImage) -> ReferencePicture:
+        """A reference picture as the network reads it; cached by content.
+
+        Raises:
+            NotFiniteError: The encoder gives NaN or infinity, in single precision too.
+        """
+        pixels = np.ascontiguousarray(image.pixels)
+        key = adapter.key, hashlib.sha256(pixels.tobytes()).hexdigest(), pixels.shape
+
+        def encoded() -> tuple[torch.Tensor, ...]:
+            found = encoded_tokens(adapter, image)
+            if not _finite(*found) and adapter.encoder.dtype != torch.float32:
+                found = encoded_tokens(adapter.widened(), image)
+            if not _finite(*found):
+                raise NotFiniteError(f"the picture encoder of {adapter.name} gave numbers that are not finite")
+            return found
+
+        tokens, none = self._tokens.get(key, encoded)
+        return ReferencePicture(tokens, none, image.control)
 
     def conditionings(
         self, chosen: PromptNetworks, settings: PaintSettings, canvas: Canvas

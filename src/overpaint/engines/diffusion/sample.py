@@ -11,6 +11,7 @@ import torch
 from overpaint.engines.base import Monitor
 from overpaint.errors import EngineError, OverpaintError, RequestError
 
+from .adapters import ReferencePicture, ReferencePictures
 from .blend import BlendRule, KeptLatents
 from .controls import RowControl, SampleControl
 from .deep_features import ALL_WHOLE, FeatureMemory, FeatureReuse, RowFeatures
@@ -131,6 +132,7 @@ class Sample:
         noise: NoiseLike,
         guidance: Guidance | None = None,
         controls: Sequence[SampleControl] = (),
+        pictures: Sequence[ReferencePicture] = (),
         blend: BlendRule | None = None,
         monitor: Monitor | None = None,
         features: FeatureReuse = ALL_WHOLE,
@@ -146,6 +148,7 @@ class Sample:
             noise: The picture's own noise; the first draw is the noise that it starts with.
             guidance: How it is guided.
             controls: What guides it beside its texts.
+            pictures: Reference pictures, one for each that the network reads.
             blend: The blend rule; None: the dialect's own.
             monitor: For progress and cancellation.
             features: How deep features are kept from step to step.
@@ -167,6 +170,7 @@ class Sample:
         self._positive, self._negative = Timeline.of(positive), Timeline.of(negative)
         self._extra = latents.extra
         self._controls = tuple(controls)
+        self._pictures = ReferencePictures(pictures)
         self._run: SamplerRun | None = None
         self._query: Query | None = None
         self._calls = -1
@@ -236,7 +240,10 @@ class Sample:
         scale = self.guidance.scale if self.denoiser.embeds_guidance else None
         acting = [one for one in self._controls if one.acts_at(query.step, self.steps)]
         rows = [
-            (one.text, tuple(each.row for each in acting if not (one.negative and each.prompt_only)))
+            (
+                self._pictures.joined(one.text, query.step, self.steps, negative=one.negative),
+                tuple(each.row for each in acting if not (one.negative and each.prompt_only)),
+            )
             for one in self._texts(query).rows
         ]
         kept = [None] * len(rows) if self._features is None else self._features.rows(rows, query.step)
@@ -282,6 +289,7 @@ class Sample:
         at, _ = self._progress(query)
         mixture, negative = self._positive.at(at), self._negative.at(at)
         apart = any(one.prompt_only and one.acts_at(query.step, self.steps) for one in self._controls)
+        apart |= self._pictures.act_at(query.step, self.steps)
         return StepTexts(mixture, negative, self._sides(query, mixture, negative, apart), apart)
 
     def _progress(self, query: Query) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from overpaint.errors import RequestError, concerning
 from overpaint.models import (
@@ -74,9 +74,10 @@ def used_models(ref: ModelRef, sampling: Sampling, text: TextSettings) -> tuple[
 
 
 def used_control(ref: ModelRef) -> UsedModel:
-    """A ControlNet as records name it."""
+    """A network that reads controls as records name it: a ControlNet, an IP-Adapter, or its picture encoder."""
     licence, accepted = ref.licence or UNKNOWN, ref.accepted or None
-    return UsedModel(role="controlnet", name=ref.name, sha256=digest(ref.path), licence=licence, accepted=accepted)
+    role = cast(ModelRole, ref.kind.what)
+    return UsedModel(role=role, name=ref.name, sha256=digest(ref.path), licence=licence, accepted=accepted)
 
 
 def loras_of(texts: CanvasTexts, ref: ModelRef) -> list[ModelEntry]:

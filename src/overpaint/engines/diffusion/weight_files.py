@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from overpaint.models import ModelError, ModelRef, digest, family_of, read_table, weights_in
+from overpaint.models import ModelError, ModelRef, ReferenceRefs, digest, family_of, read_table, weights_in
 from overpaint.models.detect import control_tensors, with_unet_prefix
 
 from .families.unet import UNetFamily
@@ -71,6 +71,25 @@ def check_control(ref: ModelRef, model: ModelRef) -> None:
 
 def _control_shapes(ref: ModelRef) -> Mapping[str, tuple[int, ...]]:
     return control_tensors(_shapes(weights_file(ref.path, ref) if ref.path.is_dir() else ref.path))
+
+
+def adapter_sources(refs: ReferenceRefs) -> tuple[str, str, str]:
+    """The digests of an IP-Adapter's layers, of its projection, and of its picture encoder."""
+    adapter = digest(refs.adapter.path)
+    return f"ip-adapter {adapter}", f"projection of {adapter}", f"picture encoder {digest(refs.encoder.path)}"
+
+
+def adapter_bytes(refs: ReferenceRefs, dtype: Any, holds: Callable[[str], bool]) -> int:
+    """Memory that an IP-Adapter and its encoder will take; 0 for those that are in memory. As `control_bytes`."""
+    layers, _, encoder = adapter_sources(refs)
+    files = [] if holds(layers) else [refs.adapter.path]
+    files += [] if holds(encoder) else [encoder_file(refs.encoder)]
+    return sum(prod(shape) for one in files for shape in _shapes(one).values()) * int(dtype.itemsize)
+
+
+def encoder_file(ref: ModelRef) -> Path:
+    """A picture encoder's file of weights."""
+    return weights_file(ref.path, ref) if ref.path.is_dir() else ref.path
 
 
 def weight_bytes(ref: ModelRef, dtype: Any, holds: Callable[[str], bool]) -> int:

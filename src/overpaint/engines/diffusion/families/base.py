@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.geometry import Size
-from overpaint.models import Kind, ModelRef, TensorTable
+from overpaint.models import Kind, ModelRef, ReferenceRefs, TensorTable
 from overpaint.request import Usual
 
 if TYPE_CHECKING:
     import torch
 
+    from overpaint.engines.diffusion.adapters import Adapter
     from overpaint.engines.diffusion.controls import ControlNetwork
     from overpaint.engines.diffusion.inversion import Inversion
     from overpaint.engines.diffusion.schedule import Training
@@ -72,7 +73,8 @@ class Family(ABC):
         text_width: Width of the text states that the network reads, which shows for which family a LoRA or a textual
             inversion was made; None: it shows none.
         dialects: Names of the dialects that this family can be sampled in.
-        takes_controls: Whether ControlNets can guide its networks; then it has `load_control` and `control`.
+        takes_controls: Whether ControlNets and reference pictures can guide its networks; then it has `load_control`,
+            `control`, `load_adapter` and `adapted`.
         aligned: Descending noise levels that were published as best for it (Align Your Steps); () for none.
     """
 
@@ -255,6 +257,30 @@ class Family(ABC):
 
         Returns:
             What it adds, (B, C, h, w) each, as `NetworkInput.residuals` has it.
+        """
+        raise NotImplementedError
+
+    def load_adapter(self, refs: ReferenceRefs, dtype: torch.dtype) -> Adapter:
+        """The IP-Adapter of a reference picture with its encoder, on the CPU. Nothing is downloaded.
+
+        Args:
+            refs: The adapter, of this family, and the encoder.
+            dtype: Of their networks.
+
+        Raises:
+            ModelError: Files that are missing, damaged or of another kind.
+        """
+        raise NotImplementedError
+
+    def adapter_bytes(self, refs: ReferenceRefs, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
+        """Memory in bytes that `load_adapter` will need; see `weight_bytes`."""
+        return 0
+
+    def adapted(self, network: Any, adapters: Sequence[Adapter]) -> Any:
+        """A copy of the network that reads a reference picture through each adapter; its own weights are shared.
+
+        Raises:
+            ModelError: An adapter was made for a network of other sizes.
         """
         raise NotImplementedError
 

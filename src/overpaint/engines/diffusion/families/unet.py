@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.geometry import Size
-from overpaint.models import ModelRef, config_folder, read_json, whole_number
+from overpaint.models import ModelRef, ReferenceRefs, config_folder, read_json, whole_number
 from overpaint.request import Usual
 
 from . import unet_layers
@@ -24,6 +24,7 @@ from .base import Family, Pixels
 if TYPE_CHECKING:
     import torch
 
+    from overpaint.engines.diffusion.adapters import Adapter
     from overpaint.engines.diffusion.controls import ControlNetwork
     from overpaint.engines.diffusion.text import ClipEncoders
     from overpaint.engines.diffusion.values import LoadedModel, NetworkInput
@@ -241,7 +242,7 @@ class UNetFamily(Family):
         output: torch.Tensor = network(
             x,
             given.t,
-            encoder_hidden_states=given.conditioning.context,
+            encoder_hidden_states=_states(given),
             timestep_cond=guided,
             added_cond_kwargs=added,
             down_block_additional_residuals=tuple(skips) or None,
@@ -259,7 +260,7 @@ class UNetFamily(Family):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """See `Family.predict_outer`."""
         x, guided, added = _arguments(network, given)
-        context, residuals = given.conditioning.context, given.residuals
+        context, residuals = _states(given), given.residuals
         return unet_layers.outer_layers(
             network, x, given.t, context, depth=depth, deep=deep, guided=guided, added=added, residuals=residuals
         )
@@ -304,6 +305,24 @@ class UNetFamily(Family):
         )
         return *skips, middle
 
+    def load_adapter(self, refs: ReferenceRefs, dtype: torch.dtype) -> Adapter:
+        """See `Family.load_adapter`."""
+        from overpaint.engines.diffusion.loader import load_adapter
+
+        return load_adapter(refs, dtype)
+
+    def adapter_bytes(self, refs: ReferenceRefs, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
+        """See `Family.adapter_bytes`."""
+        from overpaint.engines.diffusion.weight_files import adapter_bytes
+
+        return adapter_bytes(refs, dtype, holds)
+
+    def adapted(self, network: Any, adapters: Sequence[Adapter]) -> Any:
+        """See `Family.adapted`."""
+        from overpaint.engines.diffusion.adapters import adapted
+
+        return adapted(network, adapters)
+
     def original_layer_names(self, network: Any, modules: Sequence[str]) -> Iterator[tuple[str, str]]:
         """See `Family.original_layer_names`."""
         from overpaint.engines.diffusion.lora_names import original_unet_names
@@ -312,9 +331,22 @@ class UNetFamily(Family):
 
 
 def _added(given: NetworkInput) -> dict[str, torch.Tensor] | None:
-    """The conditions beside the text's states, by diffusers' names; None where there are none."""
-    found = given.conditioning.tensors.items()
+    """The conditions beside the states of text and pictures, by diffusers' names; None where there are none."""
+    from overpaint.engines.diffusion.adapters import without_pictures
+
+    found = without_pictures(given.conditioning)
     return {_ADDED.get(name, name): one for name, one in found if name != "context"} or None
+
+
+def _states(given: NetworkInput) -> Any:
+    """The states that a U-Net's cross-attention reads: the text's, or where a picture acts those of both.
+
+    The latter are for `adapters.PicturedAttention`; diffusers' U-Net passes them on as they are.
+    """
+    from overpaint.engines.diffusion.adapters import picture_states
+
+    pictures = picture_states(given.conditioning)
+    return given.conditioning.context if pictures is None else (given.conditioning.context, *pictures)
 
 
 def _arguments(

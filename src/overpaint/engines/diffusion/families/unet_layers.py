@@ -34,7 +34,7 @@ class UNetLayer:
     timed: bool = True
     widen: tuple[Any, ...] = ()
 
-    def __call__(self, hidden: torch.Tensor, time: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+    def __call__(self, hidden: torch.Tensor, time: torch.Tensor, context: Any) -> torch.Tensor:
         """The output for (B, C, h, w), before the sides are doubled."""
         hidden = self.block(hidden, time) if self.timed else self.block(hidden)
         if self.attention is not None:
@@ -80,7 +80,7 @@ def outer_layers(
     network: Any,
     x: torch.Tensor,
     t: torch.Tensor,
-    context: torch.Tensor,
+    context: Any,
     *,
     depth: int,
     deep: torch.Tensor | None = None,
@@ -94,7 +94,7 @@ def outer_layers(
         network: One with a `layer_count`.
         x: (B, C, h, w).
         t: (B,) training times.
-        context: (B, T, D) states of the text.
+        context: (B, T, D) states of the text, or what a network with adapters takes for them.
         depth: How many layers on the way in are outer ones, from 1 to `layer_count` - 1.
         deep: Deep features of an earlier call; None: all layers run.
         guided: Embedded guidance scales, or None.
