@@ -220,13 +220,13 @@ def encoder_option(control: Control) -> str | None:
     Raises:
         RequestError: It has another option.
     """
-    strange = sorted(set(control.options) - {"encoder"})
+    for strange in sorted(set(control.options) - {"encoder"}):
+        message = f"a control of the kind {control.kind!r} has no option {strange!r}: it has 'encoder'"
+        raise RequestError(message, code="control-option", field="controls", value=strange)
     name = control.options.get("encoder")
-    if strange or not isinstance(name, str | None):
-        message = f"a control of the kind {control.kind!r} has no option {strange[0]!r}: it has 'encoder'"
-        if not strange:
-            message = f"the option 'encoder' of the control {control.kind!r} takes a name, not {name!r:.80}"
-        raise RequestError(message, code="control-option", field="controls", value=(strange or ["encoder"])[0])
+    if not isinstance(name, str | None):
+        message = f"the option 'encoder' of the control {control.kind!r} takes a name, not {name!r:.80}"
+        raise RequestError(message, code="control-option", field="controls", value="encoder")
     return name
 
 

@@ -95,7 +95,7 @@ class ClipVisionConfig(EncoderSizes):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EncodedPicture:
+class VisionStates:
     """The output of the encoder for pictures.
 
     Attributes:
@@ -121,12 +121,12 @@ class ClipVision(nn.Module):  # type: ignore[misc]
         self.post_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.visual_projection = nn.Linear(config.hidden_size, config.projection_dim, bias=False)
 
-    def forward(self, pixels: torch.Tensor) -> EncodedPicture:
+    def forward(self, pixels: torch.Tensor) -> VisionStates:
         """Encode pictures (N, 3, S, S)."""
         x = before = self.pre_layrnorm(self.embeddings(pixels))
         for layer in self.encoder["layers"]:
             before, x = x, layer(x)
-        return EncodedPicture(self.visual_projection(self.post_layernorm(x[:, 0])), before)
+        return VisionStates(self.visual_projection(self.post_layernorm(x[:, 0])), before)
 
     @property
     def device(self) -> torch.device:
