@@ -252,7 +252,7 @@ def test_an_adapter_of_other_sizes_is_one_error(folder: Path, oracle: Any) -> No
     found = loaded(model, "plain", 0, folder)
     with pytest.raises(ModelError, match="other sizes than the checkpoint's") as caught:
         adapted(_other(), [found])
-    assert caught.value.code == "control-family"
+    assert caught.value.code == "control-sizes"
     for change, says in (("ip_adapter.1.to_v_ip.weight", "lacks"), ("image_proj.norm.weight", "is damaged")):
         damaged = tensors(model, "plain", 9)
         del damaged[change]

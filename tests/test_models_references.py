@@ -119,7 +119,7 @@ def test_what_can_not_be_used_is_one_error_that_says_what_to_do(home: Path) -> N
     error = refused("sd1")
     assert (error.code, error.value) == ("control-missing", "reference")
     assert "ip-adapter-plus-sd15" in error.hint
-    assert "can be downloaded" not in refused("sd2").hint
+    assert "can be downloaded" not in refused("sd2").hint + refused("sd1", published=False).hint
     put(home, "one", layout("plain"))
     error = refused("sd1")
     assert (error.code, error.value) == ("image-encoder-missing", "clip-vision-h")

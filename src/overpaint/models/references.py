@@ -45,7 +45,12 @@ class ReferenceRefs:
 
 
 def find_reference(
-    family: str, name: str | None = None, encoder: str | None = None, *, allow_pickle: bool = False
+    family: str,
+    name: str | None = None,
+    encoder: str | None = None,
+    *,
+    allow_pickle: bool = False,
+    published: bool = True,
 ) -> ReferenceRefs:
     """The IP-Adapter for checkpoints of a family, and its encoder. Nothing is downloaded.
 
@@ -56,6 +61,7 @@ def find_reference(
         encoder: Of a picture encoder, likewise. None: the folder `image_encoder` beside the adapter, or else the one
             here of the sizes that the adapter reads.
         allow_pickle: Whether a pickle may be read, weights only.
+        published: Whether the checkpoint has its family's published sizes, so that published adapters fit it.
 
     Raises:
         ModelError: There is no adapter ("control-missing", "model-unknown", "model-not-downloaded"), or no encoder
@@ -65,7 +71,7 @@ def find_reference(
             first ("licence-not-accepted").
     """
     if name is None:
-        name = _only_adapter(family, allow_pickle=allow_pickle)
+        name = _only_adapter(family, allow_pickle=allow_pickle, published=published)
     found, path, origin = locate(name, paths=False)
     kind = detect(path)
     if kind.what != "ip-adapter":
@@ -87,17 +93,20 @@ def find_reference(
     return _with_encoder(adapter, encoder, allow_pickle=allow_pickle)
 
 
-def _only_adapter(family: str, *, allow_pickle: bool) -> str:
+def _only_adapter(family: str, *, allow_pickle: bool, published: bool) -> str:
     here = [one for one in entries() if one.kind is not None and one.kind.what == "ip-adapter"]
     fitting = [one for one in here if one.kind is not None and one.kind.family == family]
     if not fitting:
-        rows = [row.name for row in CATALOGUE if row.what == "ip-adapter" and row.family == family]
+        rows = [row.name for row in CATALOGUE if row.what == "ip-adapter" and row.family == family and published]
+        ways = f"one of these can be downloaded: {', '.join(rows)}" if rows else "add one of this family"
+        if not published:
+            ways = "IP-Adapters are published for checkpoints of other sizes than this one: name another checkpoint"
         raise ModelError(
             f"no IP-Adapter for {family_title(family)} is here to read a reference picture",
             code="control-missing",
             field="controls",
             value="reference",
-            hint=f"one of these can be downloaded: {', '.join(rows)}" if rows else "add one of this family",
+            hint=ways,
         )
     return only_usable(fitting, "reference pictures", "IP-Adapters", allow_pickle=allow_pickle).name
 

@@ -127,9 +127,10 @@ def adapted(network: Any, adapters: Sequence[Adapter]) -> Any:
         if wanted != [tuple(layer.weight.shape) for layer in one.layers.keys]:
             raise ModelError(
                 f"the IP-Adapter {one.name} was made for a network of other sizes than the checkpoint's",
-                code="control-family",
+                code="control-sizes",
                 field="controls",
                 value=one.name,
+                hint="name one that was made for this checkpoint, or another checkpoint",
             )
     for number, place in enumerate(places):
         keys, values = ([getattr(one.layers, side)[number] for one in adapters] for side in ("keys", "values"))

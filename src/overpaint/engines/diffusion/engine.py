@@ -169,7 +169,10 @@ class DiffusionEngine(ThreadedEngine):
 
     def _reference(self, control: Control) -> ReferenceRefs:
         family, pickles = self._ref.kind.family or "", self._ref.allow_pickle
-        return find_reference(family, control.model, encoder_option(control), allow_pickle=pickles)
+        published, encoder = self._family.published(self._ref), encoder_option(control)
+        refs = find_reference(family, control.model, encoder, allow_pickle=pickles, published=published)
+        self._family.check_adapter(refs.adapter, self._ref)
+        return refs
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Queue one canvas. The caller's thread imports the network libraries, as an interrupt can stop it there."""

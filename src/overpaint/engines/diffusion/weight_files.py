@@ -69,6 +69,26 @@ def check_control(ref: ModelRef, model: ModelRef) -> None:
         )
 
 
+def check_adapter(ref: ModelRef, model: ModelRef) -> None:
+    """Check that an IP-Adapter was made for U-Nets of a checkpoint's width of text, from the header of its file.
+
+    Raises:
+        ModelError: Its layers read states of another width (code "control-sizes").
+    """
+    family: UNetFamily = family_of(model.kind.family or "")
+    wanted = family.config(model)["cross_attention_dim"]
+    found = next((shape[-1] for name, shape in _shapes(ref.path).items() if name.endswith(".to_k_ip.weight")), 0)
+    if found != wanted:
+        raise ModelError(
+            f"the IP-Adapter {ref.name} is for networks of other sizes than {model.name}: its layers read states of "
+            f"{found} numbers, and should read {wanted}",
+            code="control-sizes",
+            field="controls",
+            value=ref.name,
+            hint="name one that was made for this checkpoint, or another checkpoint",
+        )
+
+
 def _control_shapes(ref: ModelRef) -> Mapping[str, tuple[int, ...]]:
     return control_tensors(_shapes(weights_file(ref.path, ref) if ref.path.is_dir() else ref.path))
 

@@ -272,6 +272,9 @@ class Family(ABC):
         """
         raise NotImplementedError
 
+    def check_adapter(self, ref: ModelRef, model: ModelRef) -> None:  # noqa: B027 - it may be that all fit
+        """Check from an IP-Adapter's header that it fits a checkpoint. ModelError as of `check_control`."""
+
     def adapter_bytes(self, refs: ReferenceRefs, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
         """Memory in bytes that `load_adapter` will need; see `weight_bytes`."""
         return 0

@@ -311,6 +311,12 @@ class UNetFamily(Family):
 
         return load_adapter(refs, dtype)
 
+    def check_adapter(self, ref: ModelRef, model: ModelRef) -> None:
+        """See `Family.check_adapter`."""
+        from overpaint.engines.diffusion.weight_files import check_adapter
+
+        check_adapter(ref, model)
+
     def adapter_bytes(self, refs: ReferenceRefs, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
         """See `Family.adapter_bytes`."""
         from overpaint.engines.diffusion.weight_files import adapter_bytes
