@@ -13,6 +13,7 @@ import torch
 
 from overpaint.engines.diffusion.adapters import ReferencePicture
 from overpaint.engines.diffusion.controls import SampleControl
+from overpaint.engines.diffusion.deep_features import ALL_WHOLE, FeatureReuse
 from overpaint.engines.diffusion.denoiser import NetworkDenoiser
 from overpaint.engines.diffusion.dialects import DIFFUSERS
 from overpaint.engines.diffusion.families.unet import SD1
@@ -217,6 +218,7 @@ def ours(
     eta: float | None = None,
     controls: Sequence[SampleControl] = (),
     pictures: Sequence[ReferencePicture] = (),
+    features: FeatureReuse = ALL_WHOLE,
     denoiser: NetworkDenoiser | None = None,
     **more,
 ) -> Sample:
@@ -268,6 +270,7 @@ def ours(
         guidance=guidance or Guidance(SCALE),
         controls=controls,
         pictures=pictures,
+        features=features,
     )
 
 

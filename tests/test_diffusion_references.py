@@ -18,9 +18,11 @@ from overpaint import models
 from overpaint.engines.base import ControlImage
 from overpaint.engines.diffusion.adapters import Adapter, ReferencePicture, adapted, encoded_tokens
 from overpaint.engines.diffusion.clip_vision import ClipVision, ClipVisionConfig, clip_pixels
+from overpaint.engines.diffusion.deep_features import FeatureReuse
 from overpaint.engines.diffusion.denoiser import NetworkDenoiser
 from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.loader import load_adapter
+from overpaint.engines.diffusion.loop import advance
 from overpaint.engines.diffusion.sample import Sample
 from overpaint.engines.diffusion.weight_files import adapter_bytes
 from overpaint.models import ModelError, ModelRef, ReferenceRefs
@@ -291,3 +293,28 @@ def test_the_memory_of_an_adapter_and_its_encoder_is_known_before(folder: Path, 
     counted = adapter_bytes(refs, torch.float32, lambda source: False)
     assert held <= counted <= held * 1.05  # files have a few buffers too
     assert adapter_bytes(refs, torch.float32, lambda source: True) == 0
+
+
+def test_deep_features_are_kept_between_steps_in_which_the_same_references_act(folder: Path, oracle: Any) -> None:
+    model = family("sd1", 4)
+    adapter = loaded(model, "plain", 0, folder)
+
+    def kept(**settings: Any) -> list[bool]:
+        sample = ours(
+            "euler",
+            model,
+            job(model, 3),
+            strength=1.0,
+            pictures=[reference(adapter, shown(1, **settings))],
+            denoiser=denoiser_of(model, [adapter]),
+            features=FeatureReuse(STEPS, 1),
+        )
+        found = []
+        while rows := sample.rows():
+            assert all(row.features is not None for row in rows)
+            found.append(all(row.features.deep is not None for row in rows))
+            advance([sample])
+        return found
+
+    assert kept() == [False, True, True, True, True]
+    assert kept(end=0.6) == [False, True, True, False, True]
