@@ -31,12 +31,13 @@ from overpaint.frame.webui import blurred_levels
 from overpaint.geometry import Margins, Size
 from overpaint.maps import KINDS
 from overpaint.record import read_record
-from overpaint.request import EditRequest
+from overpaint.request import PICTURE_KINDS, EditRequest
 from overpaint.server import new_key
 from overpaint.server.compat.a1111.bodies import PictureBody
 from overpaint.server.compat.a1111.controlnet import MODULES, units_of
 from overpaint.server.compat.a1111.outpainting import outpainting
 from overpaint.server.compat.a1111.pictures import MaskReading, ready_inputs
+from overpaint.server.compat.a1111.refusals import ControlUnitError
 from overpaint.server.compat.calls import Call
 from overpaint.server.native.catalogue import Kept
 from overpaint.studio import Studio
@@ -747,7 +748,37 @@ def test_units_of_controlnet_become_controls():
     assert "surprise has no effect" in notes
     assert found[0].notes == found[1].notes == ()
     assert units_of({"controlnet": [units[0]], "other": [units[1]]}, models) == found[:1]
-    assert {one.kind for one in MODULES.values()} <= {None, *KINDS}
+    assert {one.kind for one in MODULES.values()} <= {None, *KINDS, *PICTURE_KINDS}
+
+
+def test_a_unit_of_an_ip_adapter_becomes_a_reference_picture_of_its_own_size(ann, monkeypatch):
+    models = ["ip-adapter-plus_sd15"]
+    sent = [{"module": "ip-adapter-auto", "image": "A", "weight": 0.6}]
+    sent += [{"module": "none", "model": "ip-adapter-plus_sd15 [c817b455]", "image": "B"}]
+    found = units_of({"controlnet": {"args": sent}}, models)
+    settings = [one.control("0" * 64) for one in found]
+    assert [(one.kind, one.model, one.weight) for one in settings] == [
+        ("reference", None, 0.6),
+        ("reference", "ip-adapter-plus_sd15", 1.0),
+    ]
+    assert [(one.preprocess, one.inside) for one in settings] == [(None, None)] * 2
+    assert [one.resize for one in found] == [None, None]
+    with pytest.raises(ControlUnitError, match="no image to paint after"):
+        units_of({"controlnet": {"args": [{"module": "ip-adapter_clip_h"}]}}, models)
+    asked: list[Any] = []
+    begin, add = Call.begin, Call.add
+    monkeypatch.setattr(Call, "begin", lambda self, task, **more: asked.append(task) or begin(self, task, **more))
+    sizes: list[tuple[int, int]] = []
+
+    def adding(self: Call, data: bytes) -> Any:
+        sizes.append(Image.open(io.BytesIO(data)).size)
+        return add(self, data)
+
+    monkeypatch.setattr(Call, "add", adding)
+    unit = {"module": "ip-adapter_clip_sd15", "image": b64(drawn(size=(52, 32)))}
+    inpainted(ann, alwayson_scripts={"controlnet": {"args": [unit]}})
+    assert asked[0].controls[0].kind == "reference"
+    assert (52, 32) in sizes
 
 
 def test_a_unit_guides_an_edit_by_its_picture_at_the_size_of_the_edited_one(ann, monkeypatch):

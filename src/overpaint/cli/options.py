@@ -108,7 +108,8 @@ Controls = Annotated[
     argument(
         "--control",
         "What guides a model beside the prompt: canny, lineart, scribble, softedge, depth, openpose, tile, inpaint. "
-        "Its map is made from the picture, or is that of a file (lineart=hand.png). After a colon: "
+        "Its map is made from the picture, or is that of a file (lineart=hand.png). reference=FILE: a picture to paint "
+        "after. After a colon: "
         "model=NAME,weight=0.8,start=0,end=0.6,mode=control. May be given again.",
         MODEL,
         "KIND[=FILE]",

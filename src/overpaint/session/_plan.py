@@ -130,7 +130,7 @@ class StepPlan:
         was, now = painted_on(own), self.below.canvas
         for name in ("avoid", "sketch", "controls", "regional_prompts"):
             given = getattr(request, name)
-            made_anew = name == "controls" and all(one.image is None for one in given or ())
+            made_anew = name == "controls" and all(one.image is None or one.shows_itself for one in given or ())
             if given is not None and given == getattr(self.request, name) and not made_anew:
                 raise self._of_other_size(f"its {name} would have to be of that size too", f"set {name} anew")
         spec = request.mask

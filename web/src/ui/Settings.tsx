@@ -13,7 +13,18 @@ import { PartPrompts } from "./Parts";
 const OF_SAMPLING = ["strength", "negative_prompt", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect", "mask_blur", "working_size"];
 
 /** Kinds of models that paint nothing by themselves. */
-const PAINTS_NOTHING = ["lora", "vae", "selector", "faces", "face-detector", "upscaler", "mapper", "controlnet"];
+const PAINTS_NOTHING = [
+  "lora",
+  "vae",
+  "selector",
+  "faces",
+  "face-detector",
+  "upscaler",
+  "mapper",
+  "controlnet",
+  "ip-adapter",
+  "image-encoder",
+];
 
 /** How the server describes a choice that does nothing where it is left out. */
 const LEFT_OFF = /^(no|none|not)\b/;

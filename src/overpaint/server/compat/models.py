@@ -48,6 +48,13 @@ def control_networks() -> list[str]:
     return sorted(one.name for one in entries() if one.kind is not None and one.kind.what == "controlnet")
 
 
+def adapter_networks() -> list[str]:
+    """The names of the IP-Adapters of this machine."""
+    from overpaint.models import entries
+
+    return sorted(one.name for one in entries() if one.kind is not None and one.kind.what == "ip-adapter")
+
+
 def read_by(network: str) -> str | None:
     """The kind of control images that a ControlNet reads, by its name; None where that does not say."""
     from overpaint.models import CONTROL_KINDS

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from overpaint.errors import RequestError, did_you_mean
 from overpaint.models import CONTROL_KINDS
-from overpaint.request import MAP_KINDS
+from overpaint.request import MAP_KINDS, PICTURE_KINDS
 from overpaint.server.compat.lenient import Lenient, Number, Whole, Yes
 from overpaint.server.compat.models import read_by
 from overpaint.server.tasks import TaskControl
@@ -71,7 +71,11 @@ def _modules() -> dict[str, Module]:
         "depth_hand_refiner depth_marigold",
         "openpose": "openpose openpose_face openpose_faceonly openpose_full openpose_hand dw_openpose_full",
     }
-    return found | {name: Module(kind) for kind, names in others.items() for name in names.split()}
+    # IP-Adapters, whose encoder each adapter brings with it; those for faces read another network
+    references = "ip-adapter-auto ip-adapter_clip_sd15 ip-adapter_clip_sdxl ip-adapter_clip_sdxl_plus_vith "
+    references += "ip-adapter_clip_h ip-adapter_clip_g"
+    found |= {name: Module(kind) for kind, names in others.items() for name in names.split()}
+    return found | {name: Module("reference", similar=False) for name in references.split()}
 
 
 MODULES: Mapping[str, Module] = MappingProxyType(_modules())
@@ -158,13 +162,13 @@ class ControlUnit:
     Attributes:
         settings: Of the control, without its image.
         picture: The picture that was sent, in base64; None for none.
-        resize: How it becomes the size of the picture that is edited.
+        resize: How it becomes the size of the picture that is edited; None where it keeps its own.
         notes: What has no effect, or is another thing here.
     """
 
     settings: Mapping[str, Any]
     picture: Any = None
-    resize: int = COVER
+    resize: int | None = COVER
     notes: tuple[str, ...] = ()
 
     def control(self, image: str | None) -> TaskControl:
@@ -177,7 +181,7 @@ def units_of(scripts: Mapping[str, Any], models: Sequence[str]) -> list[ControlU
 
     Args:
         scripts: `alwayson_scripts` of a body.
-        models: The names of the ControlNets of this machine.
+        models: The names of the ControlNets and IP-Adapters of this machine.
 
     Raises:
         RequestError: A unit can't be read.
@@ -245,6 +249,10 @@ def _unit_of(body: UnitBody, number: int, models: Sequence[str]) -> ControlUnit:
         raise ControlUnitError(
             f"{about} has neither a preprocessor nor an image", field="alwayson_scripts", value=body.module
         )
+    if kind in PICTURE_KINDS:
+        if body.picture is None:
+            raise ControlUnitError(f"{about} has no image to paint after", field="alwayson_scripts", value=body.module)
+        return ControlUnit(settings, body.picture, None, tuple(notes))
     if body.picture is None:
         settings["inside"] = True  # as the extension, which looks at the whole picture
     elif module.kind is not None and module.kind != "inpaint":
@@ -271,7 +279,7 @@ def _kind_of(body: UnitBody, model: str | None) -> str:
             field="model",
             value=body.model,
         )
-    found = read_by(model)
+    found = "reference" if _ADAPTER.search(model) else read_by(model)
     if found is None:
         raise ControlUnitError(
             f"the name of {model!r} does not say what it reads: send a preprocessor, or union_control_type",
@@ -280,6 +288,9 @@ def _kind_of(body: UnitBody, model: str | None) -> str:
         )
     return found
 
+
+_ADAPTER = re.compile(r"ip[-_ ]?adapter", re.IGNORECASE)
+"""What the names of IP-Adapters have."""
 
 _HASH = re.compile(r"\s*\[[0-9a-f]{6,64}\]\s*$", re.IGNORECASE)
 

@@ -12,8 +12,9 @@ from pydantic import BeforeValidator, Field
 
 from overpaint.models import CONTROL_KINDS
 from overpaint.models.controls import reads
+from overpaint.request import PICTURE_KINDS
 from overpaint.server.compat.lenient import Lenient, Number, Whole
-from overpaint.server.compat.models import control_networks
+from overpaint.server.compat.models import adapter_networks, control_networks
 from overpaint.server.native.callers import Editor, Reader
 
 from .bodies import Words
@@ -33,6 +34,7 @@ _TYPES = {
     "OpenPose": "openpose",
     "Tile": "tile",
     "Inpaint": "inpaint",
+    "IP-Adapter": "reference",
 }
 """The extension's groups, by the kinds of their maps."""
 
@@ -54,8 +56,8 @@ async def settings(owner: Reader) -> dict[str, int]:
 
 @router.get("/controlnet/model_list")
 async def model_list(owner: Reader) -> dict[str, list[str]]:
-    """The ControlNets of this machine."""
-    return {"model_list": await run_in_threadpool(control_networks)}
+    """The ControlNets and IP-Adapters of this machine."""
+    return {"model_list": await run_in_threadpool(lambda: [*control_networks(), *adapter_networks()])}
 
 
 @router.get("/controlnet/module_list")
@@ -71,12 +73,12 @@ async def module_list(owner: Reader) -> dict[str, Any]:
 @router.get("/controlnet/control_types")
 async def control_types(owner: Reader) -> dict[str, Any]:
     """Preprocessors and models in groups."""
-    models = await run_in_threadpool(control_networks)
-    found = {"All": _group(list(MODULES), models)}
+    models, adapters = await run_in_threadpool(lambda: (control_networks(), adapter_networks()))
+    found = {"All": _group(list(MODULES), [*models, *adapters])}
     for title, kind in _TYPES.items():
         modules = [name for name, one in MODULES.items() if one.kind == kind]
         fitting = [one for one in models if (kind in CONTROL_KINDS and reads(one, kind)) or "union" in one.lower()]
-        found[title] = _group([*modules, "none"], fitting)
+        found[title] = _group([*modules, "none"], adapters if kind in PICTURE_KINDS else fitting)
     return {"control_types": found}
 
 
@@ -116,7 +118,7 @@ async def detect(request: Request, owner: Editor) -> dict[str, Any]:
     """The maps of pictures, in base64."""
     body: DetectBody = await read(request, DetectBody)
     module = module_of(body.controlnet_module)
-    if module.kind is None or module.kind == "inpaint":
+    if module.kind is None or module.kind in ("inpaint", *PICTURE_KINDS):
         raise ControlUnitError(
             "the preprocessor {value} makes no map".replace("{value}", body.controlnet_module),
             field="controlnet_module",

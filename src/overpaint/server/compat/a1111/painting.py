@@ -16,7 +16,7 @@ from overpaint.geometry import Size
 from overpaint.pocket import NAME as POCKET
 from overpaint.request import EditRequest
 from overpaint.server.compat.calls import Call, CallResult, picture_bytes
-from overpaint.server.compat.models import control_networks
+from overpaint.server.compat.models import adapter_networks, control_networks
 from overpaint.server.native.callers import services_of
 from overpaint.server.reading import bounded
 from overpaint.server.tasks import EditTask, Marks
@@ -27,7 +27,7 @@ from .callers import ActiveCall, CallerState, models_of, state_of
 from .checkpoints import Checkpoint, Models
 from .controlnet import ControlUnit, units_of
 from .outpainting import Outpainting, outpainting
-from .pictures import MaskReading, ReadyInputs, blank, guiding_picture, ready_inputs
+from .pictures import MaskReading, ReadyInputs, blank, guiding_picture, ready_inputs, reference_picture
 from .reading import of_picture
 from .refusals import ControlUnitError, InitImageNotFoundError, TextToImageError
 from .reply import PaintReply
@@ -55,7 +55,7 @@ async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bo
     sampled(body.sampler, body.scheduler)  # so that a wrong name is refused before pictures are read
     script = outpainting(body.script_name, body.script_args)
     notes = check_always_on(body.alwayson_scripts)
-    units = await run_in_threadpool(lambda: units_of(body.alwayson_scripts, control_networks()))
+    units = await run_in_threadpool(lambda: units_of(body.alwayson_scripts, [*control_networks(), *adapter_networks()]))
     if not isinstance(body, PictureBody) and any(one.picture is None for one in units):
         message = "a unit of ControlNet without an image takes the picture that is edited, and there is none"
         raise ControlUnitError(message, field="alwayson_scripts")
@@ -116,9 +116,15 @@ class _Painting:
         return PaintReply(body, results, chosen.checkpoint, seed, notes, interrupted, chosen.faces.shown, subseed)
 
     async def _guide(self, unit: ControlUnit, size: Size) -> str | None:
-        """The id of a unit's image at the size of the picture, which is kept for the call; None where it has none."""
+        """The id of a unit's image, which is kept for the call; None where it has none.
+
+        It gets the size of the picture unless it keeps its own.
+        """
         if unit.picture is None:
             return None
+        if unit.resize is None:
+            image = await of_picture(self.request, reference_picture, unit.picture, "image")
+            return (await self.call.add(image)).id
         image = await of_picture(self.request, guiding_picture, unit.picture, "image", size, unit.resize)
         return (await self.call.add(image)).id
 

@@ -128,6 +128,14 @@ def guiding_picture(picture: bytes, to: Size, mode: int, pixels: int | None) -> 
         return encode(_resized(_opened(picture, "image"), to, mode), "png").data
 
 
+def reference_picture(picture: bytes, pixels: int | None) -> bytes:
+    """A PNG of a picture, of its own size. PictureError where it can't be read."""
+    from overpaint.picture import encode
+
+    with _limited(pixels):
+        return encode(_opened(picture, "image"), "png").data
+
+
 def map_picture(picture: bytes, side: int, pixels: int | None) -> bytes:
     """A PNG of a picture whose shorter side is so long, for its map. PictureError where it can't be read."""
     from overpaint.picture import current_limits, encode
