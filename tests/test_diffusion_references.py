@@ -28,6 +28,7 @@ from overpaint.engines.diffusion.weight_files import adapter_bytes
 from overpaint.models import ModelError, ModelRef, ReferenceRefs
 from overpaint.request import Blob, Control
 from sampling import run
+from test_diffusion_controls import Guide, control_network, hint
 from test_diffusion_parity import SCALE, SIZE, STEPS, Family, Job, assert_close, diffusers_scheduler, family, job, ours
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
@@ -124,9 +125,15 @@ def _quiet() -> None:
 
 
 def pictured(
-    model: Family, j: Job, held: list[dict[str, torch.Tensor]], images: list[ControlImage], oracle: Any, strength: float
+    model: Family,
+    j: Job,
+    held: list[dict[str, torch.Tensor]],
+    images: list[ControlImage],
+    oracle: Any,
+    strength: float,
+    guide: Guide | None = None,
 ) -> torch.Tensor:
-    """Latents of diffusers' pipeline for one picture with IP-Adapters."""
+    """Latents of diffusers' pipeline for one picture with IP-Adapters, and with a ControlNet."""
     import diffusers
     from PIL import Image
     from transformers import CLIPImageProcessor
@@ -135,7 +142,12 @@ def pictured(
     parts: dict[str, Any] = {"vae": model.vae, "text_encoder": None, "tokenizer": None, "image_encoder": oracle}
     parts |= {"unet": copy.deepcopy(model.unet), "scheduler": diffusers_scheduler("dpmpp_2m", model)}
     parts["feature_extractor"] = CLIPImageProcessor(size=adapters.SIDE, crop_size=adapters.SIDE)
-    if model.xl:
+    controls = {}
+    if guide is not None:
+        parts |= {"controlnet": guide.network, "safety_checker": None, "requires_safety_checker": False}
+        controls = {"control_image": guide.hint, "controlnet_conditioning_scale": guide.weight}
+        pipe = diffusers.StableDiffusionControlNetInpaintPipeline(**parts)
+    elif model.xl:
         pipe = diffusers.StableDiffusionXLInpaintPipeline(**parts, text_encoder_2=None, tokenizer_2=None)
     else:
         pipe = diffusers.StableDiffusionInpaintPipeline(**parts, safety_checker=None, requires_safety_checker=False)
@@ -160,6 +172,7 @@ def pictured(
         generator=torch.Generator().manual_seed(j.seed),
         output_type="latent",
         **pooled,
+        **controls,
     ).images
 
 
@@ -192,6 +205,24 @@ def test_pictures_with_references_equal_those_of_the_pipelines(name: str, channe
         assert_close(sample.result(), expected)
     assert not torch.allclose(plain.result(), samples[0].result(), atol=1e-2)
     assert all(torch.equal(one, before[key]) for key, one in model.unet.state_dict().items())
+
+
+def test_a_controlnet_beside_a_reference_equals_diffusers_pipeline_with_both(folder: Path, oracle: Any) -> None:
+    """The ControlNet reads the text alone, the network both."""
+    model = family("sd1", 9)
+    adapter, j, image = loaded(model, "plus", 1, folder), job(model, 5), shown(1, weight=0.8)
+    guide = Guide(control_network("sd1", 1), hint(1), 0.7)
+    sample = ours(
+        "dpmpp_2m",
+        model,
+        j,
+        strength=1.0,
+        pictures=[reference(adapter, image)],
+        controls=[guide.ours],
+        denoiser=denoiser_of(model, [adapter]),
+    )
+    run([sample])
+    assert_close(sample.result(), pictured(model, j, [tensors(model, "plus", 1)], [image], oracle, 1.0, guide))
 
 
 def denoiser_of(model: Family, own: list[Adapter], *, exact: bool = False, dtype: Any = torch.float32):

@@ -27,6 +27,7 @@ from test_diffusion_engine import canvas_of, checkpoint, levels, painted, photo
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
 
 NAME = "tiny-reference"
+_FACTORS = {"down": (4, 16), "up": (16, 4)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -81,6 +82,19 @@ def test_a_reference_changes_the_picture_and_no_neighbour(engine: DiffusionEngin
     assert min(levels(plain, one), levels(one, two)) > 0.3
     halves = [painted(engine, after(canvas_of(), pixels(1), **less)) for less in ({"weight": 0.5}, {"end": 0.5})]
     assert min(levels(half, other) for half in halves for other in (plain, one)) > 0.1
+
+
+def test_a_lora_and_a_reference_act_together(engine: DiffusionEngine, folder: Path) -> None:
+    """The adapter's layers are put into the network that has the LoRA in it."""
+    layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"
+    draw = torch.Generator().manual_seed(1)
+    held = {f"{layer}.lora_{side}.weight": torch.randn(shape, generator=draw) for side, shape in _FACTORS.items()}
+    save_file(held, models.store_folder() / "tiny-change.safetensors")
+    prompts = ("a cat", "a cat <lora:tiny-change:1>")
+    lot = [canvas_of(prompt=one) for one in prompts] + [after(canvas_of(prompt=one), pixels(1)) for one in prompts]
+    pictures = [one.pixels for one in paint(engine, lot)]
+    for number, one in enumerate(pictures):
+        assert all(levels(one, other) > 0.1 for other in pictures[:number]), number
 
 
 def test_networks_are_loaded_once_and_pictures_encoded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
