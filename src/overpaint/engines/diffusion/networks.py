@@ -197,6 +197,7 @@ class Networks:
             found = encoded_tokens(adapter, image)
             if not _finite(*found) and adapter.encoder.dtype != torch.float32:
                 found = encoded_tokens(adapter.widened(), image)
+                self._repeated.append("the picture encoder")
             if not _finite(*found):
                 raise NotFiniteError(f"the picture encoder of {adapter.name} gave numbers that are not finite")
             return found
