@@ -106,7 +106,7 @@ def test_every_verb_explains_itself_with_an_example(name: str, capsys: pytest.Ca
         (["remove", "a.png", "--denoising-strength", "0.5"], "--denoising-strength; did you mean '--strength'?"),
         (["remove", "a.png", "--cfg-scale=7"], "did you mean '--guidance-scale'?"),
         (["remove", "a.png", "--num_inference_steps", "7"], "did you mean '--steps'?"),
-        (["remove", "a.png", "--mask-blur", "7"], "did you mean '--feather'?"),
+        (["remove", "a.png", "--mask-blur-x", "7"], "did you mean '--mask-blur'?"),
         (["remove", "a.png", "--inpaint-full-res-padding", "7"], "did you mean '--padding'?"),
         (["remove", "a.png", "--inpainting-fill", "1"], "did you mean '--masked-content'?"),
         (["remove", "a.png", "--mask_image", "7"], "did you mean '--mask'?"),
