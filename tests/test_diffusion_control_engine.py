@@ -271,7 +271,7 @@ def test_the_example_s_hand_is_guided_by_lines_that_are_drawn(folders, tmp_path)
     """examples/hand.py, with random weights: the lines reach the ControlNet for lineart, and move what is painted."""
     example = runpy.run_path(str(Path(__file__).parents[1] / "examples" / "hand.py"))
     quick = {"size": 64, "steps": 2}
-    drawn = example["main"](tmp_path / "hand.png", str(folders[4]), **quick)
+    drawn = example["main"](tmp_path / "hand.png", str(folders[4]), "tiny-lineart", **quick)
     paper = np.asarray(Image.open(tmp_path / "hand-lines.png"))
     assert paper.shape == (512, 512)
     assert 0.005 < np.mean(paper < 128) < 0.02
