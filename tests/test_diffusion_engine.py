@@ -819,8 +819,8 @@ def test_a_cache_keeps_within_its_budget_what_was_used_last():
     assert made == ["aaaa", "bbbb", "cccc", "bbbb", "d" * 11, "bbbb"]
 
 
-def save_style() -> None:
-    """A LoRA "style" in the store."""
+def save_style(name: str = "style") -> None:
+    """A LoRA in the store."""
     from safetensors.torch import save_file
 
     generator = torch.Generator().manual_seed(3)
@@ -831,7 +831,7 @@ def save_style() -> None:
         f"{layer}.alpha": torch.tensor(2.0),
     }
     models.store_folder().mkdir(parents=True, exist_ok=True)
-    save_file(style, models.store_folder() / "style.safetensors")
+    save_file(style, models.store_folder() / f"{name}.safetensors")
 
 
 def test_a_lora_of_the_prompt_changes_its_own_canvas_alone(engines, folders):
@@ -1093,6 +1093,19 @@ def test_what_of_a_prompt_is_not_used_as_written_is_named_in_the_notes(folders):
         assert studio.edit(photo(size), prompt="a #D14233 (car:1.2) [old]", **ask).notes == ()
         plain = studio.edit(photo(size), prompt="[a|b] AND # c", dialect="diffusers", **(ask | {"steps": 2}))
         assert plain.notes == ("prompt: encoded as plain words: [a|b], AND",)
+
+
+def test_a_lora_for_few_steps_has_its_settings_where_they_were_left_open(folders):
+    save_style("tiny-lcm")
+    size = Size(96, 80)
+    ask = {"mask": Mask.box(size, Box(30, 20, 60, 50)), "intent": "replace", "model": str(folders[9]), "seed": 1}
+    with Studio(device="cpu") as studio:
+        edited = studio.edit(photo(size), prompt="a cat <lora:tiny-lcm:1>", steps=2, **ask)
+        found = edited.resolved
+        assert (found.sampler, found.scheduler, found.steps, found.guidance_scale) == ("LCM", None, 2, 1.0)
+        assert edited.notes == (
+            "the LoRA 'tiny-lcm' was made for few steps, by its name, which sets guidance_scale 1.0, sampler LCM",
+        )
 
 
 def test_strength_0_gives_the_picture_back(folders):

@@ -26,7 +26,7 @@ from overpaint.geometry import Box, Size
 from overpaint.models import ModelError, ModelRef
 from overpaint.models.values import Kind
 from overpaint.picture import encode
-from overpaint.request import EditRequest, Sampling, UsedModel, Usual
+from overpaint.request import EditRequest, Sampling, UsedModel, Usual, usual_of_lora
 from overpaint.studio import resolve
 from stand_ins import DIFFUSION
 from test_diffusion_engine import checkpoint, photo
@@ -73,6 +73,21 @@ def ref(name: str = "model", **kind: Any) -> ModelRef:
 
 
 # ---- usual settings ----
+
+
+@pytest.mark.parametrize(
+    ("lora", "usual"),
+    [
+        ("lcm-lora-sdv1-5", Usual(sampler="LCM", steps=4, guidance_scale=1.0)),
+        ("Hyper-SD15-8steps-lora", Usual(sampler="DDIM", scheduler="SGM Uniform", steps=8, guidance_scale=1.0)),
+        ("Hyper-SD15-12steps-CFG-lora", Usual(sampler="DDIM", scheduler="SGM Uniform", steps=12, guidance_scale=5.0)),
+        ("Hyper-SDXL-1step-lora", Usual(sampler="TCD", steps=1, guidance_scale=1.0)),
+        ("sdxl_lightning_2step_lora", Usual(sampler="Euler", scheduler="SGM Uniform", steps=2, guidance_scale=1.0)),
+        *(("hyperreal", None), ("style", None)),
+    ],
+)
+def test_a_lora_that_was_made_for_few_steps_is_known_by_its_name(lora: str, usual: Usual | None) -> None:
+    assert usual_of_lora(lora) == usual
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from ._resolved import Execution, ResolvedRequest, draw_seed
 from ._sampling import ENGINE_SETTINGS, SAMPLING_SETTINGS, Sampling
 from ._settings import EditSettings
 from ._types import Dialect, PaintsFrom
+from .distilled import usual_of_lora, usual_of_model
 from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order
@@ -81,5 +82,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "picture_blob",
     "raster_tables",
     "settings_reference",
+    "usual_of_lora",
+    "usual_of_model",
     "without_codes",
 ]

@@ -15,7 +15,7 @@ from overpaint.request import ENGINE_SETTINGS, EditRequest, ResolvedRequest
 
 from ._edited import PaintedRegion
 from .choose import Painter
-from .resolve import BEYOND_MASK, policy_for
+from .resolve import BEYOND_MASK, few_step_lora, policy_for
 
 LITTLE_KNOWN = 0.2
 """An engine that continues the surroundings has little to copy from where less than this share of a picture stays."""
@@ -55,6 +55,11 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
     if ignored:
         why = ": it continues the surroundings" if card.paints_from == "surroundings" else ""
         notes.append(f"{card.name} does not use {', '.join(ignored)}{why}")
+    if (few := few_step_lora(request, card)) is not None:
+        name, usual = few
+        filled = usual.model_dump(exclude_none=True).items()
+        if made := [f"{one} {value}" for one, value in filled if getattr(request, one) is None and card.uses(one)]:
+            notes.append(f"the LoRA {name!r} was made for few steps, by its name, which sets {', '.join(made)}")
     policy = policy_for(request, card)
     if elsewhere := sorted(name for name in policy.ignores if getattr(request, name) not in (None, False)):
         notes.append(f"{' and '.join(elsewhere)} had no effect in the dialect {policy.dialect}")

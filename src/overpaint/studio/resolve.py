@@ -7,6 +7,7 @@ from typing import Any
 from overpaint.engines import EngineCard
 from overpaint.errors import RequestError
 from overpaint.frame import POLICIES, REACH_LIMIT, FramePolicy
+from overpaint.prompt import split_networks
 from overpaint.request import (
     ENGINE_SETTINGS,
     SAMPLING_SETTINGS,
@@ -16,6 +17,7 @@ from overpaint.request import (
     ResolvedRequest,
     Usual,
     intents,
+    usual_of_lora,
 )
 
 GENERAL = Usual(
@@ -87,7 +89,8 @@ def resolve(
 def _defaults(request: EditRequest, card: EngineCard, rule: IntentRule, policy: FramePolicy) -> dict[str, Any]:
     """The values of settings that the request leaves open, by intent, dialect, the model's usual ones, or for all."""
     named = Usual(sampler=request.sampler, scheduler=request.scheduler)
-    usual = named.over(card.usual).over(GENERAL)
+    _, few = few_step_lora(request, card) or ("", Usual())
+    usual = named.over(few).over(card.usual).over(GENERAL)
     return {
         # A given padding limits the context, so that the whole picture is not the default then.
         "area": "whole" if rule.context == "whole" and request.padding is None else "masked",
@@ -106,6 +109,23 @@ def _defaults(request: EditRequest, card: EngineCard, rule: IntentRule, policy: 
         **usual.model_dump(include=set(SAMPLING_SETTINGS)),
         **policy.defaults,
     }
+
+
+def few_step_lora(request: EditRequest, card: EngineCard) -> tuple[str, Usual] | None:
+    """The first LoRA of the prompt that was distilled to few steps, by its name, and the settings that it needs.
+
+    In the native dialect alone: the others follow tools that leave such settings to their user.
+    """
+    if card.paints_from != "prompt" or request.dialect not in (None, "native"):
+        return None
+    try:
+        _, networks = split_networks(request.prompt or "")
+    except RequestError:  # the engine says what is wrong
+        return None
+    for one in networks:
+        if one.kind == "lora" and one.unet != 0 and (usual := usual_of_lora(one.name)) is not None:
+            return one.name, usual
+    return None
 
 
 def _edge(rule: intents.EdgeRule, card: EngineCard) -> intents.EdgeRule:

@@ -159,8 +159,9 @@ class Compiled(BackEnd):
 
 
 def compiled(program: torch.nn.Module) -> Any:
-    """The program, compiled for the shapes of its first call."""
-    return torch.compile(program, dynamic=False)
+    """The program, compiled for the shapes of its first call; on a CPU with its weights laid out for its kernels."""
+    freezes = next(program.parameters()).device.type == "cpu"
+    return torch.compile(program, dynamic=False, options={"freezing": True} if freezes else None)
 
 
 def _filled(tensor: torch.Tensor, rows: int) -> torch.Tensor:

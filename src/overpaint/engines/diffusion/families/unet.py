@@ -6,7 +6,6 @@ mask and the latents of the masked picture as five further channels.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from overpaint.geometry import Size
 from overpaint.models import ModelRef, ReferenceRefs, config_folder, read_json, whole_number
 from overpaint.request import Usual
+from overpaint.request.distilled import usual_of_model
 
 from . import unet_layers
 from .base import Family, Pixels
@@ -31,14 +31,8 @@ if TYPE_CHECKING:
     from overpaint.prompt.chunks import PromptTokenizer
 
 
-_DISTILLED = (
-    (r"lightning", Usual(steps=8, guidance_scale=1.0, sampler="Euler", scheduler="SGM Uniform")),
-    (r"turbo", Usual(steps=4, guidance_scale=1.0, sampler="Euler a", scheduler="SGM Uniform")),
-)
 _ADDED = {"pooled": "text_embeds"}
 """Names of conditions in diffusers, where they differ."""
-
-_STEPS = re.compile(r"(?<!\d)(\d{1,2})[-_ ]?steps?(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +146,13 @@ class UNetFamily(Family):
         * Latent consistency models (Luo et al. 2023, arXiv 2310.04378): their own sampler, "1 to 8 steps" on the first
           one's card. Where the guidance scale is an input of the network, 8, that card's own; where guidance was
           distilled into the weights, between 1 and 2 (LCM-LoRA's card, arXiv 2311.05556).
-        * SDXL Lightning (Lin et al. 2024, arXiv 2402.13929): Euler with trailing timesteps, no guidance, as many steps
-          as its name says. SD and SDXL Turbo (Sauer et al. 2023, arXiv 2311.17042): 1 to 4 steps, no guidance.
+        * SDXL Lightning, SD and SDXL Turbo: see `request.distilled`.
         * Models of zero terminal SNR (Lin et al. 2024, arXiv 2305.08891): trailing timesteps, guidance rescaled by 0.7.
         """
         if ref.kind.lcm:
             return Usual(steps=8, guidance_scale=8.0 if ref.kind.embeds_guidance else 1.5, sampler="LCM")
-        names = f"{ref.name} {ref.path.name}".lower()
-        for pattern, usual in _DISTILLED:
-            if re.search(rf"(?<![a-z]){pattern}(?![a-z])", names):
-                steps = _STEPS.search(names)
-                return usual if steps is None else Usual(steps=max(1, int(steps[1]))).over(usual)
+        if (usual := usual_of_model(f"{ref.name} {ref.path.name}")) is not None:
+            return usual
         if ref.kind.prediction == "v" and ref.kind.zero_snr:
             return Usual(guidance_rescale=0.7, scheduler="SGM Uniform")
         return Usual()
