@@ -4,6 +4,7 @@
     python -m benchmarks.diffusion --steps 2 --precision float32
     python -m benchmarks.diffusion --jobs photo,crop
 
+What single choices (guidance interval, deep features, back ends, few steps) save is in `benchmarks.diffusion_choices`.
 The weights are random, since times do not depend on their values. All methods of a job run in one process with the
 same weights, steps, guidance, threads and precision. A run's time is split into seconds a step and a fixed part
 (encoding, decoding, pasting, text) by the times at which steps end; both give the seconds of 20 steps.

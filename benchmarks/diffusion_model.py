@@ -49,6 +49,16 @@ def write_checkpoint(folder: Path, family: str) -> Path:
     return folder
 
 
+def write_tiny_vae(folder: Path) -> Path:
+    """Write a tiny autoencoder of TAESD's published shape with random weights."""
+    import torch
+    from diffusers import AutoencoderTiny
+
+    torch.manual_seed(1)
+    AutoencoderTiny().save_pretrained(folder)
+    return folder
+
+
 def _plain(config: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in config.items() if not name.startswith("_")}
 

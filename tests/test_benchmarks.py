@@ -244,7 +244,7 @@ def test_the_page_has_a_place_for_each_table() -> None:
     text = (Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md").read_text("utf-8")
     assert all(
         text.count(f"<!-- {mark}{name} -->") == 1
-        for name in ("fill", "removal", "detail", "pixels")
+        for name in ("fill", "removal", "detail", "pixels", "diffusion", "diffusion-choices")
         for mark in ("", "end of ")
     )
     assert all(f"`{heading}`" in text for heading in HEADINGS[1:] if "{focus}" not in heading)
