@@ -157,6 +157,7 @@ def test_export_writes_companions_and_replaces_nothing(capsys):
         (["reorder", "1", "2"], "there is no place 2 in a stack of 1"),
         (["rerun"], "either a STEP or --stale"),
         (["rerun", "--stale", "--grow", "3"], "leave out the settings"),
+        (["edit", "remove", *SECOND, "--preset", "quick"], "must be one of fast"),
         (["mask", "1"], "needs either places"),
         (["edit", "remove"], "remove needs a mask"),
         (["edit", "nonsense", "--box", "1,1,9,9"], "nonsense"),

@@ -18,6 +18,7 @@ from .inputs import EditArguments
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
 from .network_source import NetworkSource
+from .presets import with_preset
 from .resolve import resolve
 from .saving import FinishedPicture
 from .steps import PaintedCanvases, PreparedEdit
@@ -61,4 +62,5 @@ __all__ = [
     "resolve",
     "spec_of",
     "variable_settings",
+    "with_preset",
 ]
