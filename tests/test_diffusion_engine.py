@@ -807,6 +807,31 @@ def test_texts_and_pictures_are_encoded_once(engine, monkeypatch):
     painted(engine, canvas_of(2))
 
 
+@pytest.mark.parametrize("channels", [4, 9])
+def test_a_second_edit_of_a_picture_reuses_what_was_encoded(folders, channels, monkeypatch):
+    """Another prompt encodes one text and no picture; another seed nothing at all."""
+    made: list[str] = []
+    for name in ("_encoded", "_text"):
+        whole = getattr(networks.Networks, name)
+
+        def counted(self, *given, name=name, whole=whole):
+            made.append(name)
+            return whole(self, *given)
+
+        monkeypatch.setattr(networks.Networks, name, counted)
+    size = Size(96, 80)
+    ask = {"mask": Mask.box(size, Box(30, 20, 60, 50)), "intent": "replace", "model": str(folders[channels])}
+    with Studio(device="cpu") as studio:
+        for prompt, seed, expected in (
+            ("a cat", 1, ["_encoded"] * (2 if channels == 9 else 1) + ["_text"] * 2),
+            ("a cat", 2, []),
+            ("a dog", 2, ["_text"]),
+        ):
+            made.clear()
+            studio.edit(photo(size), prompt=prompt, seed=seed, steps=1, **ask)
+            assert sorted(made) == expected
+
+
 def test_a_cache_keeps_within_its_budget_what_was_used_last():
     cache: ByteCache[str] = ByteCache(10, len)
     made = []
