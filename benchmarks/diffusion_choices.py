@@ -98,9 +98,9 @@ def hole_of(side: int, hole: int) -> NDArray[np.float32]:
 class Edits:
     """Timed edits with one checkpoint."""
 
-    def __init__(self, checkpoint: Path, tiny: Path, steps: int) -> None:
-        """`steps`: of every choice that does not set them."""
-        self._studio = Studio(device="cpu")
+    def __init__(self, checkpoint: Path, tiny: Path, steps: int, threads: int) -> None:
+        """`steps`: of every choice that does not set them; `threads`: of torch."""
+        self._studio = Studio(device="cpu", threads=threads)
         self._checkpoint, self._tiny, self._steps = checkpoint, tiny, steps
         self._number = 0
 
@@ -199,6 +199,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.diffusion_choices", description=about)
     parser.add_argument("--only", help=f"by name, separated by commas: {', '.join(CHOICES)}")
     parser.add_argument("--steps", type=int, default=20, help="steps of an edit (default: 20)")
+    # Several threads wait for each other, which counts as processor seconds where other programs run.
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch (default: 1)")
     parser.add_argument("--rounds", type=int, default=1, help="edits of each choice; the minimum counts (default: 1)")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where results go (default: {OUT})")
     parser.add_argument("--page", type=Path, metavar="FILE", help="put the table into this page (docs/benchmarks.md)")
@@ -210,7 +212,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     if wanted.page is not None:
         page.section_marks(wanted.page, "diffusion-choices")
+    import torch
+
     console = report.console()
+    torch.set_num_threads(wanted.threads)
     quality = differences([name for name in names if CHOICES[name].judged and name != "crop"])
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -218,7 +223,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         step, once = diffusers_seconds(checkpoint, 3)
         console.print(f"diffusers: {step:.2f} s a step, {once:.2f} s once")
         gc.collect()
-        edits = Edits(checkpoint, write_tiny_vae(Path(folder) / "tiny"), wanted.steps)
+        edits = Edits(checkpoint, write_tiny_vae(Path(folder) / "tiny"), wanted.steps, wanted.threads)
         try:
             for name in names:
                 edits.run(CHOICES[name], steps=2)  # loading, compiling, converting
@@ -228,13 +233,19 @@ def main(argv: Sequence[str] | None = None) -> int:
             edits.close()
     table = _table(seconds, quality, once + DIFFUSERS_STEPS * step)
     wanted.out.mkdir(parents=True, exist_ok=True)
-    made = {"machine": report.machine(), "steps": wanted.steps, "diffusers": {"step": step, "once": once}}
+    made = {
+        "machine": report.machine(),
+        "threads": wanted.threads,
+        "steps": wanted.steps,
+        "diffusers": {"step": step, "once": once},
+    }
     figures = json.dumps({**made, "seconds": seconds, "psnr": quality}, indent=1)
     (wanted.out / "results.json").write_text(figures, "utf-8")
     (wanted.out / "table.md").write_text(table, "utf-8")
     if wanted.page is not None:
         said = page.measured_with(report.machine(), "python -m benchmarks.diffusion_choices")
-        about = f"{wanted.steps} steps where the row names no others; 3 steps of diffusers were run."
+        steps = f"{wanted.steps} steps where the row names no others; 3 steps of diffusers were run."
+        about = f"{wanted.threads} threads. {steps}"
         page.replace_section(wanted.page, "diffusion-choices", f"{said} {about}\n\n{table}")
     console.print(table, highlight=False)
     return 0
