@@ -10,6 +10,7 @@ from overpaint.engines.base import Canvas, ControlImage, Monitor, Painted
 from .adapters import ReferencePicture, picture_notes
 from .controls import ControlNetwork, SampleControl, sample_control, unused
 from .networks import Networks, PromptNetworks
+from .options import options_of
 from .preview import LatentPreview
 from .sample import Sample
 from .settings import PaintSettings
@@ -113,6 +114,7 @@ class CanvasRun:
         self._repeated += self.networks.repeated()
         embedded = self.sample.denoiser.embeds_guidance
         unguided = () if self.sample.uses_negative else self.settings.unguided(embedded=embedded)
+        unguided += self.networks.notes_of(options_of(self.canvas))
         unguided += self.settings.unmasked(inpainting=self.networks.loaded.inpainting)
         share = None
         if (soft := self.settings.soft) is not None:

@@ -7,28 +7,33 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from pydantic import BaseModel
 
 from overpaint.engines.base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
 from overpaint.engines.loading import collector_paused
-from overpaint.engines.weight_store import WeightStore
+from overpaint.engines.weight_store import WeightStore, shared_network
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
+from overpaint.geometry import Size
 from overpaint.models import ModelError, ModelRef, ReferenceRefs, family_of, find_control, find_reference, read_hints
 from overpaint.request import Control, Sampling, UsedModel
 
 from .adapters import Adapter, encoder_option
+from .caches import bytes_of
 from .canvas_run import CanvasRun
 from .controls import ControlNetwork
 from .devices import NARROW, device_of, memory_left, usual_dtype
 from .families import Family
+from .fp8_weights import with_fp8_weights
 from .loop import advance
+from .memory_plan import MemoryPlan, plan_of
 from .networks import Networks
 from .openvino_programs import check_openvino
 from .options import CARD, DiffusionOptions
+from .placement import Placement
 from .settings import check_names, paint_settings, text_settings
 from .used import UNKNOWN, digest_of, used_control, used_models
 from .usual import usual_of
@@ -93,6 +98,8 @@ class DiffusionEngine(ThreadedEngine):
         dtype: torch.dtype | None = None,
         threads: int | None = None,
         weights: WeightStore | None = None,
+        memory: Literal["auto", "whole", "model", "block"] = "auto",
+        fp8: bool = False,
     ) -> None:
         """Read the model's configuration; its weights are loaded for the first canvas.
 
@@ -104,6 +111,8 @@ class DiffusionEngine(ThreadedEngine):
                 for each other longer than a narrow network's layers run: beside one busy program a whole command took
                 52 seconds with two threads, and 6.6 with one.
             weights: Store that holds the networks, for engines on one device. None: a store of its own.
+            memory: What is on a GPU at a time (`Placement`); "auto": as its free memory allows. A CPU has all.
+            fp8: Whether the weights of the network that predicts are kept in eight bits.
 
         Raises:
             ModelError: It is not a checkpoint, or can't be read.
@@ -118,6 +127,9 @@ class DiffusionEngine(ThreadedEngine):
         narrow = self.device.type == "cpu" and self._family.width(ref) < NARROW
         self.threads = 1 if threads is None and narrow else threads
         self._weights = weights or WeightStore()
+        self._memory = memory
+        self._fp8 = fp8
+        self._plan: MemoryPlan | None = None
         self._networks: Networks | None = None
         self._painting: list[Future[Painted]] = []
         self._ending = False
@@ -238,7 +250,7 @@ class DiffusionEngine(ThreadedEngine):
     def _start(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> CanvasRun | None:
         """Start a canvas; None where there is no step to take."""
         monitor.check()
-        networks, multiple = self._networks or self._load(monitor), self._family.multiple
+        networks, multiple = self._networks or self._load(monitor, canvas.size), self._family.multiple
         self._weights.use(self)
         if canvas.size.width % multiple or canvas.size.height % multiple:
             raise EngineError(f"a canvas of {canvas.size} has sides that are no multiples of {multiple}")
@@ -268,7 +280,7 @@ class DiffusionEngine(ThreadedEngine):
             monitor.loading(ref.name)
             with self._weights.loading():
                 needed = self._family.control_bytes(ref, networks.loaded.network.dtype, self._weights.holds)
-                self._weights.make_room(needed, ref.name, lambda: memory_left(self.device))
+                self._weights.make_room(needed, ref.name, lambda: memory_left(networks.home))
                 return networks.controls.get(ref)
         return networks.controls.get(ref)
 
@@ -283,15 +295,37 @@ class DiffusionEngine(ThreadedEngine):
                 return networks.adapters.get(refs)
         return networks.adapters.get(refs)
 
-    def _load(self, monitor: Monitor) -> Networks:
-        """Load the networks, where there is memory for them."""
+    def _load(self, monitor: Monitor, size: Size) -> Networks:
+        """Load the networks, where there is memory for them; `size`: of the first canvas."""
         monitor.loading(self._ref.name)
+        on_cpu = self.device.type == "cpu"
         with self._weights.loading():
             needed = self._family.weight_bytes(self._ref, self.dtype, self._weights.holds)
-            self._weights.make_room(needed, self._ref.name, lambda: memory_left(self.device))
+            try:
+                self._weights.make_room(needed, self._ref.name, lambda: memory_left(self.device))
+            except EngineError:
+                if on_cpu or self._memory == "whole":
+                    raise  # else other engines have released theirs, and networks take turns
             loaded = self._family.load(self._ref, self.dtype)
-            networks = self._networks = Networks(loaded, self._ref, self.device)
+            if self._fp8:
+                key = (f"{loaded.digest} fp8",)
+                network = shared_network(
+                    lambda: key, lambda: with_fp8_weights(loaded.network), lambda one: bytes_of(*one.parameters())
+                )
+                loaded = replace(loaded, network=network, digest=key[0])
+            placement = None
+            if not on_cpu:
+                self._plan = plan_of(loaded, size, memory_left(self.device), self._memory)
+                if self._plan.memory != "whole":
+                    placement = Placement(self.device, self._plan.memory, self._plan.weights_room)
+            original = self._original if self._fp8 else None
+            networks = self._networks = Networks(loaded, self._ref, self.device, placement=placement, original=original)
         return networks
+
+    def _original(self) -> Any:
+        """The network with its weights as published, read again."""
+        with self._weights.loading():
+            return self._family.load(self._ref, self.dtype).network
 
     def _ended(self, run: CanvasRun) -> bool:
         """Set the result of a run that has ended; else show a preview. One without finite numbers starts again."""
@@ -311,7 +345,8 @@ class DiffusionEngine(ThreadedEngine):
 
     def _rows(self, runs: list[CanvasRun]) -> int:
         area = max((one.canvas.size.area for one in runs), default=1)
-        return max(2, ROWS_OF_512.get(self.device.type, ROWS_OF_512["cpu"]) * 512 * 512 // area)
+        most = max(2, ROWS_OF_512.get(self.device.type, ROWS_OF_512["cpu"]) * 512 * 512 // area)
+        return most if self._plan is None else min(most, self._plan.rows(area))
 
 
 def _next_of(waiting: list[_CanvasJob], at_hand: Counter[Monitor]) -> _CanvasJob | None:

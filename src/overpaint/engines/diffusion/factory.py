@@ -6,7 +6,7 @@ from overpaint.engines.base import Engine, ModelSetup
 from overpaint.engines.loading import collector_paused
 from overpaint.models import find
 
-from .options import CARD, LOADING
+from .options import CARD, FILES, LOADING, DiffusionOptions
 
 
 class DiffusionFactory:
@@ -23,9 +23,17 @@ class DiffusionFactory:
             ModelError: The model is missing, damaged, or not a checkpoint.
             EngineError: The device does not exist.
         """
-        given = setup.options.model_dump(include=set(LOADING), exclude_none=True)
+        given = setup.options.model_dump(include=set(FILES), exclude_none=True)
         ref = find(setup.model, paths=setup.paths, allow_pickle=setup.allow_pickle, **given)
         with collector_paused():
             from .engine import DiffusionEngine  # loads torch
 
-        return DiffusionEngine(ref, device=setup.device, threads=setup.threads, weights=setup.weights)
+        options = setup.options if isinstance(setup.options, DiffusionOptions) else DiffusionOptions()
+        return DiffusionEngine(
+            ref,
+            device=setup.device,
+            threads=setup.threads,
+            weights=setup.weights,
+            memory=options.memory or "auto",
+            fp8=options.weights == "fp8",
+        )

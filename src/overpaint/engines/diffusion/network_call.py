@@ -1,7 +1,7 @@
 """The one place that calls a network. All that changes how a call is computed belongs here, around `Family.predict`:
 
-the network's type and device, exactness, layers that rows share, what ControlNets add, kept deep features, and other
-back ends. Samples and samplers see none of it.
+the network's type, device and place in memory, exactness, layers that rows share, what ControlNets add, kept deep
+features, and other back ends. Samples and samplers see none of it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .batch_invariance import RowByRow
 from .controls import ControlNetwork, Outputs, RowControl, residuals
 from .families import Family
 from .first_layers import once, repeats
+from .placement import beside, bring, device_of
 from .values import NetworkInput
 
 
@@ -40,11 +41,10 @@ class NetworkCall:
             back_end: What runs it in place of PyTorch's own steps; never in exact mode.
         """
         assert back_end is None or not exact, "a back end's rows may depend on the batch"
-        parameter = next(network.parameters())
         self._family = family
         self._network = network
-        self._dtype: torch.dtype = parameter.dtype
-        self._device: torch.device = parameter.device
+        self._dtype: torch.dtype = next(network.parameters()).dtype
+        self._device: torch.device = device_of(network)
         self._exact = exact
         self._back_end = back_end
         # Not in single precision: there a row's bits depend on the batch, and a picture would change by more than 1e-5
@@ -96,6 +96,7 @@ class NetworkCall:
     ) -> Outputs:
         """The outputs of a ControlNet for some rows."""
         own, hints = given.rows(rows), self._own(torch.cat([one.hint for one in controls]))
+        network = replace(network, network=beside(self._network, network.network))
         with self._calling(network.network, self._first_layers(network.network), own.x, own.sigma, own.t, hints):
             return self._family.control(network, own, hints, [one.number for one in controls])
 
@@ -110,6 +111,7 @@ class NetworkCall:
         same = repeats(x, *others) if first and len(x) > 1 else None
         shared = once(first, *same) if same else nullcontext()
         with call_lock(network), torch.inference_mode(), RowByRow() if self._exact else nullcontext(), shared:
+            bring(network)
             yield
 
     def _own_type(self, given: NetworkInput) -> NetworkInput:

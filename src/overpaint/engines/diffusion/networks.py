@@ -25,15 +25,20 @@ from .back_ends import BackEnd, BackEndName, Compiled
 from .caches import ByteCache, bytes_of
 from .control_networks import AdapterNetworks, ControlNetworks
 from .denoiser import NetworkDenoiser
+from .devices import memory_left
 from .families import TextEncoding
+from .fp8_weights import Fp8Layer, with_fp8_weights
 from .inversion import Inversion
 from .lora import LoraUse, Merged, merge, read_lora
+from .memory_plan import SPARE
 from .mixing import mixtures, shares
+from .options import DiffusionOptions
+from .placement import Placement, Stage, bring
 from .settings import PaintSettings
 from .start import Moments, Pixels
 from .text_plan import TEXTS, CanvasTexts, unread, unread_words
 from .used import embeddings_of, inversions_of, loras_of
-from .vae_strips import in_strips
+from .vae_strips import in_strips, strip_bytes
 from .values import Conditioning, LoadedModel, NotFiniteError, Timeline
 
 TILED_ABOVE = 1024 * 1024
@@ -70,17 +75,37 @@ class PromptNetworks:
 class Networks:
     """One model on one device. Not thread-safe."""
 
-    def __init__(self, loaded: LoadedModel, ref: ModelRef, device: torch.device) -> None:
-        """Take a model, loaded from `ref`, and move it to the device."""
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        ref: ModelRef,
+        device: torch.device,
+        *,
+        placement: Placement | None = None,
+        original: Callable[[], Any] | None = None,
+    ) -> None:
+        """Take a model, and move it to the device.
+
+        Args:
+            loaded: The model, on the CPU.
+            ref: Where it was loaded from.
+            device: Where it calculates.
+            placement: Where its networks take turns on the device; None: all of them are there.
+            original: Loads the network that predicts with its weights as published, where those of `loaded` are in
+                eight bits: LoRAs are merged into these.
+        """
         self.loaded = loaded
         self.ref = ref
         self.device = device
+        self.placement = placement
+        self._original = original
+        self.home = device if placement is None else torch.device("cpu")
         for network in (loaded.network, loaded.vae):
             # Convolutions and group norms like channels last: 10 % of the VAE's time on a CPU.
-            network.to(device, memory_format=torch.channels_last)
+            network.to(self.home, memory_format=torch.channels_last)
         for encoder in loaded.text_encoders:
-            encoder.to(device)
-        self.controls = ControlNetworks(loaded.family, ref, loaded.network.dtype, device)
+            encoder.to(self.home)
+        self.controls = ControlNetworks(loaded.family, ref, loaded.network.dtype, self.home)
         self._back_ends: dict[tuple[BackEndName, str], BackEnd] = {}
         self.adapters = AdapterNetworks(loaded.family, loaded.network.dtype, device)
         self._wide: dict[str, tuple[str, Any]] = {}
@@ -113,11 +138,15 @@ class Networks:
     ) -> tuple[torch.Tensor, ...]:
         """`work` on so many pixels; repeated in single precision where it gives NaN or infinity."""
 
+        large = area > TILED_ABOVE or self.placement is not None
+
         def call(vae: Any) -> tuple[torch.Tensor, ...]:
+            vae = self._as_called(vae, "vae")
             with call_lock(vae), torch.inference_mode():
-                if area > TILED_ABOVE and (strips := in_strips(vae)) is not None:
+                bring(vae)
+                if large and (strips := in_strips(vae, keep=self._kept_on(vae, area))) is not None:
                     return work(strips)
-                (vae.enable_tiling if area > TILED_ABOVE else vae.disable_tiling)()
+                (vae.enable_tiling if large else vae.disable_tiling)()
                 return work(vae)
 
         found = call(self.loaded.vae)
@@ -127,6 +156,16 @@ class Networks:
         if not _finite(*found):
             raise NotFiniteError(f"{title} gave numbers that are not finite, in single precision too")
         return found
+
+    def _kept_on(self, vae: Any, area: int) -> torch.device | None:
+        """Where strips keep the features of a layer: on the CPU, where a GPU has no room for them."""
+        if self.device.type == "cpu" or (free := memory_left(self.device)) is None:
+            return None
+        return torch.device("cpu") if strip_bytes(vae, area) > free * (1 - SPARE) else None
+
+    def _as_called(self, network: Any, stage: Stage) -> Any:
+        """The network itself, or its twin where networks take turns."""
+        return network if self.placement is None else self.placement.twin(network, stage)
 
     def _in_single_precision(self, part: str, key: str, network: Any) -> Any:
         """A copy of a network; the latest one of each part is kept."""
@@ -164,7 +203,7 @@ class Networks:
                     LoraUse(read_lora(path, one.name, allow_pickle=self.ref.allow_pickle), one.unet, one.te, one.dyn)
                     for path, one in zip(paths, tags, strict=True)
                 ]
-                return merge(model.network, model.text_encoders, model.digest, uses, model.family)
+                return self.merged(uses)
 
         key = (tags, *map(digest, paths))
         found = self._merged.get(key, merged)
@@ -205,19 +244,37 @@ class Networks:
         tokens, none = self._tokens.get(key, encoded)
         return ReferencePicture(tokens, none, image.control)
 
+    def merged(self, uses: Sequence[LoraUse]) -> Merged:
+        """The networks with LoRAs in them.
+
+        They are merged before weights go to eight bits, which would round small changes away.
+        """
+        model = self.loaded
+        changes = self._original is not None and any(one.unet != 0 for one in uses)
+        base = self._original() if changes and self._original is not None else model.network
+        merged = merge(base, model.text_encoders, model.digest, uses, model.family)
+        if not changes:
+            return merged
+        unet = with_fp8_weights(merged.unet).to(self.home, memory_format=torch.channels_last)
+        return replace(merged, unet=unet, bytes=merged.bytes + bytes_of(*unet.parameters()))
+
     def conditionings(
         self, chosen: PromptNetworks, settings: PaintSettings, canvas: Canvas
     ) -> tuple[Timeline, Timeline]:
         """Prompt and negative prompt over the steps; the text encoders run once for each text that is not cached."""
         model, merged = self.loaded, chosen.merged
-        texts = model.family.text_encoding(model, merged.text_encoders, merged.text_digest)
+        encoders = tuple(self._as_called(one, "text") for one in merged.text_encoders)
+        texts = model.family.text_encoding(model, encoders, merged.text_digest)
+        home = model.family.text_encoding(model, merged.text_encoders, merged.text_digest)
         sizes = model.family.size_conditions(canvas.size, self.device)
 
         made: dict[Hashable, Conditioning] = {}  # equal texts are one object
 
         def conditioning(job: Any) -> Conditioning:
             if job.key not in made:
-                made[job.key] = self.encoded(texts, job).joined(sizes)
+                if job.key not in self._texts:
+                    bring(*encoders)
+                made[job.key] = self.encoded(texts, job, home).joined(sizes)
             return made[job.key]
 
         def pair(prompt: Prompt, negative: Prompt | None) -> tuple[Conditioning, Conditioning]:
@@ -237,15 +294,15 @@ class Networks:
             Timeline(tuple((step, negative) for step, _, negative in entries)),
         )
 
-    def encoded(self, texts: TextEncoding, job: Any) -> Conditioning:
-        """The states of one text; cached by what they depend on."""
-        return self._texts.get(job.key, lambda: self._text(texts, job))
+    def encoded(self, texts: TextEncoding, job: Any, home: TextEncoding | None = None) -> Conditioning:
+        """The states of one text; cached by what they depend on. `home`: the encoders that are copied at need."""
+        return self._texts.get(job.key, lambda: self._text(texts, job, home or texts))
 
-    def _text(self, texts: TextEncoding, job: Any) -> Conditioning:
+    def _text(self, texts: TextEncoding, job: Any, home: TextEncoding) -> Conditioning:
         found = texts.encode(job)
-        wide = None if _finite(*found.tensors.values()) else texts.widened()
+        wide = None if _finite(*found.tensors.values()) else home.widened()
         if wide is not None:
-            found = wide.encode(job)
+            found = wide.encode(job).map(lambda one: one.to(self.device))
             self._repeated.append("the text encoder")
         if not _finite(*found.tensors.values()):
             raise NotFiniteError("the text encoder gave numbers that are not finite, in single precision too")
@@ -262,6 +319,9 @@ class Networks:
         unet, key = chosen.merged.unet, chosen.merged.unet_digest
         if wide and unet.dtype != torch.float32:
             unet = self._in_single_precision("unet", key, unet)
+        unet = self._as_called(unet, "network")
+        if self.placement is not None:
+            back_end = "eager"  # weights that come and go are no part of a compiled program
         return NetworkDenoiser(
             self.loaded.family,
             unet,
@@ -291,6 +351,17 @@ class Networks:
         """The parts that ran again in single precision since the last call of this method."""
         found, self._repeated = tuple(self._repeated), []
         return found
+
+    def notes_of(self, options: DiffusionOptions) -> tuple[str, ...]:
+        """Options of memory that have no effect here, for people."""
+        found = []
+        if options.memory not in (None, "auto") and self.device.type == "cpu":
+            found.append("the option memory has no effect on a CPU, whose memory holds the weights in any case")
+        if options.weights == "fp8" and not any(isinstance(one, Fp8Layer) for one in self.loaded.network.modules()):
+            found.append("the option weights had no effect: the network has no blocks whose weights are known")
+        if self.placement is not None and options.backend != "eager":
+            found.append(f"the option backend had no effect: networks take turns on {self.device}")
+        return tuple(found)
 
     @property
     def half(self) -> bool:

@@ -11,7 +11,10 @@ from overpaint.request import MOST_SEED, SAMPLING_SETTINGS
 
 NAME = "diffusion"
 
-LOADING = ("vae", "base", "variant", "prediction", "config")
+FILES = ("vae", "base", "variant", "prediction", "config")
+"""Options that decide which files are read, and how."""
+
+LOADING = (*FILES, "memory", "weights")
 """Options that loading depends on: each combination of them has an engine of its own."""
 
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
@@ -39,6 +42,13 @@ class DiffusionOptions(EngineOptions):
     config: Name | None = Field(
         default=None,
         description="of a single file whose networks have other sizes than published: a folder of their configurations",
+    )
+    memory: Literal["auto", "whole", "model", "block"] | None = Field(
+        default=None,
+        description="what is on the GPU at a time: the whole model, one of its networks, or one block (auto: by size)",
+    )
+    weights: Literal["fp8"] | None = Field(
+        default=None, description="fp8: the network's weights are kept in eight bits, half the memory of half precision"
     )
     emphasis: Literal["original", "no_norm", "ignore", "none"] = Field(
         default="original",

@@ -59,11 +59,11 @@ class DecodedStrips:
     sample: torch.Tensor
 
 
-def in_strips(vae: Any) -> StripVae | TinyStripVae | None:
-    """The autoencoder, called as before, in strips; None for one of unknown layers."""
+def in_strips(vae: Any, *, keep: torch.device | None = None) -> StripVae | TinyStripVae | None:
+    """The autoencoder, called as before, in strips; None for one of unknown layers. `keep`: see `StripVae`."""
     if type(vae).__name__ == "AutoencoderTiny":
         return TinyStripVae(vae)
-    return StripVae(vae) if _has_known_layers(vae) else None
+    return StripVae(vae, keep=keep) if _has_known_layers(vae) else None
 
 
 def _has_known_layers(vae: Any) -> bool:
@@ -84,8 +84,11 @@ def _has_known_layers(vae: Any) -> bool:
 def strip_bytes(vae: Any, area: int) -> int:
     """Bytes that `StripVae` keeps for a picture of `area` pixels: the features of a layer and of the one after it.
 
-    The most are those of the last level of the decoder, which enter it with the channels of the level before.
+    The most are those of the last level of the decoder, which enter it with the channels of the level before. A tiny
+    autoencoder keeps its strips alone.
     """
+    if "block_out_channels" not in vae.config or type(vae).__name__ == "AutoencoderTiny":
+        return 0
     first, second = (vae.config["block_out_channels"] * 2)[:2]
     return int((first + second) * area * vae.decoder.conv_in.weight.element_size())
 

@@ -289,6 +289,16 @@ class Family(ABC):
 
     # ---- deep features
 
+    def example_input(self, network: Any, size: Size, rows: int) -> NetworkInput | None:
+        """An input of `predict` without numbers (on torch's meta device), by which memory is counted; None: unknown.
+
+        Args:
+            network: See `predict`.
+            size: Of the canvas.
+            rows: B.
+        """
+        return None
+
     def layer_count(self, network: Any) -> int:
         """How many layers on the way in have one on the way out that takes their output; 0 for other architectures.
 

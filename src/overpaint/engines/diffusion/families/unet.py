@@ -241,6 +241,27 @@ class UNetFamily(Family):
         )[0]
         return output
 
+    def example_input(self, network: Any, size: Size, rows: int) -> NetworkInput:
+        """See `Family.example_input`: one chunk of text."""
+        import torch
+
+        from overpaint.engines.diffusion.values import Conditioning, NetworkInput
+
+        config, dtype = network.config, network.conv_in.weight.dtype
+
+        def empty(*shape: int) -> torch.Tensor:
+            return torch.empty((rows, *shape), dtype=dtype, device="meta")
+
+        tensors = {"context": empty(77, config["cross_attention_dim"])}
+        if config.get("addition_embed_type") == "text_time":
+            tensors["time_ids"] = empty(6)
+            sizes = 6 * config["addition_time_embed_dim"]
+            tensors["pooled"] = empty(config["projection_class_embeddings_input_dim"] - sizes)
+        x = empty(config["in_channels"], size.height // self.cell, size.width // self.cell)
+        guidance = torch.empty(rows, device="meta") if self.embeds_guidance(network) else None
+        times = torch.empty(rows, device="meta")
+        return NetworkInput(x, times, times, Conditioning(tensors), guidance=guidance)
+
     def layer_count(self, network: Any) -> int:
         """See `Family.layer_count`."""
         return unet_layers.layer_count(network)
