@@ -58,7 +58,7 @@ class PaintSettings:
     @property
     def notes(self) -> tuple[str, ...]:
         """Settings that have no effect, for people."""
-        plan, traits, found = self.plan, self.plan.choice.traits, list(self.ignored)
+        plan, traits, found = self.plan, self.plan.choice.traits, []
         title = SAMPLER_NAMES[plan.choice.sampler].title
         if plan.eta is not None and "eta" not in traits:
             found.append(f"the option eta has no effect with {title}, which renews no share of the noise")
