@@ -218,7 +218,8 @@ def run_forked(
     return done
 
 
-_start_reader = pool.start
+start_reader = pool.start
+"""Starts a process that reads files anew, where a test changes what such a process begins with."""
 
 
 def install() -> None:
@@ -229,7 +230,7 @@ def install() -> None:
 def _forked_reader(connection: int, lifeline: int, *modules: str) -> Any:
     """As `pool.start`; a process of modules that are not imported where it would be forked is started anew."""
     if not modules or not {*modules} <= {*IMPORTED}:
-        return _start_reader(connection, lifeline, *modules)
+        return start_reader(connection, lifeline, *modules)
     code = f"from overpaint.bounded.child import serve; serve(*{(connection, lifeline, *modules)!r})"
     return Forked(
         [sys.executable, "-P", "-c", code],

@@ -21,8 +21,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import forks
 from batches import Bench, photo, photos
 from overpaint.batch import Done, Failed, RowLimits, manifest, read_folders, read_text
+from overpaint.bounded import pool
 from overpaint.cli import main
 from overpaint.errors import EngineError, RequestError
 from overpaint.picture import open_picture
@@ -225,6 +227,7 @@ def hanging_decoder(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(SITE)
     monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setattr(pool, "start", forks.start_reader)
     from overpaint.doors.reading import readers
 
     readers.close()
@@ -441,6 +444,7 @@ def hung_mount(tmp_path: Path, monkeypatch) -> Path:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(HUNG)
     monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setattr(pool, "start", forks.start_reader)
     real = os.open
 
     def wait(path, *rest, **more):
