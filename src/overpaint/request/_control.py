@@ -46,7 +46,7 @@ class ControlSettings(Value):
         weight: How strongly it guides.
         start, end: The part of the steps in which it guides, as fractions.
         mode: Which counts more, the control or the prompt, where both are followed; "balanced" favours neither.
-        model: The network that reads the map; None: the first one here of this kind that fits the checkpoint.
+        model: The network that reads the map; None: the one here that reads this kind and fits the checkpoint.
         options: Settings of how a map of this kind is made, and further ones that the engine knows.
     """
 
