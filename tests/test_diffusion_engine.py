@@ -1220,3 +1220,12 @@ def test_a_lora_that_is_larger_than_the_cache_is_merged_once_for_all_its_canvase
     made.clear()
     paint(engines[4], [canvas_of(seed, prompt="a cat <lora:style:0.7>") for seed in range(3)])
     assert made == [1]
+
+
+def test_a_studio_s_own_model_may_be_a_path_beside_options_that_name_no_file(folders):
+    """As a server's: its callers may choose how weights are kept, and no file."""
+    with Studio(device="cpu", model=str(folders[4]), model_paths=False) as studio:
+        for options in ({}, {"weights": "fp8"}, {"memory": "block"}):
+            assert studio.engine("diffusion", str(folders[4]), options).card.samples
+        with pytest.raises(ModelError):
+            studio.engine("diffusion", str(folders[4]), {"vae": str(folders[9])})

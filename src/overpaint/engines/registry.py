@@ -64,6 +64,11 @@ def loading_options(name: str) -> tuple[str, ...]:
     return tuple(getattr(_load(name), "loading_options", ()))
 
 
+def file_options(name: str) -> tuple[str, ...]:
+    """Those of them that may name further files; all of them, where the engine does not say which."""
+    return tuple(getattr(_load(name), "file_options", loading_options(name)))
+
+
 def create(name: str, setup: ModelSetup | None = None) -> Engine:
     """A new engine, which the caller closes. Raises as `card` does, and what a factory raises.
 

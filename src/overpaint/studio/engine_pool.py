@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from overpaint import engines, pocket
 from overpaint.engines import Engine, EngineCard, ModelSetup, ThreadedEngine
-from overpaint.engines.registry import loading_options
+from overpaint.engines.registry import file_options, loading_options
 from overpaint.engines.weight_store import WeightStore
 from overpaint.errors import UnknownEngineError
 from overpaint.models import default_eraser, is_eraser, is_model_name, waiting_eraser
@@ -148,7 +148,8 @@ class EnginePool:
         key = name
         if model is not None:
             loading = [getattr(options, one) for one in loading_options(name)]
-            own = model == self._own_model and not any(loading)  # options may name further models
+            further = any(getattr(options, one) for one in file_options(name))
+            own = model == self._own_model and not further
             setup = self._setup(model, options, paths=self._paths or own)
             key = json.dumps([name, model, loading])
         with self._lock:

@@ -14,6 +14,7 @@ class DiffusionFactory:
 
     card = CARD
     loading_options = LOADING
+    file_options = FILES
 
     @staticmethod
     def open(setup: ModelSetup) -> Engine:
