@@ -359,6 +359,13 @@ def half(start: int, end: int) -> np.ndarray:
 FADE = np.broadcast_to(np.linspace(0, 1, SIDE, dtype=np.float32), (SIDE, SIDE)).copy()
 
 
+@pytest.mark.parametrize("dialect", ["diffusers", "webui"])
+def test_regional_prompts_act_in_every_dialect(engines, dialect):
+    asked = {"dialect": dialect, "sampler": "Euler", "prompt": "a cat"}
+    plain = painted(engines[4], canvas_of(**asked))
+    assert levels(painted(engines[4], regional(canvas_of(**asked), ("dog", half(0, 40)))), plain) > 0.5
+
+
 def test_a_regional_prompt_of_all_or_of_nothing_is_the_plain_prompt_to_the_bit_at_no_more_cost(engines):
     """So are several that cover all and have the same text, whatever their masks and weights."""
     engine = engines[4]

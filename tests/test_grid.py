@@ -120,6 +120,12 @@ def test_the_verb_writes_one_sheet_and_says_what_failed(tmp_path, capsys):
     with Image.open(table["output"]) as sheet:
         assert sheet.width > 64
     assert main([*call, "engine=telea"]) == 1  # the sheet is there already
-    assert main([*call, "engine=nobody", "--overwrite", "--quiet"]) == 1
+    capsys.readouterr()
+    for wrong, why in (("engine=nobody", "nobody"), ("fooo=1,2", "fooo")):  # one error, and no sheet of errors
+        assert main([*call, wrong, "-o", str(tmp_path / "new.png")]) == 2
+        assert why in capsys.readouterr().err
+        assert not (tmp_path / "new.png").exists()
+    assert main([*call, "engine=telea,nobody", "--overwrite"]) == 0
+    assert "nobody" in capsys.readouterr().err
     assert main([*call, "grow=1,2", "-n", "2"]) == 2
     assert "seed=1..4" in capsys.readouterr().err

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -22,6 +24,7 @@ from overpaint.engines.diffusion.schedule import Training
 from overpaint.engines.diffusion.start import Moments
 from overpaint.errors import MaskError, RequestError
 from overpaint.frame import POLICIES, FrameNeeds, SizeRules, fitted
+from overpaint.frame.fitting import inner_size
 from overpaint.frame.webui import blurred_levels, crop_box, kernel_size
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
@@ -347,3 +350,31 @@ def test_colours_are_corrected_to_those_that_painting_started_from():
     assert np.abs(chroma(mended) - chroma(before)).max() < 0.2 * np.abs(chroma(tinted) - chroma(before)).max()
     luma = np.float32([0.3, 0.59, 0.11])
     np.testing.assert_allclose(mended @ luma, tinted @ luma, atol=0.01)
+
+
+@given(
+    *[st.integers(1, 40)] * 4,
+    st.sampled_from(["lanczos", "linear"]),
+)
+@settings(max_examples=60)
+def test_covering_makes_the_part_that_is_shown_as_of_the_whole(width, height, to_width, to_height, filter):
+    """Resizing all of it and cutting afterwards, as the web UI does, needs memory with the square of a long side."""
+    plane = np.random.default_rng(width * 41 + height).random((height, width), dtype=np.float32)
+    to = Size(to_width, to_height)
+    whole = inner_size(Size(width, height), to, "cover")
+    chosen = {"lanczos": Image.Resampling.LANCZOS, "linear": Image.Resampling.BILINEAR}[filter]
+    made = np.asarray(Image.fromarray(plane).resize((whole.width, whole.height), chosen))
+    left, top = max(0, whole.width // 2 - to.width // 2), max(0, whole.height // 2 - to.height // 2)
+    wanted = made[top : top + to.height, left : left + to.width]
+    found = fitted(plane, to, "cover", filter)
+    assert np.abs(found[: wanted.shape[0], : wanted.shape[1]] - wanted).max() < 1e-4
+
+
+def test_a_long_thin_picture_takes_little_memory():
+    plane = np.zeros((64, 64), np.float32)
+    tracemalloc.start()
+    try:
+        assert fitted(plane, Size(20_000, 8), "cover").shape == (8, 20_000)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import sys
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ from cyclopts import Parameter
 from overpaint.doors.inputs import collect
 from overpaint.doors.outputs import check_writable_all
 from overpaint.doors.requests import read_request, request_of
-from overpaint.errors import RequestError
+from overpaint.errors import Cancelled, RequestError
 from overpaint.files import write_file
 from overpaint.request import INTENTS, Intent
 
@@ -25,10 +27,10 @@ from .streams import as_written, check_one_reader, load, opened, paths
 from .texts import print_json, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from overpaint.picture import Picture
-    from overpaint.studio import GridAxis
+    from overpaint.studio import GridAxis, Tile
 
 _SETTINGS = fields.options(INTENTS["custom"])
 _UNSET, _RUN, _ANY_INSERT = _SETTINGS(), Run(), AnyInsert()
@@ -89,7 +91,9 @@ def grid(
     used = [*paths((picture, run.sketch, *inserts, *place.files, *run.avoided.files))]
     check_writable_all([("output", target)], overwrite=overwrite, inputs=used)
     began = time.perf_counter()
-    tiles, cells, failures = {}, [], 0
+    tiles: dict[tuple[int, ...], Tile] = {}
+    cells: list[dict[str, Any]] = []
+    failures = 0
     with studio_of(run) as studio, bar(quiet=quiet or json) as progress:
         inputs = collect(
             shown,
@@ -105,7 +109,9 @@ def grid(
         )
         progress.say("painting")
         box = first = None
-        for cell, found in studio.grid(inputs.picture, inputs.request, axes=axes, **inputs.rest):
+        count = math.prod(len(axis.values) for axis in axes)
+        made = studio.grid(inputs.picture, inputs.request, axes=axes, **inputs.rest)
+        for cell, found in _until_stopped(made, lambda: _write_stopped(axes, tiles, target, overwrite)):
             values = {axis.name: axis.values[at] for axis, at in zip(axes, cell.place, strict=True)}
             if isinstance(found, EditFailure):
                 failures += 1
@@ -115,7 +121,7 @@ def grid(
                 box = box or part_to_show(found)  # of the first, so that all cells can be compared
                 first = tiles[cell.place] = Tile(part_of(found, box), "")
                 cells.append({"values": values, "request": found.request.to_mapping(), "notes": list(found.notes)})
-            progress.say(f"{len(cells)} painted")
+            progress.say(f"{len(cells)} of {count} painted")
     _write(_sheet(axes, tiles), target, overwrite)
     seconds = round(time.perf_counter() - began, 3)
     if json:
@@ -123,8 +129,10 @@ def grid(
             {"input": as_written(picture), "output": str(target), "cells": cells, "seconds": seconds}, one_line=True
         )
     elif not quiet:
-        count = f"{len(cells)} results" if not failures else f"{len(cells) - failures} results, {failures} failed"
-        print(visible(f"{target}: {count} in {seconds:.1f} s"))
+        said = f"{count} results" if not failures else f"{count - failures} results, {failures} failed"
+        print(visible(f"{target}: {said} in {seconds:.1f} s"))
+        for message in dict.fromkeys(cell["error"]["message"] for cell in cells if "error" in cell):
+            print(note_line(message), file=sys.stderr)
         for note in dict.fromkeys(note for cell in cells for note in cell.get("notes", ())):
             print(note_line(note), file=sys.stderr)
     return FAILED if failures == len(cells) else DONE
@@ -146,6 +154,29 @@ def _target(picture: str, output: str | None) -> Path:
     if (found := format_of_path(target)) not in ("png", "jpeg"):
         raise RequestError(f"{{field}} {str(target)!r}: a sheet is a PNG or a JPEG, not {found}", field="output")
     return target
+
+
+def _until_stopped(made: Iterator[Any], stopped: Callable[[], object]) -> Iterator[Any]:
+    """The same; an interrupt first has `stopped` called."""
+    try:
+        yield from made
+    except (KeyboardInterrupt, Cancelled):
+        stopped()
+        raise
+
+
+def _write_stopped(axes: Sequence[GridAxis], tiles: dict[tuple[int, ...], Tile], path: Path, overwrite: bool) -> None:
+    """Write the sheet of what was painted before an interrupt; nothing where that is nothing."""
+    from overpaint.studio import failed_tile
+
+    if tiles:
+        places = itertools.product(*(range(len(axis.values)) for axis in axes))
+        like = next(iter(tiles.values()))
+        _write(
+            _sheet(axes, {place: tiles.get(place) or failed_tile("not painted", like) for place in places}),
+            path,
+            overwrite,
+        )
 
 
 def _sheet(axes: Sequence[GridAxis], tiles: Any) -> Picture:

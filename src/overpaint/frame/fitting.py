@@ -35,9 +35,20 @@ def fitted(plane: NDArray[Any], to: Size, mode: ResizeMode, filter: ResizeFilter
     filters = Image.Resampling
     chosen = {"lanczos": filters.LANCZOS, "linear": filters.BILINEAR, "nearest": filters.NEAREST}[filter]
     size = inner_size(Size(plane.shape[1], plane.shape[0]), to, mode)
-    made = np.asarray(Image.fromarray(plane).resize((size.width, size.height), chosen), plane.dtype)
     left, top = to.width // 2 - size.width // 2, to.height // 2 - size.height // 2
-    made = made[max(0, -top) : max(0, -top) + to.height, max(0, -left) : max(0, -left) + to.width]
+    # What would be cut off is never made: in long, thin pictures that is nearly all of it.
+    shown = Size(min(size.width, to.width), min(size.height, to.height))
+    across, down = plane.shape[1] / size.width, plane.shape[0] / size.height
+    cut_left, cut_top = max(0, -left), max(0, -top)
+    right = min((cut_left + shown.width) * across, plane.shape[1])
+    bottom = min((cut_top + shown.height) * down, plane.shape[0])
+    image = Image.fromarray(plane)
+    if shown.width < size.width:
+        image = image.resize((shown.width, image.height), chosen, box=(cut_left * across, 0, right, image.height))
+    elif shown.height < size.height:
+        image = image.resize((shown.width, image.height), chosen)
+    part = (0, cut_top * down, image.width, bottom)
+    made = np.asarray(image.resize((shown.width, shown.height), chosen, box=part), plane.dtype)
     before, beside = max(0, top), max(0, left)
     around = ((before, to.height - before - made.shape[0]), (beside, to.width - beside - made.shape[1]))
     return np.pad(made, around, mode="edge")

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, Unpack
 
 from overpaint import pocket
 from overpaint.engines import Engine, EngineCard, Monitor
-from overpaint.errors import PictureError, RequestError
+from overpaint.errors import OverpaintError, PictureError, RequestError
 from overpaint.frame import Region
 from overpaint.request import EditRequest, IntentRule, ResolvedRequest, UsedModel, draw_seed
 from overpaint.restore import FaceChoice, choose_faces
@@ -375,11 +375,20 @@ class Studio:
             picture, request, **given: As for `edit`.
 
         Raises:
-            RequestError: Settings or values that can't be varied.
+            OverpaintError: Settings or values that can't be varied; the first cell's, where none can be painted.
         """
         rasters, settings = split(given)
         base = request.merged(**settings) if request is not None else EditRequest.of(**settings)
         cells = grid_cells(base, axes, seed=draw_seed(base.seed))
+        wrong = []
+        for cell in cells:  # a name that is wrong in every cell is one error, before any is painted
+            try:
+                self.resolved(cell.request, seed=0)
+                break
+            except OverpaintError as error:
+                wrong.append(error)
+        if len(wrong) == len(cells):
+            raise wrong[0]
         edits = (Edit(picture_of(picture), request=cell.request) for cell in cells)
         return zip(cells, self.edit_many(edits, ahead=ahead, **rasters), strict=True)
 

@@ -291,8 +291,8 @@ def _parted_texts(
     """The chunks of both texts that are read, for each encoder."""
     most = 1 if settings.plain else None
     found = []
-    for name, text in zip(TEXTS, texts, strict=True):
-        with concerning(name):
+    for number, text in enumerate(texts):
+        with concerning(TEXTS[min(number, 1)]):
             found.append([chunks[:most] for chunks in _chunks(text, tokenizers, inversions, settings)])
     return found
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
-import threading
 from typing import Annotated, Any
 
+import anyio
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BeforeValidator, Field
 
+from overpaint.maps import map_kind
 from overpaint.models import CONTROL_KINDS
 from overpaint.models.controls import reads
 from overpaint.request import PICTURE_KINDS
@@ -19,9 +20,9 @@ from overpaint.server.native.callers import Editor, Reader
 
 from .bodies import Words
 from .controlnet import MODULES, MOST_UNITS, module_of
-from .pictures import map_picture
+from .pictures import map_picture, mapped_picture
 from .reading import of_picture, read
-from .refusals import ControlUnitError
+from .refusals import ControlUnitError, MapsBusyError
 
 router = APIRouter(include_in_schema=False)
 
@@ -39,7 +40,8 @@ _TYPES = {
 """The extension's groups, by the kinds of their maps."""
 
 _MOST_SIDE, _MOST_PICTURES = 2048, 16
-_one_at_a_time = threading.Lock()
+_MOST_WAITING = 8
+"""Calls that wait for their turn; more are refused."""
 
 
 @router.get("/controlnet/version")
@@ -130,16 +132,39 @@ async def detect(request: Request, owner: Editor) -> dict[str, Any]:
     options = {name: max(1.0, float(value)) for name, value in zip(module.thresholds, sent, strict=False) if value > 0}
     side = body.controlnet_processor_res if body.controlnet_processor_res >= 64 else 512
     images = []
+    turns = _turns(request)
+    if turns.statistics().tasks_waiting >= _MOST_WAITING:
+        raise MapsBusyError("too many maps are being made", hint="ask again later")
     for one in body.controlnet_input_images:
-        shown = await of_picture(request, map_picture, one, "controlnet_input_images", side)
-        images.append(base64.b64encode(await run_in_threadpool(_mapped, shown, module.kind, options)).decode())
+        async with turns:  # what waits holds no thread: other paths are served meanwhile
+            if await request.is_disconnected():
+                break
+            images.append(base64.b64encode(await _map(request, one, side, module.kind, options)).decode())
     return {"images": images, "info": "Success"}
 
 
+async def _map(request: Request, image: Any, side: int, kind: str, options: dict[str, float]) -> bytes:
+    """A PNG of the map of a picture: by a network in this process, else in a bounded one."""
+    field = "controlnet_input_images"
+    if not map_kind(kind).networks:
+        found: bytes = await of_picture(request, mapped_picture, image, field, side, kind, options)
+        return found
+    shown = await of_picture(request, map_picture, image, field, side)
+    return await run_in_threadpool(_mapped, shown, kind, options)
+
+
+def _turns(request: Request) -> anyio.CapacityLimiter:
+    """One map at a time in each application, as a network may take much memory."""
+    state = request.app.state
+    if not hasattr(state, "control_maps"):
+        state.control_maps = anyio.CapacityLimiter(1)
+    found: anyio.CapacityLimiter = state.control_maps
+    return found
+
+
 def _mapped(picture: bytes, kind: str, options: dict[str, float]) -> bytes:
-    """A PNG of the map of a picture; one at a time, as a network may take much memory."""
+    """A PNG of the map that a network makes of a picture."""
     from overpaint.picture import encode
     from overpaint.studio.controls import control_map
 
-    with _one_at_a_time:
-        return encode(control_map(picture, {"kind": kind, "options": options}), "png").data
+    return encode(control_map(picture, {"kind": kind, "options": options}), "png").data

@@ -136,13 +136,24 @@ def reference_picture(picture: bytes, pixels: int | None) -> bytes:
         return encode(_opened(picture, "image"), "png").data
 
 
+def mapped_picture(picture: bytes, side: int, kind: str, options: dict[str, float], pixels: int | None) -> bytes:
+    """A PNG of the map of a picture (see `map_picture`), of a kind that needs no network."""
+    from overpaint.picture import encode
+    from overpaint.studio.controls import control_map
+
+    return encode(control_map(map_picture(picture, side, pixels), {"kind": kind, "options": options}), "png").data
+
+
 def map_picture(picture: bytes, side: int, pixels: int | None) -> bytes:
-    """A PNG of a picture whose shorter side is so long, for its map. PictureError where it can't be read."""
+    """A PNG of a picture whose shorter side is so long, for its map. PictureError where it can't be read.
+
+    The longer side has at most twice as many pixels.
+    """
     from overpaint.picture import current_limits, encode
 
     with _limited(pixels):
         found = _opened(picture, "image")
-        scale = side / min(found.size)
+        scale = min(side / min(found.size), 2 * side / max(found.size))
         to = Size(max(1, round(found.size.width * scale)), max(1, round(found.size.height * scale)))
         current_limits().check_pixels(to.width, to.height)
         return encode(_resized(found, to, 0), "png").data
