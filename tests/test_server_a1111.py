@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -823,6 +824,13 @@ def test_the_extension_s_own_paths_list_what_there_is_and_make_maps(ann):
     (made,) = found["images"]
     assert (opened(made).size, found["info"]) == ((171, 128), "Success")
     assert 0 < np.asarray(opened(made)).mean() < 60
+    thin = {**body, "controlnet_input_images": [b64(drawn(size=(6, 900), box=(2, 50, 4, 800)))]}
+    (made,) = ann.post("/controlnet/detect", json=thin).json()["images"]
+    assert opened(made).size == (2, 256), "the longer side has at most twice as many pixels as asked for"
+    with ThreadPoolExecutor(24) as pool:
+        floods = [pool.submit(ann.post, "/controlnet/detect", json=body) for _ in range(24)]
+        assert ann.get("/sdapi/v1/sd-models").status_code == 200, "calls that wait hold no thread"
+        assert {one.result().status_code for one in floods} <= {200, 429}
     for change, words in (
         ({"controlnet_input_images": []}, "No image selected"),
         ({"controlnet_module": "none"}, "makes no map"),
