@@ -978,7 +978,8 @@ def test_an_option_of_the_webui_acts_in_its_dialect_alone(engines, options):
     assert not np.array_equal(found.pixels, painted(engines[4], canvas))
     sampling = dataclasses.replace(changed.sampling, dialect="native", steps=1)
     (native,) = paint(engines[4], [dataclasses.replace(changed, sampling=sampling)])
-    assert native.notes == (f"in the dialect native no effect have the options {', '.join(sorted(options))}",)
+    words = f"option {min(options)} has" if len(options) == 1 else f"options {', '.join(sorted(options))} have"
+    assert native.notes == (f"the {words} no effect in the dialect native",)
 
 
 def test_the_mask_weight_is_that_of_networks_made_for_inpainting(engines):

@@ -114,5 +114,5 @@ def test_an_edit_is_pasted_by_how_much_it_changed_and_only_within_the_mask():
     change = {id(one): np.abs(one.picture.samples.astype(int) - pixels).mean() for one in (plain, soft, none)}
     assert change[id(plain)] > change[id(soft)] > 4 * change[id(none)]
     assert (soft.regions[0].weight <= plain.regions[0].weight + 1e-6).all()
-    assert any("without soft_inpainting no effect" in note for note in plain.notes)
-    assert any("no effect have the options soft_inpainting" in note for note in without.notes)
+    assert any("no effect without soft_inpainting" in note for note in plain.notes)
+    assert any("the option soft_inpainting has no effect in the dialect" in note for note in without.notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,9 +69,9 @@ class PaintSettings:
         if plan.noise_scale != 1 and not churned and "noise" not in traits:
             found.append(f"the option s_noise has no effect with {title}, which adds no noise on the way")
         if self.ignored:
-            found.append(f"in the dialect {plan.dialect.name} no effect have the options {', '.join(self.ignored)}")
+            found.append(f"{_options(self.ignored)} no effect in the dialect {plan.dialect.name}")
         if self.idle:
-            found.append(f"without soft_inpainting no effect have the options {', '.join(self.idle)}")
+            found.append(f"{_options(self.idle)} no effect without soft_inpainting")
         if plan.rho is not None and "rho" not in self.ignored and not SCHEDULER_NAMES[plan.choice.usual].rho:
             found.append("the option rho has no effect: the scheduler has no exponent")
         if plan.choice.scheduler is not None and "own_levels" in traits:
@@ -134,6 +134,11 @@ class PaintSettings:
         if not embedded:
             reason = f"guidance_scale {self.guidance.scale:g} guides nothing"
         return (f"{reason}: {given} had no effect",) if given else ()
+
+
+def _options(names: Sequence[str]) -> str:
+    """ "the option a has", or "the options a, b have"."""
+    return f"the option {names[0]} has" if len(names) == 1 else f"the options {', '.join(names)} have"
 
 
 def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) -> PaintSettings:
