@@ -129,3 +129,32 @@ def test_the_verb_writes_one_sheet_and_says_what_failed(tmp_path, capsys):
     assert "nobody" in capsys.readouterr().err
     assert main([*call, "grow=1,2", "-n", "2"]) == 2
     assert "seed=1..4" in capsys.readouterr().err
+
+
+def test_what_guides_an_edit_guides_every_cell(tmp_path, capsys):
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    call = ["grid", str(tmp_path / "a.png"), "--box", "20,16,40,32", "--intent", "remove", "--vary", "engine=telea"]
+    further = ["--control", "canny", "--region-prompt", "0,0,20,20=a rose", "--avoid-box", "0,0,8,8"]
+    assert main([*call, *further, "--json"]) == 0
+    (cell,) = json.loads(capsys.readouterr().out)["cells"]
+    request = cell["request"]
+    assert [one["kind"] for one in request["controls"]] == ["canny"]
+    assert [one["prompt"] for one in request["regional_prompts"]] == ["a rose"]
+    assert request["avoid"]
+    assert main([*call, "--preset", "fast", "--overwrite"]) == 2
+    assert "preset" in capsys.readouterr().err
+
+
+def test_an_interrupt_leaves_a_sheet_of_what_was_painted(tmp_path, capsys, monkeypatch):
+    Image.fromarray(PIXELS).save(tmp_path / "a.png")
+    whole = Studio.grid
+
+    def interrupted(self, *given, **more):
+        yield next(whole(self, *given, **more))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Studio, "grid", interrupted)
+    call = ["grid", str(tmp_path / "a.png"), "--box", "20,16,40,32", "--intent", "remove"]
+    assert main([*call, "--vary", "engine=telea,blur"]) == 130
+    with Image.open(tmp_path / "a.grid.png") as sheet:
+        assert sheet.width > 64

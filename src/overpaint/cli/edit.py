@@ -161,21 +161,7 @@ def _paint_picture(
         targets = list(target.variations(call.run.variations))
         sheet = target.sheet if len(targets) > 1 and call.out.sheet is not False else None
         _check_files(call, targets, sheet, results.source, written)
-        inputs = collect(
-            picture,
-            call.request,
-            load,
-            places=call.where,
-            avoid=call.run.avoided,
-            regions=call.run.regions,
-            sketch=call.run.sketch,
-            insert=call.put_in.insert,
-            insert_mask=call.put_in.insert_mask,
-            controls=call.run.controls,
-            extension=call.bounds,
-            scene=call.run.scene,
-            written=as_written,
-        )
+        inputs = inputs_of(picture, call.request, call.run, call.put_in, places=call.where, extension=call.bounds)
         check_result_size(target, inputs.size, picture.colour)
         monitor = shown.monitor(lambda note: _say(call, results, note))
         shown.say("painting" if call.run.variations == 1 else f"painting {call.run.variations} variations")
@@ -198,6 +184,33 @@ def _paint_picture(
             shown.say("painting")
         if sheet is not None:
             results.sheet = _draw(tiles, sheet, call.out)
+
+
+def inputs_of(
+    picture: Picture,
+    request: EditRequest,
+    run: Run,
+    put_in: NoInsert,
+    *,
+    places: Where | None = None,
+    extension: Bounds | None = None,
+) -> EditInputs:
+    """The inputs of an edit from all options that name places and files; errors as of `collect`."""
+    return collect(
+        picture,
+        request,
+        load,
+        places=places,
+        avoid=run.avoided,
+        regions=run.regions,
+        sketch=run.sketch,
+        insert=put_in.insert,
+        insert_mask=put_in.insert_mask,
+        controls=run.controls,
+        extension=extension,
+        scene=run.scene,
+        written=as_written,
+    )
 
 
 def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, source: str, written: set[Path]) -> None:

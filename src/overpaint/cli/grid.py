@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from overpaint.doors.inputs import collect
+from overpaint.doors.controls import control_files
 from overpaint.doors.outputs import check_writable_all
 from overpaint.doors.requests import read_request, request_of
 from overpaint.errors import Cancelled, RequestError
@@ -19,11 +19,11 @@ from overpaint.files import write_file
 from overpaint.request import INTENTS, Intent
 
 from . import fields
-from .edit import studio_of
+from .edit import inputs_of, preset_applied, studio_of
 from .messages import DONE, FAILED, in_json, note_line
 from .options import OUT, REQUEST, WHERE_UNSET, AnyInsert, AsJson, Debug, Input, Overwrite, Quiet, Run, Where
 from .progress import bar
-from .streams import as_written, check_one_reader, load, opened, paths
+from .streams import as_written, check_one_reader, opened, paths
 from .texts import print_json, visible
 
 if TYPE_CHECKING:
@@ -82,31 +82,21 @@ def grid(
         raise RequestError("a grid has one result a cell: give --vary seed=1..4 in place of --variations")
     base = None if request is None else read_request(Path(request))
     wanted = request_of(intent or ("replace" if base is None else None), fields.settings(how), run.option, base)
+    wanted = preset_applied(wanted, run)
     if wanted.rule.grows_canvas and wanted.margins is None:
         raise RequestError("a grid can't extend a picture; use 'overpaint expand'")
-    inserts = put_in.insert, put_in.insert_mask
-    check_one_reader((picture, *place.mask, *run.avoid, run.sketch, *inserts))
+    beside = (picture, run.sketch, put_in.insert, put_in.insert_mask, *control_files(run.controls))
+    check_one_reader((*beside, *place.mask, *run.mask_files))
     shown = opened(picture)
     target = _target(picture, output)
-    used = [*paths((picture, run.sketch, *inserts, *place.files, *run.avoided.files))]
+    used = [*paths((*beside, *place.files, *run.mask_files))]
     check_writable_all([("output", target)], overwrite=overwrite, inputs=used)
     began = time.perf_counter()
     tiles: dict[tuple[int, ...], Tile] = {}
     cells: list[dict[str, Any]] = []
     failures = 0
     with studio_of(run) as studio, bar(quiet=quiet or json) as progress:
-        inputs = collect(
-            shown,
-            wanted,
-            load,
-            places=place,
-            avoid=run.avoided,
-            sketch=run.sketch,
-            insert=put_in.insert,
-            insert_mask=put_in.insert_mask,
-            scene=run.scene,
-            written=as_written,
-        )
+        inputs = inputs_of(shown, wanted, run, put_in, places=place)
         progress.say("painting")
         box = first = None
         count = math.prod(len(axis.values) for axis in axes)

@@ -11,19 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from overpaint.doors.controls import control_files
-from overpaint.doors.inputs import collect
 from overpaint.doors.requests import read_request, request_of
 from overpaint.errors import RequestError
 from overpaint.request import INTENTS, EditRequest, Intent
 
 from . import fields, outputs
-from .edit import preset_applied
+from .edit import inputs_of, preset_applied
 from .messages import note_line
 from .options import HOW, PRINTED_UNSET, REQUEST, WHERE_UNSET, AnyInsert, Bounds, Printed, Run, Where, argument
 from .progress import bar
 from .result_options import AUDITED_UNSET, Audited
 from .session_shown import SESSION, SessionPath, opened_session, print_session
-from .streams import as_written, check_one_reader, load, paths
+from .streams import check_one_reader, paths
 
 if TYPE_CHECKING:
     from overpaint.doors.inputs import EditInputs
@@ -166,21 +165,7 @@ def _inputs(
         raise RequestError(message, field=given, value=getattr(bounds, given), hint=hint)
     if put_in.insert is not None and request.model is None and request.engine is None:
         request = request.merged(engine=request.rule.engine)
-    return collect(
-        picture,
-        request,
-        load,
-        places=place,
-        avoid=run.avoided,
-        regions=run.regions,
-        sketch=run.sketch,
-        insert=put_in.insert,
-        insert_mask=put_in.insert_mask,
-        controls=run.controls,
-        extension=bounds if grows else None,
-        scene=run.scene,
-        written=as_written,
-    )
+    return inputs_of(picture, request, run, put_in, places=place, extension=bounds if grows else None)
 
 
 def _say(printed: Printed, said: set[str], note: str) -> None:
