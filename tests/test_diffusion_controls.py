@@ -19,6 +19,7 @@ from overpaint import models
 from overpaint.engines.diffusion import diffusers_networks, loader
 from overpaint.engines.diffusion.controls import ControlNetwork, RowControl, SampleControl
 from overpaint.engines.diffusion.denoiser import NetworkDenoiser
+from overpaint.engines.diffusion.diffusers_networks import controlnet
 from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.sample import Sample
 from overpaint.engines.diffusion.weight_files import control_bytes
@@ -391,3 +392,19 @@ def test_texts_that_are_equal_have_rows_of_their_own_where_a_control_acts_on_the
     assert [[len(row.controls) for row in one.rows()] for one in (one_sided, both_sided)] == [[1, 0], [1]]
     run([one_sided])
     assert_close(one_sided.result(), controlled(model, j, [guide], 1.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"layers_per_block": 10_000_000}, "layers_per_block 10000000"),
+        ({"transformer_layers_per_block": [[1, 9_999_999]]}, "transformer_layers_per_block"),
+        ({"norm_num_groups": 0}, "no network can be built"),
+        ({"cross_attention_dim": "x"}, "no network can be built"),
+    ],
+)
+def test_a_configuration_by_which_no_network_can_be_built_is_refused_at_once(change, words):
+    config = {"block_out_channels": [32, 64], "layers_per_block": 1, "cross_attention_dim": 8, **change}
+    with pytest.raises(ModelError, match=words) as caught:
+        controlnet(config, {"conv_in.weight": torch.zeros(1)}, torch.float32, "odd", union=False, source="x")
+    assert str(caught.value).startswith("odd")

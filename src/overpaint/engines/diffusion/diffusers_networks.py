@@ -268,11 +268,27 @@ def text_encoder(config: ClipConfig, tensors: Tensors, dtype: Any, *, projection
 def filled(
     cls: Any, config: Mapping[str, Any], tensors: Tensors, dtype: Any, title: str, *, source: str | None = None
 ) -> Any:
-    """A network of one of diffusers' classes with these tensors; the arguments are those of `put`."""
+    """A network of one of diffusers' classes with these tensors; the arguments are those of `put`.
+
+    Raises:
+        ModelError: The configuration has more layers than there are tensors, or no network can be built by it; and as
+            `put` does.
+    """
+    for name in ("layers_per_block", "transformer_layers_per_block"):  # building millions of layers would not end
+        if any(isinstance(one, int) and one > len(tensors) for one in _numbers(config.get(name))):
+            raise ModelError(f"{title} has {len(tensors)} tensors, and its configuration {name} {config[name]!r}")
     with torch.device("meta"):
         known = inspect.signature(cls.__init__).parameters
-        network = cls(**{name: value for name, value in config.items() if name in known})
+        try:
+            network = cls(**{name: value for name, value in config.items() if name in known})
+        except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
+            raise ModelError(f"{title}: no network can be built by its configuration: {error}") from error
     return put(network, tensors, dtype, title, json.dumps(config, sort_keys=True, default=str), source=source)
+
+
+def _numbers(given: Any) -> list[Any]:
+    """A number, or all of nested lists."""
+    return [each for one in given for each in _numbers(one)] if isinstance(given, list | tuple) else [given]
 
 
 def put(
