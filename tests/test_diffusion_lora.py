@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from pathlib import Path
@@ -262,12 +263,42 @@ def test_half_precision_is_merged_in_single(parts: dict[str, Parts]) -> None:
     torch.testing.assert_close(got, half.float() + 0.3 * 0.5 * up @ down)
 
 
-def test_a_base_model_s_change_fits_the_latents_of_an_inpainting_model() -> None:
-    layer = lora.LoraLayer("unet", "conv_in", {"down": rand(2, 4, 3, 3), "up": rand(16, 2, 1, 1)})
-    nine = rand(16, 9, 3, 3)
-    got = lora.change(layer, nine, 1.0)
-    torch.testing.assert_close(got[:, :4], lora.change(layer, nine[:, :4], 1.0))
-    assert torch.equal(got[:, 4:], nine[:, 4:])
+@pytest.mark.parametrize(
+    "factors",
+    [
+        {"down": rand(2, 4, 3, 3), "up": rand(16, 2, 1, 1)},
+        {"diff": rand(16, 4, 3, 3)},
+        {"down": rand(2, 4, 3, 3), "up": rand(16, 2, 1, 1), "magnitude": rand(16).abs()},
+        {"ia3": rand(4), "on_input": torch.tensor(True)},
+    ],
+    ids=["lora", "full", "dora", "ia3"],
+)
+def test_a_base_model_s_change_of_the_first_convolution_acts_on_the_latents(factors: dict[str, torch.Tensor]) -> None:
+    """A nine-channel network begins as a four-channel one that ignores the rest: with a LoRA both stay equal."""
+    layer = lora.LoraLayer("unet", "conv_in", factors)
+    four, x = rand(16, 4, 3, 3), rand(1, 9, 6, 6)
+    nine = torch.cat([four, torch.zeros(16, 5, 3, 3)], dim=1)
+    got = torch.nn.functional.conv2d(x, lora.change(layer, nine, 0.7))
+    expected = torch.nn.functional.conv2d(x[:, :4], lora.change(layer, four, 0.7))
+    torch.testing.assert_close(got, expected)
+    assert not torch.allclose(expected, torch.nn.functional.conv2d(x[:, :4], four)), "it has an effect"
+
+
+def test_a_change_of_the_first_convolution_is_noted_where_the_network_has_more_channels(
+    parts: dict[str, Parts], tmp_path: Path
+) -> None:
+    save_file({f"{kohya('conv_in')}.diff": rand(16, 4, 3, 3)}, tmp_path / "a.safetensors")
+    base = copy.deepcopy(parts["sd1"].unet)
+    base.conv_in = torch.nn.Conv2d(9, 16, 3, padding=1)
+    use = lora.LoraUse(read_lora(tmp_path / "a.safetensors"))
+    found = lora.merge(base, (), "digest", [use])
+    assert found.notes == (
+        "the LoRA 'a' was made for a network of 4 channels: its change of the first convolution "
+        "(conv_in) acts on the 4 of 9 channels that hold the latents",
+    )
+    assert torch.equal(found.unet.conv_in.weight[:, 4:], base.conv_in.weight[:, 4:])
+    own = lora.lora_from({f"{kohya('conv_in')}.diff": rand(16, 9, 3, 3)}, "own", "0" * 64)
+    assert lora.merge(base, (), "digest", [lora.LoraUse(own)]).notes == ()
 
 
 # ---- every tensor of a file counts ----
