@@ -32,7 +32,7 @@ from overpaint.batch import (
 )
 
 from .progress import progress_of
-from .texts import counted, now, print_json, print_line, visible
+from .texts import counted, duration, now, print_json, print_line, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -279,12 +279,3 @@ def _summary(ended: Ended) -> Iterator[str]:
     yield f"{word}: {done}" + "".join(f"; {part}" for part in rest)
     if ended.stopped:
         yield f"stopped because of {ended.stopped}"
-
-
-def duration(seconds: float) -> str:
-    """ "8.2 s", "4 min 10 s", "3 h 20 min"."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
-    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from .texts import duration
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
@@ -20,6 +24,8 @@ class Bar:
 
     progress: Progress | None = None
     task: TaskID | None = None
+    done: int = 0
+    """How many results there are, of several (see `monitor_of`)."""
     _waiting: str | None = None
 
     def say(self, what: str) -> None:
@@ -32,6 +38,26 @@ class Bar:
         from overpaint.engines import Monitor
 
         return Monitor(on_progress=self.advance, on_loading=self._loading, on_note=on_note)
+
+    def monitor_of(self, count: int) -> Monitor:
+        """A monitor of so many results, `done` of which are there: the bar shows that, and how long the rest takes."""
+        from overpaint.engines import Monitor
+
+        pace = Pace()
+
+        def advance(step: int, steps: int) -> None:
+            left = pace.left(step / steps)
+            self._waiting = None
+            if self.progress is not None and self.task is not None:
+                words = f"{self.done} of {count} painted"
+                words += f", about {duration(math.ceil(left))} left" if self.done and left is not None else ""
+                self.progress.update(self.task, description=words, completed=step, total=steps)
+
+        def loading(model: str) -> None:
+            pace.restart()
+            self._loading(model)
+
+        return Monitor(on_progress=advance, on_loading=loading)
 
     def _loading(self, model: str) -> None:
         """Name the model that is loaded; the first step of painting brings the step's own name back."""
@@ -46,6 +72,26 @@ class Bar:
             self._waiting = None
         if self.progress is not None and self.task is not None:
             self.progress.update(self.task, completed=step, total=steps)
+
+
+class Pace:
+    """How long the rest of some work takes, by what was done of it since it began, or since a model was loaded."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._began: tuple[float, float] | None = (clock(), 0.0)
+
+    def restart(self) -> None:
+        """Count from the next share on."""
+        self._began = None
+
+    def left(self, share: float) -> float | None:
+        """Seconds for the rest, where `share` in [0, 1] of all is done; None where that can't be said yet."""
+        now = self._clock()
+        if self._began is None:
+            self._began = (now, share)
+        began, before = self._began
+        return (1 - share) * (now - began) / (share - before) if share > before else None
 
 
 @contextmanager

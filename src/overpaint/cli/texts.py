@@ -22,6 +22,15 @@ def counted(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number:,} {what}s"
 
 
+def duration(seconds: float) -> str:
+    """ "8.2 s", "4 min 10 s", "3 h 20 min"; a whole number without decimals."""
+    if seconds < 60:
+        return f"{seconds} s" if isinstance(seconds, int) else f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
+
+
 def size_of(count: int) -> str:
     """ "812 bytes", "1.2 MB"."""
     if count < 1000:

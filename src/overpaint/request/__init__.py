@@ -8,7 +8,7 @@ package loads neither NumPy nor an imaging library.
 from __future__ import annotations
 
 from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob, raster_tables, without_codes
-from ._control import DRAWN_KINDS, MAP_KINDS, PICTURE_KINDS, Control, ControlMode, ControlSettings
+from ._control import DRAWN_KINDS, KIND_ALIASES, MAP_KINDS, PICTURE_KINDS, Control, ControlMode, ControlSettings
 from ._edit import MOST_SEED, PRIVATE_SETTINGS, EditRequest
 from ._models import ModelRole, UsedModel, Usual
 from ._parts import (
@@ -53,6 +53,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "INTENTS",
     "Intent",
     "IntentRule",
+    "KIND_ALIASES",
     "MAP_KINDS",
     "MOST_REGIONS",
     "MOST_SEED",

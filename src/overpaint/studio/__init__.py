@@ -13,7 +13,9 @@ from .enhance import (
     enhancer_of,
     finished_enhancement,
 )
-from .grid import GridAxis, GridCell, axis_of, failed_tile, grid_cells, grid_sheet, variable_settings
+from .grid import GridCell, check_axes, grid_cells
+from .grid_axes import GridAxis, axis_of, variable_settings
+from .grid_sheet import failed_tile, grid_sheet
 from .inputs import EditArguments
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
@@ -48,6 +50,7 @@ __all__ = [
     "Tile",
     "arrange_tiles",
     "axis_of",
+    "check_axes",
     "contact_sheet",
     "enhancer_of",
     "failed_tile",

@@ -25,7 +25,7 @@ from overpaint.request import EditRequest, Execution, ResolvedRequest
 from .compare import comparison
 from .inputs import InputRasters
 from .saving import FinishedPicture, SavableResult
-from .written import RecordMode, pixel_digest
+from .written import RecordMode, difference_of, pixel_digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +156,11 @@ class Edited(SavableResult):
         for region in self.regions:
             touched[region.box.slices] |= region.weight > 0
         return touched
+
+    @property
+    def changed_beyond_reach(self) -> int:
+        """Pixels that differ from `base` though the edit did not touch them."""
+        return int(np.count_nonzero(difference_of(self.picture, self.base)[~self.touched]))
 
     @cached_property
     def record(self) -> Record:

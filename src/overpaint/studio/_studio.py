@@ -20,7 +20,8 @@ from .choose import Painter, checked_options, choose, for_variations
 from .controls import settled_controls
 from .engine_pool import EnginePool
 from .enhance import Enhanced, EnhanceSettings
-from .grid import GridAxis, GridCell, grid_cells
+from .grid import GridCell, grid_cells, painting_order
+from .grid_axes import GridAxis
 from .inputs import EditArguments, MaskLike, gather, split
 from .inserts import Pictured, picture_of
 from .many import Edit, EditFailure, many
@@ -363,15 +364,17 @@ class Studio:
         *,
         axes: Sequence[GridAxis],
         ahead: int = 8,
+        monitor: Monitor | None = None,
         **given: Unpack[EditArguments],
     ) -> Iterator[tuple[GridCell, Edited | EditFailure]]:
-        """One edit with one to three settings varied, cell by cell in reading order (see `grid_cells`).
+        """One edit with one to three settings varied, cell by cell (see `grid_cells`), those of one model together.
 
         A cell that fails gives an EditFailure, and the others go on. `grid_sheet` draws them all.
 
         Args:
             axes: The settings with their values.
             ahead: How many cells are in flight at once.
+            monitor: Its progress is that of all cells together.
             picture, request, **given: As for `edit`.
 
         Raises:
@@ -379,7 +382,7 @@ class Studio:
         """
         rasters, settings = split(given)
         base = request.merged(**settings) if request is not None else EditRequest.of(**settings)
-        cells = grid_cells(base, axes, seed=draw_seed(base.seed))
+        cells = painting_order(grid_cells(base, axes, seed=draw_seed(base.seed)))
         wrong = []
         for cell in cells:  # a name that is wrong in every cell is one error, before any is painted
             try:
@@ -389,8 +392,10 @@ class Studio:
                 wrong.append(error)
         if len(wrong) == len(cells):
             raise wrong[0]
-        edits = (Edit(picture_of(picture), request=cell.request) for cell in cells)
-        return zip(cells, self.edit_many(edits, ahead=ahead, **rasters), strict=True)
+        opened = picture_of(picture)
+        edits = (Edit(opened, request=cell.request) for cell in cells)
+        made = many(self.edit, edits, None, ahead, rasters, watched=monitor, count=len(cells))
+        return zip(cells, made, strict=True)
 
 
 def _settled(request: EditRequest, rule: IntentRule, painter: Painter) -> tuple[EditRequest, tuple[UsedModel, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from overpaint.request import EditRequest
 
 from .inputs import InsertLike, MaskLike
 from .inserts import Pictured
-from .progress import LinkedMonitor
+from .progress import LinkedMonitor, SharedProgress
 
 Result = TypeVar("Result")
 
@@ -67,15 +68,25 @@ def many(
     request: EditRequest | None,
     ahead: int,
     settings: Mapping[str, Any],
+    *,
+    watched: Monitor | None = None,
+    count: int = 0,
 ) -> Iterator[Result | EditFailure]:
-    """See `Studio.edit_many`, whose `edit` is called for each."""
+    """See `Studio.edit_many`, whose `edit` is called for each.
+
+    Args:
+        watched: Is told of the progress of all together, of which there are `count`; cancelling it cancels them.
+        edit, edits, request, ahead, settings: As there.
+    """
     waiting: list[tuple[Edit, Future[Result]]] = []
-    monitor = Monitor()
+    monitor = Monitor() if watched is None else LinkedMonitor(watched, watched.progress)
+    parts = iter(SharedProgress(monitor, count).parts)
     pool = ThreadPoolExecutor(max(1, ahead), thread_name_prefix="overpaint-edit")
 
     try:
         for one in map(_as_edit, edits):
-            future = pool.submit(_made, edit, one, request, settings, LinkedMonitor(monitor))
+            own = next(parts, None) or LinkedMonitor(monitor)
+            future = pool.submit(_made, edit, one, request, settings, own)
             waiting.append((one, future))
             if len(waiting) >= max(1, ahead):
                 done = _outcome(*waiting.pop(0))
@@ -105,7 +116,11 @@ def _made(
     for name in one.settings:
         if name in beside:
             raise RequestError("{field} is given twice: in the edit, and in its settings", field=name)
-    return edit(one.picture, one.request or request, monitor=monitor, **{**settings, **one.settings, **beside})
+    try:
+        return edit(one.picture, one.request or request, monitor=monitor, **{**settings, **one.settings, **beside})
+    finally:
+        with contextlib.suppress(Cancelled):
+            monitor.progress(1, 1)  # an engine need not report its last step, or any
 
 
 def _as_edit(item: Edit | tuple[Pictured, MaskLike] | Pictured) -> Edit:
