@@ -292,7 +292,7 @@ def _confirmed(count: int, *, by_person: bool) -> bool:
             value=count,
             hint="--yes paints them all; or vary fewer values",
         )
-    print(f"{count} results to paint. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(visible(f"{count} results to paint. Go on? [y/N] "), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
