@@ -207,6 +207,7 @@ class RowDefaults:
         sketch: A file of strokes to lay over each picture.
         insert: A picture to put in, for all.
         controls: What guides the engine, for all.
+        regions: Regional prompts with their places, for all.
         format, quality: How the results are saved.
     """
 
@@ -215,6 +216,7 @@ class RowDefaults:
     sketch: str | None = None
     insert: str | None = None
     controls: tuple[ControlInput, ...] = ()
+    regions: tuple[RegionPlaces, ...] = ()
     format: str | None = None
     quality: int | None = None
 
@@ -347,6 +349,7 @@ class Reader:
         yield from (
             *shared.places.files,
             *control_files(shared.controls),
+            *(file for one in shared.regions for file in one.places.files),
             *(name for name in (shared.sketch, shared.insert) if name is not None),
         )
 
@@ -362,9 +365,11 @@ class Reader:
             message = f"a row has an image, or another row that it comes after; this one has {which}"
             raise RequestError(message, field="image")
         settings |= {name: value for name in ("mask", "avoid") if isinstance(value := getattr(own, name), Mapping)}
-        regions = own.regional_prompts or ()
-        if any(one.is_setting for one in regions):
-            settings["regional_prompts"] = table["regional_prompts"]
+        regions = shared.regions
+        if own.regional_prompts is not None:
+            regions = tuple(one.region for one in own.regional_prompts if not one.is_setting)
+            if len(regions) < len(own.regional_prompts):
+                settings["regional_prompts"] = table["regional_prompts"]
         if own.insert is not None and not (settings.get("engine") or settings.get("model")):
             rule = INTENTS.get(str(settings["intent"]))  # as the studio chooses where a picture to put in is given
             settings["engine"] = None if rule is None else rule.engine
@@ -380,7 +385,7 @@ class Reader:
             settings=key,
             places=own.places(shared.places),
             avoid=own.avoid if isinstance(own.avoid, tuple) else (),
-            regions=() if "regional_prompts" in settings else tuple(one.region for one in regions),
+            regions=() if "regional_prompts" in settings else regions,
             controls=controls,
             seed=None if own.seed == -1 else own.seed,
             **own.given("id", "image", "after", "sketch", "insert", "output", "format", "quality"),

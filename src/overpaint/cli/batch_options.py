@@ -26,6 +26,7 @@ from .options import (
     Overwrite,
     Quality,
     Quiet,
+    RegionPrompts,
     Server,
     Threads,
     argument,
@@ -106,6 +107,7 @@ class Machine:
         str | None, argument("--with", "A picture to put in: the background, or the object, of every row.", HOW, "FILE")
     ] = None
     option: Option = ()
+    region_prompt: RegionPrompts = ()
     control: Controls = ()
     seed: Annotated[int, Parameter(metavar="N")] = 0
     server: Server = None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from overpaint.doors.controls import control_inputs
 from overpaint.doors.forms import bytes_of
-from overpaint.doors.places import WORDS
+from overpaint.doors.places import WORDS, Places
 from overpaint.doors.requests import settings_of
 from overpaint.errors import RequestError, concerning
 from overpaint.files import check_writable
@@ -20,7 +20,7 @@ from overpaint.files import check_writable
 from . import fields
 from .audit import key_of
 from .batch_options import Machine, Results, Rows, WatchedRows, Which, folders_of
-from .options import Where
+from .options import Where, region_prompts
 from .outputs import check_least, check_marks, check_quality, marking_of
 from .served import server_url
 from .streams import STDIO
@@ -54,17 +54,24 @@ def reader_of(rows: Rows | WatchedRows, place: Where, how: Any, machine: Machine
     # files for every row are relative to the folder that the command runs in
     shared = batches.RowDefaults(
         settings=settings_of(rows.intent, fields.settings(how), machine.option),
-        places=replace(place, mask=tuple(one if one in WORDS else str(Path(one).absolute()) for one in place.mask)),
+        places=_of_here(place),
         sketch=None if machine.sketch is None else str(Path(machine.sketch).absolute()),
         controls=tuple(
             one if one.file is None else one.named(str(Path(one.file).absolute()))
             for one in control_inputs(machine.control)
         ),
+        regions=tuple(replace(one, places=_of_here(one.places)) for one in region_prompts(machine.region_prompt)),
         insert=None if machine.insert is None else str(Path(machine.insert).absolute()),
         format=results.format,
         quality=results.quality,
     )
     return batches.Reader(shared)
+
+
+def _of_here(places: Places) -> Places:
+    """Places whose mask files are named from the root, as a list has names of its own."""
+    files = (one if one in WORDS else str(Path(one).absolute()) for one in places.mask)
+    return replace(places, mask=tuple(files))
 
 
 def listeners(display: Display, results: Results) -> Callable[[Event], None]:

@@ -48,6 +48,7 @@ _verb: ContextVar[str] = ContextVar("the verb that runs", default="")
 _OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "variant", "picture"))
 _SIDES = {f"margins[{n}]": f"--{side}" for n, side in enumerate(("left", "top", "right", "bottom"))}
 _OTHERWISE = {"image": "PICTURE", "options": "--option", "insert": "--with", "insert_mask": "--with-mask", **_SIDES}
+_OTHERWISE |= {"regional_prompts": "--region-prompt", "controls": "--control"}
 _OTHERWISE |= {"points": "--point", "not_points": "--not-point", "boxes": "--select-box", "text": "--select-text"}
 
 

@@ -115,6 +115,17 @@ Controls = Annotated[
         "KIND[=FILE]",
     ),
 ]
+RegionPrompts = Annotated[
+    tuple[str, ...],
+    argument(
+        "--region-prompt",
+        "A prompt for a part of the picture, where --prompt does not hold then: a mask file or L,T,R,B, =, the "
+        "text. May be given again, 8 times at most; PLACE:1.5=TEXT weighs it where parts overlap.",
+        MODEL,
+        "PLACE=TEXT",
+        allow_leading_hyphen=True,
+    ),
+]
 Quality = Annotated[
     int | None,
     argument(
@@ -341,17 +352,7 @@ class Run:
             allow_leading_hyphen=True,
         ),
     ] = ()
-    region_prompt: Annotated[
-        tuple[str, ...],
-        argument(
-            "--region-prompt",
-            "A prompt for a part of the picture, where --prompt does not hold then: a mask file or L,T,R,B, =, the "
-            "text. May be given again, 8 times at most; PLACE:1.5=TEXT weighs it where parts overlap.",
-            MODEL,
-            "PLACE=TEXT",
-            allow_leading_hyphen=True,
-        ),
-    ] = ()
+    region_prompt: RegionPrompts = ()
     scene: Annotated[bool, Parameter(group=HOW)] = False
     preset: Annotated[str | None, Parameter(metavar="NAME", group=HOW)] = None
     sketch: Annotated[str | None, Parameter(metavar="FILE", group=HOW)] = None
@@ -373,7 +374,7 @@ class Run:
     @property
     def regions(self) -> tuple[RegionPlaces, ...]:
         """Regional prompts with their places."""
-        return tuple(RegionPlaces.of(one, "region_prompt") for one in self.region_prompt)
+        return region_prompts(self.region_prompt)
 
     @property
     def mask_files(self) -> tuple[str, ...]:
@@ -406,6 +407,11 @@ class Written:
     json: AsJson = False
     quiet: Quiet = False
     debug: Debug = False
+
+
+def region_prompts(texts: tuple[str, ...]) -> tuple[RegionPlaces, ...]:
+    """Regional prompts as the command line has them. RequestError where one is not written as it should be."""
+    return tuple(RegionPlaces.of(one, "region_prompt") for one in texts)
 
 
 NO_INSERT = NoInsert()

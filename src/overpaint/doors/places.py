@@ -24,6 +24,7 @@ Channel = Literal["auto", "luminance", "alpha", "transparent"]
 
 _LENGTH = r"\s*-?\d*\.?\d+\s*(?:px|%)?\s*"
 _BOX = re.compile(rf"{_LENGTH}(?:,{_LENGTH}){{3}}")
+_LENGTHS = re.compile(rf"{_LENGTH}(?:,{_LENGTH})+")
 _WEIGHTED = re.compile(r"(.+):\s*(\d*\.?\d+)")
 
 WORDS = ("alpha", "full")
@@ -129,6 +130,14 @@ class RegionPlaces:
                 field=field,
                 value=written,
                 hint="the place is a mask file or LEFT,TOP,RIGHT,BOTTOM: left.png=a red car",
+            )
+        count = place.count(",") + 1
+        if count > 1 and count != 4 and _LENGTHS.fullmatch(place):
+            raise RequestError(
+                f"{{field}} takes a box of four numbers, LEFT,TOP,RIGHT,BOTTOM; {place!r} has {count}",
+                code="regional-form",
+                field=field,
+                value=written,
             )
         text = RegionText(prompt=prompt.strip(), weight=weight)
         return cls(text, Places(box=(place,)) if _BOX.fullmatch(place) else Places(mask=(place,)))

@@ -9,6 +9,8 @@ from typing import Any
 
 from overpaint.errors import OverpaintError
 
+_DOWNLOADED = re.compile(r"(?<!and )'?\b([A-Za-z0-9][\w./-]*)'? can be downloaded\b")
+
 
 def error_line(error: OverpaintError, name_of: Callable[[str], str], hints: Mapping[str, str]) -> str:
     """The message and the hint in one line.
@@ -16,7 +18,8 @@ def error_line(error: OverpaintError, name_of: Callable[[str], str], hints: Mapp
     Args:
         name_of: The door's name for a field.
         hints: The door's own hints by code, or by code and value ("CODE:VALUE"), with {value} in the place of the
-            value; the error's own for other codes. "set FIELD" in those becomes "give OPTION".
+            value; the error's own for other codes. "set FIELD" in those becomes "give OPTION", and "'NAME' can be
+            downloaded" the hint "download", if there is one.
     """
     return error.worded(name_of, _hint(error, name_of, hints))
 
@@ -41,7 +44,10 @@ def _hint(error: OverpaintError, name_of: Callable[[str], str], hints: Mapping[s
         name = name_of(found[1])
         return found[0] if name == found[1] else f"give {name}"
 
-    return re.sub(r"\bset ([a-z_]+)\b", option, error.hint)
+    hint = re.sub(r"\bset ([a-z_]+)\b", option, error.hint)
+    if (way := hints.get("download")) is None:
+        return hint
+    return _DOWNLOADED.sub(lambda found: way.replace("{value}", found[1]), hint)
 
 
 def _plain(value: object) -> Any:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from overpaint.errors import RequestError, did_you_mean
 from overpaint.geometry import Size
 from overpaint.models import ModelRef
-from overpaint.request import MAP_KINDS, UsedModel
+from overpaint.request import MAP_KINDS, ControlSettings, UsedModel
 from overpaint.validation import reason_of
 
 from . import lines
@@ -179,7 +179,8 @@ def map_options(kind: MapKind, given: Mapping[str, JsonValue]) -> MapOptions:
             f"the option {name}={value!r} does not suit the control {kind.name!r}: {reason_of(first, kind.options)}"
         )
         if first["type"] == "extra_forbidden":
-            problem, value = f"the control {kind.name!r} has no option {name!r}{did_you_mean(name, known)}", name
+            near = did_you_mean(name, {*known, *ControlSettings.model_fields})
+            problem, value = f"the control {kind.name!r} has no option {name!r}{near}", name
         message = f"{problem}; options of its map: {', '.join(known) or 'none'}"
         raise RequestError(message, code="control-option", field="controls", value=value) from None
 

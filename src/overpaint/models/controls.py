@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from overpaint.errors import ModelError
+from overpaint.errors import ModelError, did_you_mean
 
 from .catalogue import CATALOGUE, listed
 from .detect import detect
@@ -168,12 +168,15 @@ def _missing(control: str, family: str, here: Sequence[ModelEntry], *, published
     fitting = [row for row in rows if reads(row.name, control)] or [row for row in rows if "union" in row.name]
     known = control in CONTROL_KINDS
     ways = [f"{fitting[0].name!r} can be downloaded"] if fitting and known and published else []
-    if not published:
+    if not known:
+        ways.append(f"known kinds are {', '.join(CONTROL_KINDS)}")
+    elif not published:
         ways.append("ControlNets are published for checkpoints of other sizes than this one: name another checkpoint")
     if here:
         ways.append(f"one that is here can be named as the model of the control: {', '.join(one.name for one in here)}")
+    near = "" if known else did_you_mean(control, CONTROL_KINDS)
     return ModelError(
-        f"no ControlNet here reads {control} for {family_title(family)}",
+        f"no ControlNet here reads {control} for {family_title(family)}{near}",
         code="control-missing",
         field="controls",
         value=control,

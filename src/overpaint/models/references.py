@@ -98,7 +98,7 @@ def _only_adapter(family: str, *, allow_pickle: bool, published: bool) -> str:
     fitting = [one for one in here if one.kind is not None and one.kind.family == family]
     if not fitting:
         rows = [row.name for row in CATALOGUE if row.what == "ip-adapter" and row.family == family and published]
-        ways = f"one of these can be downloaded: {', '.join(rows)}" if rows else "add one of this family"
+        ways = f"{rows[0]!r} can be downloaded, or one of {', '.join(rows[1:])}" if rows else "add one of this family"
         if not published:
             ways = "IP-Adapters are published for checkpoints of other sizes than this one: name another checkpoint"
         raise ModelError(

@@ -15,7 +15,7 @@ from overpaint.frame import Frame
 from overpaint.geometry import Margins, Size
 from overpaint.maps import KINDS, is_dark_on_light, make_map, map_kind, map_options, used_by_map
 from overpaint.mask import Mask
-from overpaint.picture import Picture, from_array, to_pil
+from overpaint.picture import Picture, from_array
 from overpaint.picture.colour import converter_for
 from overpaint.request import DRAWN_KINDS, Blob, Control, EditRequest, IntentRule, UsedModel, blob_array, blob_of
 
@@ -92,11 +92,12 @@ def control_raster(picture: Picture) -> NDArray[np.uint8]:
     """(H, W) or (H, W, 3) uint8: an image in sRGB without alpha; strokes with alpha lie on black where they are light,
     on white where they are dark.
     """
-    pixels = np.asarray(to_pil(picture).convert("RGBA"))
-    colours, alpha = pixels[..., :3], pixels[..., 3:].astype(np.float32) / 255
-    if alpha.min() < 1:
-        shown = float((colours * alpha).sum() / max(float(alpha.sum()) * 3, 1e-6))
-        ground = 255 if shown < 127.5 else 0
+    shown = np.clip(converter_for(picture, "srgb").to_canvas(picture.samples), 0, 1)
+    colours = np.rint(shown * 255).astype(np.uint8)
+    if picture.alpha is not None and int(picture.alpha.min()) < picture.maximum:
+        alpha = (picture.alpha.astype(np.float32) / picture.maximum)[..., None]
+        light = float((shown * alpha).sum() / max(float(alpha.sum()) * 3, 1e-6))
+        ground = 0 if light >= 0.5 else 255
         colours = np.rint(colours * alpha + np.float32(ground) * (1 - alpha)).astype(np.uint8)
     grey = (colours[..., :1] == colours).all()
     return np.ascontiguousarray(colours[..., 0] if grey else colours)
