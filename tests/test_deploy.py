@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
+from overpaint.cli.serve import data_folder
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "deploy.md").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -165,3 +167,19 @@ def test_make_serve_serves():
 def test_the_page_leads_to_files_that_are_there():
     for link in re.findall(r"\]\(([^)#]+)\)", PAGE):
         assert (ROOT / "docs" / link).exists(), link
+
+
+def test_the_data_are_in_overpaints_own_folder_and_old_data_stay_in_use(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("OVERPAINT_HOME", raising=False)
+    old = tmp_path / "data" / "overpaint" / "server"
+    if sys.platform == "linux":
+        assert data_folder() == old
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "home"))
+    assert data_folder() == tmp_path / "home" / "server"
+    old.mkdir(parents=True)
+    assert data_folder() == tmp_path / "home" / "server", "an empty folder is none that is in use"
+    (old / "jobs.sqlite").touch()
+    assert data_folder() == old
+    (tmp_path / "home" / "server").mkdir(parents=True)
+    assert data_folder() == tmp_path / "home" / "server"

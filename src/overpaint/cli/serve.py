@@ -105,9 +105,15 @@ _LISTENING, _CAPACITY, _PAINTING = Listening(), Capacity(), Painting()
 
 
 def data_folder() -> Path:
-    """The folder of a server's data where none is given: the user's own data folder (XDG)."""
+    """The folder of a server's data where none is given: `server` in Overpaint's own folder; or, as long as that is not
+    there, where earlier versions had it on every platform and whatever OVERPAINT_HOME says, if that has data.
+    """
+    from overpaint.models.places import home
+
+    folder = home() / "server"
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "overpaint" / "server"
+    earlier = Path(base).expanduser() / "overpaint" / "server"
+    return earlier if (earlier / "jobs.sqlite").is_file() and not folder.exists() else folder
 
 
 def serve(
