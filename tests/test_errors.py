@@ -13,7 +13,7 @@ from PIL import Image
 from overpaint.cli import main
 from overpaint.cli.messages import HINTS, in_json, in_line
 from overpaint.doors.words import error_values
-from overpaint.errors import MaskError, ModelError, OutputError, OverpaintError, RequestError
+from overpaint.errors import MaskError, ModelError, OutputError, OverpaintError, RequestError, some_names
 from overpaint.mask.formats import from_labelme
 from overpaint.request import EditRequest
 from overpaint.validation import SettingError
@@ -132,3 +132,12 @@ def test_a_shape_of_annotations_is_an_error_of_the_mask():
     with pytest.raises(MaskError, match=r"shape 0 .* has no pixel in the picture of 40x30") as caught:
         from_labelme({**document, "shapes": [shape]})
     assert (caught.value.field, caught.value.value) == ("mask", "90,90,95,95")
+
+
+def test_a_message_lists_few_of_many_names_the_nearest_first():
+    assert some_names(["b", "a"], "x") == "b, a"
+    many = [f"kind-{number:02}" for number in range(45)]
+    assert some_names(many, most=2) == "kind-00, kind-01 and 43 others"
+    assert some_names(many, "Kind-37", most=2).startswith("kind-37, ")
+    assert len(some_names([f"name {number}" for number in range(9000)], "name 7")) < 200
+    assert some_names(many, "x" * 9000).endswith(" and 37 others")

@@ -39,6 +39,7 @@ from overpaint.server.compat.a1111.controlnet import MODULES, units_of
 from overpaint.server.compat.a1111.outpainting import outpainting
 from overpaint.server.compat.a1111.pictures import MaskReading, ready_inputs
 from overpaint.server.compat.a1111.refusals import ControlUnitError
+from overpaint.server.compat.a1111.translate import overruled_scripts
 from overpaint.server.compat.calls import Call
 from overpaint.server.native.catalogue import Kept
 from overpaint.studio import Studio
@@ -576,6 +577,16 @@ def test_settings_that_have_no_effect_are_named(ann):
     assert not [note for note in quiet if "has no effect" in note]
 
 
+def test_fields_that_nobody_knows_are_named(ann):
+    """A typing error is told, and the call is done all the same; what changes no picture is left alone."""
+    quiet = {"do_not_save_grid": True, "comments": {}, "hr_scale": 2, "image_cfg_scale": 1.5, "latent_mask": None}
+    odd = {"mask_blurr": 8, "a\nb": 1, **{f"odd{number}": number for number in range(9)}}
+    notes = [one for one in info_of(inpainted(ann, **quiet, **odd))["notes"] if "an effect" in one or "API" in one]
+    assert notes[0] == "mask_blurr is no setting of this API and has no effect; did you mean 'mask_blur'?"
+    assert notes[1] == "a\\nb is no setting of this API and has no effect"
+    assert notes[8:] == ["nor have odd6, odd7, odd8 an effect"]
+
+
 def test_an_outpainting_script_extends_the_picture(ann):
     """Trap 20."""
     reply = inpainted(ann, "", script_name="Outpainting MK2", script_args=[None, 8, 8, ["left"], 1.0, 0.05])
@@ -638,6 +649,7 @@ def test_pictures_of_every_form_are_read(ann):
         ),
         ({"alwayson_scripts": {"controlnet": {"args": [{"module": "cany"}]}}}, 422, "did you mean 'canny'"),
         ({"alwayson_scripts": {"controlnet": {"args": [{"module": "reference_only"}]}}}, 422, "is not here"),
+        ({"alwayson_scripts": {"controlnet": {"args": [{"module": "dept"}]}}}, 422, "there are depth, depth_zoe"),
         (
             {"alwayson_scripts": {"controlnet": {"args": [{"module": "canny", "model": "x"}]}}},
             422,
@@ -712,6 +724,59 @@ def test_switched_off_extensions_are_left_alone(ann):
     }
     notes = info_of(inpainted(ann, alwayson_scripts=scripts))["notes"]
     assert "the extension 'ControlNet' is switched off" in notes
+
+
+SCRIPTS_OF_THE_PAGE = {
+    "API payload": {"args": []},
+    "Comments": {"args": []},
+    "Extra options": {"args": []},
+    "Hypertile": {"args": []},
+    "Refiner": {"args": [False, "", 0.8]},
+    "Sampler": {"args": [3, "Euler a", "Karras"]},
+    "Seed": {"args": [5, True, 9, 0.4, 64, 96]},
+    "Soft Inpainting": {"args": [False, 1, 0.5, 4, 0, 0.5, 2]},
+}
+"""As AUTOMATIC1111's page sends them, by the extension that shows its requests."""
+
+
+def test_sampler_and_seed_of_the_page_s_scripts_stand_in_for_fields_that_are_left_out():
+    read = PictureBody.read
+    body = read({"alwayson_scripts": SCRIPTS_OF_THE_PAGE, "scheduler": None})
+    assert (body.steps, body.sampler_name, body.scheduler, body.seed) == (3, "Euler a", "Karras", 5)
+    assert (body.subseed, body.subseed_strength, body.seed_resize_from_w, body.seed_resize_from_h) == (9, 0.4, 64, 96)
+    assert overruled_scripts(body) == []
+    own = read({"alwayson_scripts": SCRIPTS_OF_THE_PAGE, "steps": 20, "sampler_index": "Heun", "seed": "5"})
+    assert (own.steps, own.sampler, own.scheduler) == (20, "Heun", None)
+    assert overruled_scripts(own) == [
+        "steps 20 counts, and not the 3 of alwayson_scripts",
+        "sampler_name Heun counts, and not the Euler a of alwayson_scripts",
+    ]
+    plain = read({"alwayson_scripts": {"seed": {"args": [5, False, 9, 0.4, 64, 96]}, "Sampler": None}})
+    assert (plain.seed, plain.subseed, plain.subseed_strength, plain.seed_resize_from_w) == (5, -1, 0.0, -1)
+
+
+def test_scripts_of_automatic1111_are_served_and_listed(ann):
+    reply = inpainted(ann, "pocket", alwayson_scripts=SCRIPTS_OF_THE_PAGE, prompt="a rose")
+    info = info_of(reply)
+    assert "Steps: 3, Sampler: Euler a, Schedule type: Karras, " in info["infotexts"][0]
+    assert (info["all_seeds"], info["all_subseeds"]) == ([5], [9])
+    assert not [one for one in info["notes"] if "script" in one]
+    active = {"Refiner": {"args": [True, "xl", 0.8]}, "Never OOM Integrated": [True, False], "Comments": ["#"]}
+    notes = info_of(inpainted(ann, alwayson_scripts=active))["notes"]
+    assert "the script Refiner has no effect: one checkpoint takes all steps" in notes
+    assert [one.partition(" has no")[0] for one in notes if "has no effect:" in one][:2] == [
+        "the script 'Comments'",
+        "the script 'Never OOM Integrated'",
+    ]
+    listed = ann.get("/sdapi/v1/scripts").json()
+    assert {"sampler", "seed", "refiner", "comments", "extra options"} <= set(listed["txt2img"])
+    assert "soft inpainting" in listed["img2img"]
+    rows = ann.get("/sdapi/v1/script-info").json()
+    assert {one["name"] for one in rows if one["is_img2img"]} == {*listed["img2img"]} - {"controlnet"}
+    assert {one["name"] for one in rows if not one["is_img2img"]} == {*listed["txt2img"]} - {"controlnet"}
+    sampler = next(one for one in rows if one["name"] == "sampler")
+    assert "Euler a" in sampler["args"][1]["choices"]
+    assert sampler["is_alwayson"]
 
 
 # ── ControlNet ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -331,6 +331,25 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
+def some_names(known: Iterable[str], name: str = "", *, most: int = 8) -> str:
+    """ "canny, depth and 43 others": what there is, for a message; all of it where it is no more than `most`.
+
+    Args:
+        known: The names that exist.
+        name: One that does not, to which those that are shown first are the nearest by spelling; "" keeps their order.
+        most: How many are shown.
+    """
+    names = list(known)
+    if len(names) <= most:
+        return ", ".join(names)
+    shown = names[:most]
+    if 0 < len(name) <= _LONGEST_NAME and len(names) <= _MOST_NAMES:
+        plain = {one.lower(): one for one in reversed(names) if len(one) <= _LONGEST_NAME}
+        near = [plain[one] for one in difflib.get_close_matches(name.lower(), plain, n=most, cutoff=0.3)]
+        shown = [*near, *(one for one in names if one not in near)][:most]
+    return f"{', '.join(shown)} and {len(names) - most} others"
+
+
 def suggest(name: str, known: Iterable[str], aliases: Mapping[str, str]) -> str:
     """ "; did you mean 'x'?" for an unknown name: the nearest by spelling, or our name for another program's.
 

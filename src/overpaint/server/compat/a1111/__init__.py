@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import controlnet_paths, edits, krita, lists, photoshop, signing_in
+from . import controlnet_paths, edits, krita, lists, photoshop, scripts, signing_in
 from .refusals import error_body
 
 __all__ = ["AUTHENTICATION", "OPEN_PATHS", "PREFIXES", "error_body", "router"]
@@ -22,5 +22,5 @@ AUTHENTICATION = "Basic"
 OPEN_PATHS = signing_in.PATHS
 
 router = APIRouter()
-for part in (edits, lists, controlnet_paths, photoshop, krita, signing_in):
+for part in (edits, lists, controlnet_paths, photoshop, krita, scripts, signing_in):
     router.routes.extend(part.router.routes)

@@ -13,6 +13,8 @@ from overpaint.request import MOST_SEED
 from overpaint.server.compat.lenient import Lenient, Number, Whole, Yes
 from overpaint.server.tasks import MOST_VARIATIONS
 
+from .always_on import standing_in
+
 MOST_SIDE = 1 << 15
 
 
@@ -47,6 +49,13 @@ IGNORED: Mapping[str, tuple[Any, ...]] = MappingProxyType(
 )
 """Settings that have no effect here, with the values that have none in AUTOMATIC1111 either."""
 
+_SILENT = frozenset(
+    {"do_not_save_samples", "do_not_save_grid", "force_task_id", "comments", "image_cfg_scale"}
+    | {"firstphase_width", "firstphase_height"}
+)
+"""Fields of AUTOMATIC1111's of which no note is made: they change no picture, or only beside others that are noted. So
+do those that begin with "hr_", beside `enable_hr`.
+"""
 
 OF_WEBUI: Mapping[str, Any] = MappingProxyType(
     {"subseed_strength": 0, "seed_resize_from_w": -1, "seed_resize_from_h": -1, "initial_noise_multiplier": 1}
@@ -92,6 +101,13 @@ class PaintBody(Lenient):
     alwayson_scripts: dict[str, Any] = Field(default_factory=dict)
     send_images: Yes = True
 
+    @classmethod
+    def read(cls, table: Any) -> Any:
+        """See `Lenient.read`; arguments of scripts stand in for fields that are left out."""
+        if isinstance(table, dict):
+            table = {**standing_in(table), **{name: value for name, value in table.items() if value is not None}}
+        return super().read(table)
+
     @property
     def count(self) -> int:
         """How many pictures are asked for."""
@@ -106,6 +122,12 @@ class PaintBody(Lenient):
     def ignored(self) -> list[str]:
         """Settings that were sent, would have an effect in AUTOMATIC1111, and have none here."""
         return [name for name, neutral in IGNORED.items() if name in self.unknown and self.unknown[name] not in neutral]
+
+    @property
+    def strange(self) -> list[str]:
+        """What was sent and is no field of AUTOMATIC1111's that acts here, or would not act there."""
+        known = IGNORED.keys() | _SILENT
+        return [name for name in self.unknown if name not in known and not name.startswith("hr_")]
 
     @property
     def of_webui(self) -> list[str]:

@@ -13,19 +13,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from overpaint.errors import RequestError, did_you_mean
+from overpaint.errors import RequestError, did_you_mean, some_names
 from overpaint.models import CONTROL_KINDS
 from overpaint.request import MAP_KINDS, PICTURE_KINDS
 from overpaint.server.compat.lenient import Lenient, Number, Whole, Yes
 from overpaint.server.compat.models import read_by
 from overpaint.server.tasks import TaskControl
 
+from .always_on import CONTROLNET, plain_name
 from .bodies import Words
 from .pictures import COVER
 from .refusals import ControlUnitError
-
-NAME = "controlnet"
-"""The extension's name, in small letters."""
 
 MOST_UNITS = 10
 
@@ -189,7 +187,7 @@ def units_of(scripts: Mapping[str, Any], models: Sequence[str]) -> list[ControlU
     """
     found = []
     for name, table in scripts.items():
-        if name.strip().lower() != NAME:
+        if plain_name(name) != CONTROLNET:
             continue
         arguments = table.get("args") if isinstance(table, Mapping) else table
         listed = arguments if isinstance(arguments, list) else [] if arguments is None else [arguments]
@@ -210,7 +208,7 @@ def module_of(name: str) -> Module:
     if wanted not in MODULES:
         raise ControlUnitError(
             f"the preprocessor {name[:80]!r} is not here{did_you_mean(wanted, MODULES)}; there are "
-            f"{', '.join(sorted(MODULES))}",
+            f"{some_names(sorted(MODULES), wanted)}",
             field="module",
             value=name[:80],
         )
@@ -263,7 +261,9 @@ def _unit_of(body: UnitBody, number: int, models: Sequence[str]) -> ControlUnit:
 def _word(given: str, known: Mapping[str, Any], field: str) -> Any:
     found = known.get(given.strip().lower().removesuffix(".0"))
     if found is None:
-        raise RequestError(f"{{field}}: {given[:40]!r} is not one of {', '.join(known)}", field=field, value=given[:40])
+        raise RequestError(
+            f"{{field}}: {given[:40]!r} is not one of {some_names(known, given)}", field=field, value=given[:40]
+        )
     return found
 
 
@@ -308,7 +308,7 @@ def model_of(name: str, models: Iterable[str]) -> str | None:
     plain = {_plain(one): name for one, name in known.items()}
     found = known.get(wanted) or plain.get(_plain(wanted))
     if found is None:
-        here = f"there are {', '.join(sorted(known.values()))}" if known else "none is on this server"
+        here = f"there are {some_names(sorted(known.values()), wanted)}" if known else "none is on this server"
         raise ControlUnitError(
             f"the ControlNet {name[:100]!r} is not on this server: {here}", field="model", value=name[:100]
         )

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from overpaint.server.compat.lenient import Number, Whole, Yes
 
+from .always_on import SOFT_INPAINTING, arguments_of
 from .bodies import PaintBody, PictureBody
 
 _FRACTION, _COUNT, _SWITCH = TypeAdapter[float](Number), TypeAdapter[int](Whole), TypeAdapter[bool](Yes)
@@ -88,11 +89,6 @@ def dialect_options(
     return options, notes
 
 
-def is_softening(script: str) -> bool:
-    """Whether the name is that of the extension for soft inpainting."""
-    return script.strip().lower().replace("_", " ") == "soft inpainting"
-
-
 def softening(scripts: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     """Options of soft inpainting; none where it is not switched on.
 
@@ -100,11 +96,8 @@ def softening(scripts: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         scripts: The extensions of a call. Arguments are a list, or one table by the labels of the page.
         notes: Receives a note on a value that can't be read.
     """
-    for name, table in scripts.items():
-        arguments = table.get("args") if isinstance(table, Mapping) else table
-        if is_softening(name) and isinstance(arguments, list) and arguments:
-            break
-    else:
+    arguments = arguments_of(scripts, SOFT_INPAINTING)
+    if not arguments:
         return {}
     if isinstance(arguments[0], Mapping):
         plain = {str(label).strip().lower(): value for label, value in arguments[0].items()}

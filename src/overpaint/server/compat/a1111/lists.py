@@ -11,9 +11,7 @@ from overpaint.engines.weight_store import available_memory, total_memory
 from overpaint.server.native.callers import Editor, Reader, services_of
 
 from .callers import DEFAULTS, models_of, remembered, state_of, without_effect
-from .controlnet import NAME as CONTROLNET
 from .extras import face_restorers_here, upscalers_here
-from .outpainting import FILLS, MARK_2, POOR_MAN, SCRIPTS
 from .reading import read_table
 
 log = logging.getLogger("overpaint.server")
@@ -145,34 +143,6 @@ async def embeddings(request: Request, owner: Reader) -> dict[str, Any]:
 async def nothing(owner: Reader) -> list[dict[str, Any]]:
     """There are none."""
     return []
-
-
-@router.get("/sdapi/v1/scripts")
-async def scripts(owner: Reader) -> dict[str, list[str]]:
-    """The scripts that are served."""
-    return {"txt2img": [CONTROLNET], "img2img": [*SCRIPTS, CONTROLNET]}
-
-
-@router.get("/sdapi/v1/script-info")
-async def script_info(owner: Reader) -> list[dict[str, Any]]:
-    """The arguments of the scripts that are served."""
-
-    def argument(label: str, value: Any, **more: Any) -> dict[str, Any]:
-        return {"label": label, "value": value, "minimum": None, "maximum": None, "step": None, "choices": None, **more}
-
-    pixels = argument("Pixels to expand", 128, minimum=8, maximum=256, step=8)
-    blur = argument("Mask blur", 8, minimum=0, maximum=64, step=1)
-    sides = argument("Outpainting direction", ["left", "right", "up", "down"], choices=["left", "right", "up", "down"])
-    fill = argument("Masked content", "fill", choices=[one.replace("_", " ") for one in FILLS])
-    quality = argument("Fall-off exponent (lower=higher detail)", 1.0, minimum=0.0, maximum=4.0, step=0.01)
-    colours = argument("Color variation", 0.05, minimum=0.0, maximum=1.0, step=0.01)
-    return [
-        {"name": name, "is_alwayson": False, "is_img2img": True, "args": arguments}
-        for name, arguments in (
-            (MARK_2, [argument("", ""), pixels, blur, sides, quality, colours]),
-            (POOR_MAN, [pixels, blur, fill, sides]),
-        )
-    ]
 
 
 @router.get("/sdapi/v1/cmd-flags")

@@ -22,6 +22,7 @@ from overpaint.server.reading import bounded
 from overpaint.server.tasks import EditTask, Marks
 from overpaint.studio.choose import SURROUNDINGS_ENGINE
 
+from .always_on import check_always_on
 from .bodies import PaintBody, PictureBody, TextBody
 from .callers import ActiveCall, CallerState, models_of, state_of
 from .checkpoints import Checkpoint, Models
@@ -32,7 +33,7 @@ from .reading import of_picture
 from .refusals import ControlUnitError, InitImageNotFoundError, TextToImageError
 from .reply import PaintReply
 from .restoring import chosen_faces
-from .translate import Chosen, check_always_on, request_of, sampled
+from .translate import Chosen, overruled_scripts, request_of, sampled
 
 log = logging.getLogger("overpaint.server")
 
@@ -54,7 +55,7 @@ async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bo
     """
     sampled(body.sampler, body.scheduler)  # so that a wrong name is refused before pictures are read
     script = outpainting(body.script_name, body.script_args)
-    notes = check_always_on(body.alwayson_scripts)
+    notes = check_always_on(body.alwayson_scripts) + overruled_scripts(body)
     units = await run_in_threadpool(lambda: units_of(body.alwayson_scripts, [*control_networks(), *adapter_networks()]))
     if not isinstance(body, PictureBody) and any(one.picture is None for one in units):
         message = "a unit of ControlNet without an image takes the picture that is edited, and there is none"

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from overpaint.engines import EngineCard
-from overpaint.errors import RequestError
+from overpaint.errors import RequestError, did_you_mean, some_names
 from overpaint.request import EditRequest, FullPart, MaskSpec
 
-from .bodies import PaintBody, PictureBody
+from .always_on import script_settings
+from .bodies import IGNORED, PaintBody, PictureBody
 from .callers import DEFAULTS, without_effect
 from .checkpoints import Checkpoint
-from .controlnet import NAME as CONTROLNET
-from .dialect import dialect_options, is_softening, softening
+from .dialect import dialect_options, softening
 from .outpainting import FILLS, Outpainting
-from .refusals import SamplerNotFoundError, ScriptNotFoundError
+from .refusals import SamplerNotFoundError
 from .restoring import ChosenFaces
 
 
@@ -71,31 +71,30 @@ def _is_similar(sampler: str) -> bool:
     return False
 
 
-def check_always_on(scripts: Mapping[str, Any]) -> list[str]:
-    """Notes on extensions. ScriptNotFoundError for one that should do something that is not done here."""
-    notes = []
-    for name in sorted(scripts):
-        table = scripts[name]
-        arguments = table.get("args") if isinstance(table, Mapping) else table
-        if not _does_something(arguments):
-            notes.append(f"the extension {name!r} is switched off")
-        elif name.strip().lower() == CONTROLNET:
-            continue  # its units are controls
-        elif not is_softening(name):  # which is a matter of what paints
-            raise ScriptNotFoundError(f"Always on script '{name}' not found", field="alwayson_scripts", value=name)
+def overruled_scripts(body: PaintBody) -> list[str]:
+    """Notes on what Sampler and Seed say otherwise than the body's own fields, which count."""
+    settings = script_settings(body.alwayson_scripts)
+    if not settings:
+        return []
+    said: PaintBody = type(body).read(settings)
+    ours, theirs = (sampled_title(one) for one in (body, said))
+    names = [name for name in settings if name not in ("sampler_name", "scheduler")]
+    notes = [
+        f"{name} {getattr(body, name)} counts, and not the {getattr(said, name)} of alwayson_scripts"
+        for name in names
+        if getattr(said, name) != getattr(body, name)
+    ]
+    if theirs is not None and ours != theirs:
+        notes.append(f"sampler_name {ours} counts, and not the {theirs} of alwayson_scripts")
     return notes
 
 
-def _does_something(arguments: Any) -> bool:
-    """Whether arguments of an extension switch something on: they are not empty, and none begins by "off"."""
-    if isinstance(arguments, Mapping):
-        if "enabled" in arguments:
-            return bool(arguments["enabled"])
-        return any(map(_does_something, arguments.values()))
-    if isinstance(arguments, list) and arguments:
-        units = [one for one in arguments if isinstance(one, Mapping)]
-        return any(map(_does_something, units)) if units else arguments[0] not in (False, None, "", 0)
-    return bool(arguments)
+def sampled_title(body: PaintBody) -> str | None:
+    """The sampler of a body as people write it, as it was sent where none has the name; None for none."""
+    try:
+        return sampled(body.sampler, None).sampler
+    except SamplerNotFoundError:
+        return body.sampler
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +184,7 @@ def request_of(
     writing.settings |= chosen.faces.settings
     writing.notes += chosen.faces.notes
     writing.notes += [f"{name} has no effect" for name in body.ignored]
+    writing.notes += _unknown_fields(body)
     writing.notes += [f"override_settings.{name} has no effect" for name in _unused_overrides(body, webui)]
     return EditRequest.from_mapping({n: v for n, v in writing.settings.items() if v is not None}), writing.notes
 
@@ -338,4 +338,24 @@ def _write_extension(chosen: Chosen, script: Outpainting, writing: _Writing) -> 
 def _unused_overrides(body: PaintBody, webui: bool) -> list[str]:
     known = {name: value for name, value in body.override_settings.items() if name in DEFAULTS}
     strange = sorted(name for name in body.override_settings if name not in DEFAULTS)
-    return [*without_effect(known, webui=webui), *(ascii(name[:80])[1:-1] for name in strange)]
+    return [*without_effect(known, webui=webui), *map(_shown, strange)]
+
+
+_MOST_NAMED = 8
+"""Unknown fields that are named in a note each; further ones share one."""
+
+
+def _unknown_fields(body: PaintBody) -> list[str]:
+    """Notes on fields that nothing here knows, which are typing errors or another program's."""
+    known = [*type(body).model_fields, *IGNORED]
+    notes = [
+        f"{_shown(name)} is no setting of this API and has no effect{did_you_mean(name, known)}"
+        for name in body.strange[:_MOST_NAMED]
+    ]
+    further = [_shown(name) for name in body.strange[_MOST_NAMED:]]
+    return [*notes, f"nor have {some_names(further)} an effect"] if further else notes
+
+
+def _shown(name: str) -> str:
+    """A client's name of a setting in one line."""
+    return ascii(name[:80])[1:-1]
