@@ -509,6 +509,28 @@ def test_a_picture_s_infotext_reproduces_its_settings_and_its_pixels(ann):
         assert f"{key}: {value}, " in info_of(reply)["infotexts"][0], key
 
 
+@pytest.mark.parametrize("full_res", [True, False])
+def test_infotext_has_blur_and_mode_of_the_mask_as_the_client_sent_them(ann, full_res):
+    """Also where the mask was blurred and resized before the edit; an inverted one gives the same pixels."""
+    whole = {"width": 96, "height": 64, "inpaint_full_res": full_res, "mask_blur_x": 3, "mask_blur_y": 2, "steps": 1}
+    settings = {**whole, "seed": 4, "prompt": "a rose", "inpainting_fill": 1}
+    plain = inpainted(ann, "pocket", **settings)
+    inverted = Image.eval(drawn(), lambda level: 255 - level)
+    turned = inpainted(ann, "pocket", **settings, mask=b64(inverted), inpainting_mask_invert=1)
+    assert not changed(opened(plain["images"][0]), opened(turned["images"][0])).any()
+    texts = [info_of(one)["infotexts"][0] for one in (plain, turned)]
+    assert all("Mask blur: 3 2, " in text and "Size: 96x64, " in text for text in texts)
+    assert ["Mask mode: Inpaint not masked, " in text for text in texts] == [False, True]
+    without = inpainted(ann, "pocket", **settings, mask=None)
+    assert "Mask blur" not in info_of(without)["infotexts"][0]
+    assert "Mask blur: 4, " in info_of(inpainted(ann, "telea", inpaint_full_res=full_res))["infotexts"][0]
+    again = read_record(base64.b64decode(turned["images"][0])).record
+    with Studio(threads=1) as studio:
+        start = np.asarray(photo().resize((96, 64), Image.Resampling.LANCZOS)) if not full_res else np.asarray(photo())
+        replayed = studio.edit(start, again.request)
+    assert replayed.record.mask_sha256 == again.mask_sha256
+
+
 def test_variations_of_a_variation_keep_the_seed(ann):
     reply = inpainted(ann, "pocket", steps=1, seed=7, subseed=20, subseed_strength=0.5, batch_size=2, prompt="a rose")
     info = info_of(reply)
@@ -1139,7 +1161,7 @@ def test_pictures_and_masks_are_resized_to_exactly_what_was_asked_for(before, af
         assert Image.open(io.BytesIO(found.picture or b"")).size == after
     levels = np.asarray(Image.open(io.BytesIO(found.mask or b"")))
     assert levels.shape == after[::-1]
-    assert (levels == (0 if invert else 255)).all()
+    assert (levels == 255).all(), "also an inverted mask, which then marks what stays"
 
 
 @settings(max_examples=25, deadline=None)

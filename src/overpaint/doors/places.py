@@ -53,6 +53,7 @@ class Places:
         mask_picture: The file name of the picture, for annotations of several pictures.
         mask_resize: Whether a mask of another size, whose sides are in proportion, is resized.
         invert: Repaint everything but these.
+        blurred: Sigmas in pixels, across and down, of a blur that mask files have already; infotext names it.
         select: Names of selectors, which find things in the picture; with points alone "sam" is meant where its
             network is here, else "grabcut"; with words alone the one that understands them best of those that are here.
         select_text: What is meant, in words: "the red car".
@@ -71,6 +72,7 @@ class Places:
     mask_picture: str | None = None
     mask_resize: bool = False
     invert: bool = False
+    blurred: tuple[float, float] | None = None
     select: tuple[str, ...] = ()
     select_text: tuple[str, ...] = ()
     point: tuple[str, ...] = ()
@@ -189,7 +191,7 @@ def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask], *, 
         if places.invert:
             raise RequestError("{field} inverts a mask, and none is given", field="invert", value=True)
         return None
-    alone = replace(places, **dict.fromkeys(SHAPES, ()), invert=False)  # type: ignore[arg-type]
+    alone = replace(places, **dict.fromkeys(SHAPES, ()), invert=False, blurred=None)  # type: ignore[arg-type]
     alone = replace(alone, mask=places.files[:1])
     if places.files and places == alone:
         return MaskInput(read(places.mask[0], places))
@@ -221,7 +223,12 @@ def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask], *, 
     parts += [BoxPart(box=one) for one in boxes] + [EllipsePart(box=one) for one in ellipses]
     parts += [PolygonPart(points=tuple(forms.points(text, size, "polygon"))) for text in places.polygon]
     parts += selections(places, size)
-    return MaskInput(None, MaskSpec(parts=tuple(parts), invert=places.invert), rasters, (*notes, *places.notes))
+    return MaskInput(
+        None,
+        MaskSpec(parts=tuple(parts), invert=places.invert, blurred=places.blurred),
+        rasters,
+        (*notes, *places.notes),
+    )
 
 
 def selections(places: Places, size: Size | None) -> list[SelectPart]:

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from overpaint.request import ResolvedRequest
+
 from ._record import Record
 
 _LEAST_PAIRS = 3
@@ -148,8 +150,8 @@ def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     yield "Clip skip", r.clip_skip if r.clip_skip not in (None, 1) else None
     yield from _options(options, "ensd")
     yield NOISE_SOURCE, str(options.get("noise_source", "cpu")).upper() if r.sampler is not None else None
-    yield "Mask mode", "Inpaint not masked" if r.inverts_mask else None
-    yield "Mask blur", None if r.mask_blur is None else " ".join(str(_number(one)) for one in _once(r.mask_blur))
+    yield "Mask mode", "Inpaint not masked" if r.inverts_mask != bool(r.mask and r.mask.invert) else None
+    yield "Mask blur", _blur(r)
     yield "Inpaint area", "Only masked" if r.area == "masked" else None
     yield "Masked area padding", r.padding if r.area == "masked" else None
     content = r.masked_content or "original"
@@ -165,6 +167,15 @@ def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     yield "Intent", r.intent
     yield "Engine", r.engine
     yield "Version", f"overpaint {record.overpaint}"
+
+
+def _blur(resolved: ResolvedRequest) -> str | None:
+    """The blur of the mask as who gave it named it; None where there was none to blur."""
+    mask, blur = resolved.mask, resolved.mask_blur
+    if mask is not None and all(part.kind == "full" for part in mask.parts):
+        return None
+    given = blur if mask is None or mask.blurred is None else mask.blurred
+    return None if given is None else " ".join(str(_number(one)) for one in _once(given))
 
 
 def _options(options: Mapping[str, Any], *names: str) -> Iterator[tuple[str, Any]]:

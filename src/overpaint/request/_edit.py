@@ -19,7 +19,7 @@ from ._control import Control
 from ._options import option_table
 from ._parts import MaskSpec
 from ._regional import MOST_REGIONS, RegionalPrompt
-from ._types import MOST_PROMPT, Area, Dialect, Fraction, Name
+from ._types import MOST_PROMPT, Area, Dialect, Fraction, Name, Sigma
 from ._upgrade import SCHEMA, UPGRADES
 from .intents import INTENTS, AlphaRule, Intent, IntentRule, MaskedContent
 
@@ -31,7 +31,6 @@ PRIVATE_SETTINGS = ("prompt", "negative_prompt", "regional_prompts")
 
 MarginPixels = Annotated[int, Field(ge=0, le=MOST_MARGIN)]
 Side = Annotated[int, Field(ge=8, le=8192)]
-Sigma = Annotated[float, Field(ge=0, le=1024)]
 
 
 def setting(text: str, *, left_open: str, unit: str = "", default: Any = None, **rules: Any) -> Any:

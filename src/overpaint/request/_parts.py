@@ -12,7 +12,7 @@ from overpaint.values import Listed, Value
 
 from ._blob import Blob, eight_bit
 from ._options import option_table
-from ._types import Name
+from ._types import Name, Sigma
 
 _FAR = 1 << 24  # no picture is so large, and float32 still counts pixels up to here
 _POINTS = 100_000
@@ -154,6 +154,10 @@ class MaskSpec(Value):
         Field(min_length=1, max_length=10_000, description="shapes, rasters and selections, joined in their order"),
     ]
     invert: Annotated[bool, Field(description="repaint everything that the parts do not cover")] = False
+    blurred: Annotated[
+        Listed[tuple[Sigma, Sigma]] | None,
+        Field(description="sigmas in px, across and down, of a blur that the rasters have already; infotext names it"),
+    ] = None
 
     @model_validator(mode="after")
     def _starts_with_add(self) -> Self:

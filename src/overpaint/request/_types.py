@@ -12,6 +12,9 @@ Area = Literal["masked", "whole"]
 Dialect = Literal["native", "diffusers", "webui"]
 PaintsFrom = Literal["surroundings", "prompt", "settings"]
 
+Sigma = Annotated[float, Field(ge=0, le=1024)]
+"""Of a Gaussian, in pixels."""
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 MOST_PROMPT = 32_000  # characters, as OpenAI's edits take

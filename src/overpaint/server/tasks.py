@@ -49,6 +49,10 @@ class Marks(Value):
     )
     resize: bool = Field(default=False, description="whether a mask of the picture's proportions is resized to it")
     invert: bool = Field(default=False, description="repaint everything but these")
+    blurred: Listed[tuple[float, float]] | None = Field(
+        default=None,
+        description="sigmas in px, across and down, of a blur that the mask pictures have already; infotext names it",
+    )
 
     def places(self) -> Places:
         """The same for the reader of an edit's files."""
@@ -61,6 +65,7 @@ class Marks(Value):
             mask_channel=self.channel,
             mask_resize=self.resize,
             invert=self.invert,
+            blurred=None if self.blurred is None else (self.blurred[0], self.blurred[1]),
             **selecting,
         )
 

@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 7e13e09b2a97ac57f342385a6256f0d1e8ba6c07ee826fcea68484396329f7e1
+// Made by npm run api from the description with the SHA-256 b623b05796e3aaa99c2b107020609aeb43a4a1a45153f5151a99c6673a7a8666
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -2342,6 +2342,14 @@ export interface components {
          */
         Marks: {
             /**
+             * Blurred
+             * @description sigmas in px, across and down, of a blur that the mask pictures have already; infotext names it
+             */
+            blurred?: [
+                number,
+                number
+            ] | null;
+            /**
              * Box
              * @description "left,top,right,bottom" each
              * @default []
@@ -2502,6 +2510,14 @@ export interface components {
          *     MaskSpec(parts=[BoxPart(box=(10, 10, 90, 60)), EllipsePart(op="subtract", box=(30, 20, 50, 40))])
          */
         MaskSpec: {
+            /**
+             * Blurred
+             * @description sigmas in px, across and down, of a blur that the rasters have already; infotext names it
+             */
+            blurred?: [
+                number,
+                number
+            ] | null;
             /**
              * Invert
              * @description repaint everything that the parts do not cover

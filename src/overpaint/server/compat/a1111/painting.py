@@ -102,7 +102,7 @@ class _Painting:
         facts = await self.call.add(ready.picture or picture)
         marks = None
         if ready.mask is not None and masked:
-            marks = Marks(mask=((await self.call.add(ready.mask)).id,))
+            marks = await self._marks(ready)
         guides = tuple([one.control(await self._guide(one, ready.size)) for one in self.units])
         task = EditTask(picture=facts.id, request=edit, marks=marks, controls=guides, count=count, format="png")
         results, interrupted = await self._results(task)
@@ -115,6 +115,15 @@ class _Painting:
         for note in notes:
             log.info("%s: %s", self.request.url.path, note)
         return PaintReply(body, results, chosen.checkpoint, seed, notes, interrupted, chosen.faces.shown, subseed)
+
+    async def _marks(self, ready: ReadyInputs) -> Marks:
+        """Where to repaint, with what the client asked to be done to its mask, so that infotext has it."""
+        body = self.body
+        assert isinstance(body, PictureBody)
+        assert ready.mask is not None
+        mask = (await self.call.add(ready.mask)).id
+        blurred = body.blur if ready.blurred and any(body.blur) else None
+        return Marks(mask=(mask,), invert=body.inpainting_mask_invert, blurred=blurred)
 
     async def _guide(self, unit: ControlUnit, size: Size) -> str | None:
         """The id of a unit's image, which is kept for the call; None where it has none.

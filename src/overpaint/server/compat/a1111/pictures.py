@@ -54,7 +54,8 @@ class ReadyInputs:
     Attributes:
         size: Of both.
         picture: The file; None: the one that was sent.
-        mask: The file of the mask; None where none was sent, or where one that marks nothing stands for none.
+        mask: The file of the mask, which marks what stays where it is inverted; None where none was sent, or where one
+            that marks nothing stands for none.
         notes: On the mask.
         blurred: Whether the mask has been blurred.
     """
@@ -106,7 +107,7 @@ def ready_inputs(
             whole = ready_inputs(picture, None, reading, unmasked, mode, pixels)
             return replace(whole, notes=("the mask marks nothing: the whole picture was painted, as without a mask",))
         if to is None or keeps:
-            drawn = None if marked is None else encode(marked.to_picture(), "png").data
+            drawn = None if marked is None else _file_of(marked, reading)
             return ReadyInputs(found.size, None, drawn, () if marked is None else marked.notes, not later)
         current_limits().check_pixels(to.width, to.height)
         resized = encode(_resized(found, to, mode), "png").data
@@ -116,7 +117,15 @@ def ready_inputs(
             values = fitted(marked.to_bytes8(), to, RESIZE_MODES[mode]).astype(np.float32) / np.float32(255)
         else:  # Lanczos would mark a faint ring around the mask
             values = fitted(marked.values, to, RESIZE_MODES[mode], "linear")
-        return ReadyInputs(to, resized, encode(Mask(values.clip(0, 1)).to_picture(), "png").data, marked.notes)
+        return ReadyInputs(to, resized, _file_of(Mask(values.clip(0, 1)), reading), marked.notes)
+
+
+def _file_of(mask: Mask, reading: MaskReading) -> bytes:
+    """A PNG of a mask, as the client has it: one that is inverted marks what stays."""
+    from overpaint.picture import encode, from_array
+
+    levels = mask.to_bytes8()
+    return encode(from_array(255 - levels if reading.invert else levels), "png").data
 
 
 def guiding_picture(picture: bytes, to: Size, mode: int, pixels: int | None) -> bytes:
