@@ -31,11 +31,11 @@ from overpaint.frame import fitted
 from overpaint.frame.webui import blurred_levels
 from overpaint.geometry import Margins, Size
 from overpaint.maps import KINDS
-from overpaint.record import read_record
+from overpaint.record import CONTROL_MODULES, read_record
 from overpaint.request import PICTURE_KINDS, EditRequest
 from overpaint.server import new_key
 from overpaint.server.compat.a1111.bodies import PictureBody
-from overpaint.server.compat.a1111.controlnet import MODULES, units_of
+from overpaint.server.compat.a1111.controlnet import units_of
 from overpaint.server.compat.a1111.outpainting import outpainting
 from overpaint.server.compat.a1111.pictures import MaskReading, ready_inputs
 from overpaint.server.compat.a1111.refusals import ControlUnitError
@@ -836,7 +836,7 @@ def test_units_of_controlnet_become_controls():
     assert "surprise has no effect" in notes
     assert found[0].notes == found[1].notes == ()
     assert units_of({"controlnet": [units[0]], "other": [units[1]]}, models) == found[:1]
-    assert {one.kind for one in MODULES.values()} <= {None, *KINDS, *PICTURE_KINDS}
+    assert {one.kind for one in CONTROL_MODULES.values()} <= {None, *KINDS, *PICTURE_KINDS}
 
 
 def test_a_unit_of_an_ip_adapter_becomes_a_reference_picture_of_its_own_size(ann, monkeypatch):

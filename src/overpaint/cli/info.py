@@ -111,7 +111,10 @@ def _told(found: FoundRecord) -> list[tuple[str, str]]:
     if found.negative_prompt:
         lines.append(("not wanted", found.negative_prompt))
     ours = found.record is not None
-    lines += [(str(key), _shown(str(key) if ours else "", value)) for key, value in found.settings.items()]
+    lines += [
+        (str(key), _shown(str(key) if ours or isinstance(value, list) else "", value))
+        for key, value in found.settings.items()
+    ]
     lines += [("note", note) for note in found.notes]
     return lines
 
@@ -139,9 +142,25 @@ def _shown(key: str, value: Any) -> str:
         return _marked(value)
     if key == "regional_prompts":
         return "; ".join(f"{one['prompt']} ({_marked(one['mask'])})" for one in value)
+    if key == "controls":
+        return "; ".join(map(_control, value))
     if key == "insert":
         return f"a picture of {value['width']}x{value['height']}, {value['sha256'][:12]}..."
     return value if isinstance(value, str) else json_module.dumps(value, default=str)
+
+
+def _control(table: dict[str, Any]) -> str:
+    """A control: its kind, what its map is or is made of, and the settings that are not the usual ones."""
+    image = table.get("image")
+    source = "the edited picture"
+    if image is not None:
+        source = f"a picture of {image['width']}x{image['height']}, {image['sha256'][:12]}..."
+    made = image is None or table.get("preprocess")
+    usual = {"weight": 1.0, "start": 0.0, "end": 1.0, "mode": "balanced"}
+    names = ("model", *usual, *table["options"])
+    given = {**table, **table["options"]}
+    told = [f"{name} {given[name]}" for name in names if given.get(name) not in (None, usual.get(name))]
+    return ", ".join([f"{table['kind']} {'made of' if made else 'as'} {source}", *told])
 
 
 def _marked(mask: dict[str, Any]) -> str:

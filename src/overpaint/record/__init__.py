@@ -11,6 +11,7 @@ from ._embed import NAMESPACE, SIDECAR_SUFFIX, embed, sidecar_path, strip
 from ._found import generator_of, read_record
 from ._marks import MarksRecord, ProvenanceMode, WatermarkRecord
 from ._record import ENHANCERS, FACES, TEACHES, UPSCALER, FoundRecord, Record, RegionRecord, StoredRecord, version
+from .controlnet import CONTROL_MODES, CONTROL_MODULES, ControlModule, control_module, network_name
 from .infotext import Infotext, infotext, parse_infotext
 from .provenance import (
     EditStatement,
@@ -27,6 +28,9 @@ from .source_type import SourceType, joined_types, source_type_named, type_of_ed
 from .watermarks import FoundWatermark, Watermark, WatermarkChoice, found_watermark, watermark_names
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
+    "CONTROL_MODES",
+    "CONTROL_MODULES",
+    "ControlModule",
     "ENHANCERS",
     "EditStatement",
     "FACES",
@@ -51,6 +55,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "Watermark",
     "WatermarkChoice",
     "WatermarkRecord",
+    "control_module",
     "declared_type",
     "declaring",
     "embed",
@@ -59,6 +64,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "in_one_packet",
     "infotext",
     "joined_types",
+    "network_name",
     "parse_infotext",
     "provenance_of",
     "read_record",

@@ -9,6 +9,7 @@ from typing import Any
 
 from ._comfyui import read_prompt
 from ._record import FoundRecord
+from .controlnet import read_controls
 from .infotext import OPTION_KEYS, Infotext, parse_infotext
 
 _MOST_TEXT = 16 << 20
@@ -41,7 +42,11 @@ def from_parameters(raw: str) -> FoundRecord | None:
     info = parse_infotext(raw)
     if not info.settings and not info.prompt:
         return None
-    return FoundRecord(_author(info), raw, info.prompt, info.negative_prompt, _from_infotext(info))
+    guided = read_controls(info.settings)
+    settings = _from_infotext({key: value for key, value in info.settings.items() if key not in guided.keys})
+    if guided.tables:
+        settings["controls"] = list(guided.tables)
+    return FoundRecord(_author(info), raw, info.prompt, info.negative_prompt, settings, guided.notes)
 
 
 def from_exif(exif: bytes | None) -> FoundRecord | None:
@@ -73,11 +78,11 @@ _AREAS = {"Only masked": "masked", "Whole picture": "whole"}
 _OPTIONS = {key: name for name, key in OPTION_KEYS.items()}
 
 
-def _from_infotext(info: Infotext) -> dict[str, Any]:
+def _from_infotext(given: Mapping[str, str]) -> dict[str, Any]:
     """Settings by our names, where we have some: with "options" those of a checkpoint."""
     settings: dict[str, Any] = {}
     options: dict[str, Any] = {}
-    for key, value in info.settings.items():
+    for key, value in given.items():
         sides = _sides(value)
         match name := _INFOTEXT_NAMES.get(key, key):
             case _ if key in _OPTIONS:
@@ -91,9 +96,9 @@ def _from_infotext(info: Infotext) -> dict[str, Any]:
                 options |= found
             case "Mask blur" if (blur := _blur(value)) is not None:
                 settings["mask_blur"] = blur
-            case "Size" if sides is not None and info.settings.get("Dialect") == "webui":
+            case "Size" if sides is not None and given.get("Dialect") == "webui":
                 # of a whole picture it is the picture's own, as far as the model takes it
-                settings |= {"working_size": sides} if info.settings.get("Inpaint area") == "Only masked" else {}
+                settings |= {"working_size": sides} if given.get("Inpaint area") == "Only masked" else {}
                 settings[name] = value
             case "area":
                 settings[name] = _AREAS.get(value, value)

@@ -90,7 +90,7 @@ def _from_sidecar(path: Path) -> FoundRecord:
 
 def _ours(record: Record, place: str, raw: str) -> FoundRecord:
     resolved = record.resolved
-    apart = {"prompt", "negative_prompt", "image", "mask", "sketch", "controls"}
+    apart = {"prompt", "negative_prompt", "image", "mask", "sketch"}
     plain = without_codes(resolved.to_mapping())
     settings = {name: plain[name] for name in resolved.settings() if name not in apart}
     return FoundRecord(

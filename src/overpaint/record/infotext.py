@@ -21,6 +21,7 @@ from typing import Any
 from overpaint.request import ResolvedRequest
 
 from ._record import Record
+from .controlnet import written_controls
 
 _LEAST_PAIRS = 3
 _LEAST_KNOWN = 2
@@ -161,6 +162,7 @@ def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     # Ours; readers of the form keep keys that they don't know.
     further = {name: value for name, value in options.items() if name not in OPTION_KEYS and name not in _APART}
     yield FURTHER, json.dumps(further, ensure_ascii=False, sort_keys=True) if further else None
+    yield from written_controls(r.controls or ())
     yield "Dialect", r.dialect if r.dialect != "native" else None
     regional = [one.prompt for one in r.regional_prompts or ()]
     yield "Regional prompts", json.dumps(regional, ensure_ascii=False) if regional else None

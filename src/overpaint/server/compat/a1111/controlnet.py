@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from overpaint.errors import RequestError, did_you_mean, some_names
 from overpaint.models import CONTROL_KINDS
+from overpaint.record import CONTROL_MODES, CONTROL_MODULES, ControlModule, control_module, network_name
 from overpaint.request import MAP_KINDS, PICTURE_KINDS
 from overpaint.server.compat.lenient import Lenient, Number, Whole, Yes
 from overpaint.server.compat.models import read_by
@@ -27,65 +28,6 @@ from .refusals import ControlUnitError
 
 MOST_UNITS = 10
 
-_NONE = ("", "none")
-
-
-@dataclass(frozen=True, slots=True)
-class Module:
-    """A preprocessor of the extension, as it is made here.
-
-    Attributes:
-        kind: The kind of its map; None for those that take the image as the map.
-        thresholds: Options of the map that its two sliders set.
-        similar: Whether the extension runs a network of its own here, so that the map is another one than there.
-    """
-
-    kind: str | None
-    thresholds: tuple[str, ...] = ()
-    similar: bool = True
-
-
-def _modules() -> dict[str, Module]:
-    found = {
-        "none": Module(None, similar=False),
-        "invert": Module(None, similar=False),
-        "canny": Module("canny", ("low", "high"), similar=False),
-        "tile_resample": Module("tile", ("down",), similar=False),
-        "blur_gaussian": Module("tile", ("blur",), similar=False),
-        "lineart_standard": Module("lineart"),
-        "inpaint": Module("inpaint", similar=False),
-        "inpaint_only": Module("inpaint", similar=False),
-        "inpaint_global_harmonious": Module("inpaint", similar=False),
-        "inpaint_only+lama": Module("inpaint"),
-        "tile_colorfix": Module("tile"),
-        "tile_colorfix+sharp": Module("tile"),
-    }
-    others = {
-        "lineart": "lineart lineart_realistic lineart_coarse lineart_anime lineart_anime_denoise",
-        "scribble": "scribble_pidinet scribble_hed scribble_xdog fake_scribble pidinet_scribble",
-        "softedge": "softedge_pidinet softedge_pidisafe softedge_hed softedge_hedsafe softedge_teed softedge_anyline "
-        "hed hed_safe pidinet pidinet_safe softedge",
-        "depth": "depth depth_midas depth_leres depth_leres++ depth_zoe depth_anything depth_anything_v2 "
-        "depth_hand_refiner depth_marigold",
-        "openpose": "openpose openpose_face openpose_faceonly openpose_full openpose_hand dw_openpose_full",
-    }
-    # IP-Adapters, whose encoder each adapter brings with it; those for faces read another network
-    references = "ip-adapter-auto ip-adapter_clip_sd15 ip-adapter_clip_sdxl ip-adapter_clip_sdxl_plus_vith "
-    references += "ip-adapter_clip_h ip-adapter_clip_g"
-    found |= {name: Module(kind) for kind, names in others.items() for name in names.split()}
-    return found | {name: Module("reference", similar=False) for name in references.split()}
-
-
-MODULES: Mapping[str, Module] = MappingProxyType(_modules())
-"""Preprocessors by their names in small letters."""
-
-_LABELS = MappingProxyType(
-    {
-        "invert (from white bg & black line)": "invert",
-        "lineart_standard (from white bg & black line)": "lineart_standard",
-    }
-)
-"""Names with the extension's explanations."""
 
 _RESIZES: Mapping[str, int] = MappingProxyType(
     {
@@ -102,17 +44,6 @@ _RESIZES: Mapping[str, int] = MappingProxyType(
     }
 )
 """Numbers of `RESIZE_MODES` by the extension's numbers and words."""
-
-_MODES: Mapping[str, Literal["balanced", "prompt", "control"]] = MappingProxyType(
-    {
-        "0": "balanced",
-        "1": "prompt",
-        "2": "control",
-        "balanced": "balanced",
-        "my prompt is more important": "prompt",
-        "controlnet is more important": "control",
-    }
-)
 
 _UNIONS = MappingProxyType({"hard edge": "softedge", "soft edge": "softedge", "line art": "lineart", "edges": "canny"})
 _SILENT = frozenset(
@@ -201,18 +132,17 @@ def units_of(scripts: Mapping[str, Any], models: Sequence[str]) -> list[ControlU
     return found
 
 
-def module_of(name: str) -> Module:
+def module_of(name: str) -> ControlModule:
     """The preprocessor of this name. ControlUnitError for one that is not here."""
-    wanted = name.strip().lower()
-    wanted = _LABELS.get(wanted, wanted) or "none"
-    if wanted not in MODULES:
+    wanted, found = control_module(name)
+    if found is None:
         raise ControlUnitError(
-            f"the preprocessor {name[:80]!r} is not here{did_you_mean(wanted, MODULES)}; there are "
-            f"{some_names(sorted(MODULES), wanted)}",
+            f"the preprocessor {name[:80]!r} is not here{did_you_mean(wanted, CONTROL_MODULES)}; there are "
+            f"{some_names(sorted(CONTROL_MODULES), wanted)}",
             field="module",
             value=name[:80],
         )
-    return MODULES[wanted]
+    return found
 
 
 def _unit_of(body: UnitBody, number: int, models: Sequence[str]) -> ControlUnit:
@@ -239,7 +169,7 @@ def _unit_of(body: UnitBody, number: int, models: Sequence[str]) -> ControlUnit:
         "weight": body.weight,
         "start": body.guidance_start,
         "end": body.guidance_end,
-        "mode": _word(body.control_mode, _MODES, "control_mode"),
+        "mode": _word(body.control_mode, CONTROL_MODES, "control_mode"),
         "model": model,
         "options": options,
     }
@@ -292,8 +222,6 @@ def _kind_of(body: UnitBody, model: str | None) -> str:
 _ADAPTER = re.compile(r"ip[-_ ]?adapter", re.IGNORECASE)
 """What the names of IP-Adapters have."""
 
-_HASH = re.compile(r"\s*\[[0-9a-f]{6,64}\]\s*$", re.IGNORECASE)
-
 
 def model_of(name: str, models: Iterable[str]) -> str | None:
     """The ControlNet of a name, with or without a digest behind it; None where none is named.
@@ -301,8 +229,8 @@ def model_of(name: str, models: Iterable[str]) -> str | None:
     Raises:
         ControlUnitError: It is not on this machine.
     """
-    wanted = _HASH.sub("", name).strip().lower()
-    if wanted in _NONE:
+    wanted = network_name(name).lower()
+    if not wanted:
         return None
     known = {one.lower(): one for one in models}
     plain = {_plain(one): name for one, name in known.items()}

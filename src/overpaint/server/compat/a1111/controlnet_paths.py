@@ -13,13 +13,14 @@ from pydantic import BeforeValidator, Field
 from overpaint.maps import map_kind
 from overpaint.models import CONTROL_KINDS
 from overpaint.models.controls import reads
+from overpaint.record import CONTROL_MODULES
 from overpaint.request import PICTURE_KINDS
 from overpaint.server.compat.lenient import Lenient, Number, Whole
 from overpaint.server.compat.models import adapter_networks, control_networks
 from overpaint.server.native.callers import Editor, Reader
 
 from .bodies import Words
-from .controlnet import MODULES, MOST_UNITS, module_of
+from .controlnet import MOST_UNITS, module_of
 from .pictures import map_picture, mapped_picture
 from .reading import of_picture, read
 from .refusals import ControlUnitError, MapsBusyError
@@ -67,18 +68,18 @@ async def module_list(owner: Reader) -> dict[str, Any]:
     """The preprocessors, and the sliders of each."""
     details = {
         name: {"model_free": name == "none", "sliders": [_slider(option) for option in one.thresholds]}
-        for name, one in MODULES.items()
+        for name, one in CONTROL_MODULES.items()
     }
-    return {"module_list": list(MODULES), "module_detail": details}
+    return {"module_list": list(CONTROL_MODULES), "module_detail": details}
 
 
 @router.get("/controlnet/control_types")
 async def control_types(owner: Reader) -> dict[str, Any]:
     """Preprocessors and models in groups."""
     models, adapters = await run_in_threadpool(lambda: (control_networks(), adapter_networks()))
-    found = {"All": _group(list(MODULES), [*models, *adapters])}
+    found = {"All": _group(list(CONTROL_MODULES), [*models, *adapters])}
     for title, kind in _TYPES.items():
-        modules = [name for name, one in MODULES.items() if one.kind == kind]
+        modules = [name for name, one in CONTROL_MODULES.items() if one.kind == kind]
         fitting = [one for one in models if (kind in CONTROL_KINDS and reads(one, kind)) or "union" in one.lower()]
         found[title] = _group([*modules, "none"], adapters if kind in PICTURE_KINDS else fitting)
     return {"control_types": found}
