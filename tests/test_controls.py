@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -240,9 +241,15 @@ def test_a_server_and_its_clients_guide_by_stored_pictures_and_by_values(folder)
                 }
                 job = client.job(raw.post("/edits", json=task).json()["id"])
                 again = job.result()
+                mapped = client.job(raw.post("/edits", json={**task, "maps": True}).json()["id"])
+                mapped.result()
+                (told,) = raw.get(f"/edits/{mapped.id}").json()["results"]
+                maps = [raw.get(f"/pictures/{id}/file").content for id in told["maps"]]
                 refused = raw.post("/edits", json={**task, "controls": [{"kind": "reference"}]})
             assert (refused.status_code, "needs an image" in refused.text) == (422, True)
-    local, stored = (canvas.controls for canvas in engine.canvases)
+    local, stored, shown = (canvas.controls for canvas in engine.canvases)
+    for one, file in zip(shown, maps, strict=True):
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(file))), np.rint(one.pixels * 255).astype(np.uint8))
     assert [one.control.kind for one in local] == ["lineart", "canny", "depth"]
     assert [(one.control.kind, one.control.weight) for one in stored] == [("lineart", 0.5), ("canny", 1.0)]
     assert all(np.array_equal(one.pixels, other.pixels) for one, other in zip(local[:2], stored, strict=False))

@@ -228,7 +228,7 @@ def _of_unit(key: str, fields: Mapping[str, str]) -> tuple[dict[str, Any] | None
     _, *old = _numbers(fields.get("preprocessor params", ""), 3)
     sliders = [_number(fields.get(f"threshold {letter}", "")) or old[at] for at, letter in enumerate("ab")]
     options = {name: value for name, value in zip(module.thresholds, sliders, strict=False) if (value or 0) > 0}
-    said = {
+    said: dict[str, Any] = {
         "weight": _number(fields.get("weight", "")),
         "start": _first(_number(fields.get("guidance start", "")), start),
         "end": _first(_number(fields.get("guidance end", "")), end),

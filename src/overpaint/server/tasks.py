@@ -238,6 +238,7 @@ class EditTask(TaskRequest, OutputSettings):
     """An edit: the picture, where to repaint, and the request."""
 
     picture: PictureId
+    maps: bool = Field(default=False, description="also pictures of the maps of its controls, as they guided it")
 
     @property
     def pictures(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
 from overpaint.doors.inputs import EditInputs
@@ -27,6 +27,10 @@ from .decoding import PictureFacts
 from .pictures import PictureStore
 from .settings import ServerSettings
 from .tasks import EditTask, ResultSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _UNKNOWN = 8 << 30
 """Bytes for all jobs that run, where nobody says how much memory there is."""
@@ -127,7 +131,8 @@ class MadeResult:
     """A result before it is stored.
 
     Attributes:
-        files: The result's file, and a layered one where that was asked for, each with what is known of it.
+        files: The result's file, and where these were asked for its control maps and a layered one, each with what is
+            known of it.
         told: What clients are told of it.
     """
 
@@ -204,8 +209,12 @@ class EditWork:
 def made_of(edited: Edited, task: EditTask) -> MadeResult:
     """A result as files, and what is said of it."""
     made = file_of(edited, task)
-    ((_, facts),) = made.files
+    (_, facts), *_ = made.files
     told = {**made.told, "seed": edited.bare_resolved.seed, "doubt": edited.doubt}
+    if task.maps:
+        maps = [_map_file(one) for region in edited.regions for one in region.maps]
+        made = MadeResult((*made.files, *maps), made.told)
+        told["maps"] = [about.id for _, about in maps]
     if task.layers is None:
         return MadeResult(made.files, told)
     layered = edited.layered(record=_record_of(task), marking=task.marking)
@@ -213,6 +222,25 @@ def made_of(edited: Edited, task: EditTask) -> MadeResult:
     layers = replace(facts, id=hashlib.sha256(data).hexdigest(), format=task.layers, bytes=len(data))
     notes = list(dict.fromkeys((*told["notes"], *layers_notes(layered, task.layers))))
     return MadeResult((*made.files, (data, layers)), {**told, "layers": layers.id, "notes": notes})
+
+
+def _map_file(pixels: NDArray[np.uint8]) -> tuple[bytes, PictureFacts]:
+    """A PNG of a control map (H, W, 3), and what is known of it."""
+    from overpaint.picture import encode, from_array
+
+    picture = from_array(pixels)
+    data = encode(picture, "png").data
+    size = picture.size
+    facts = PictureFacts(
+        id=hashlib.sha256(data).hexdigest(),
+        format="png",
+        width=size.width,
+        height=size.height,
+        mode=picture.mode,
+        bytes=len(data),
+        transparent=False,
+    )
+    return data, facts
 
 
 def file_of(made: Edited | Enhanced, task: ResultSettings) -> MadeResult:

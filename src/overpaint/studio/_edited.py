@@ -46,6 +46,7 @@ class PaintedRegion:
         detail: How far the detail added to it could be trusted, 0 (none was added) to 1.
         opacity: (h, w) float32 over `box`, the alpha that the engine gave; None where it follows the request.
         quality: How it looks beside its surroundings.
+        maps: (h, w, 3) uint8 of the working size, what guided it: the maps of its controls, in their order.
     """
 
     box: Box
@@ -60,6 +61,7 @@ class PaintedRegion:
     detail: float = 0.0
     opacity: NDArray[np.float32] | None = None
     quality: FillMeasures = field(default_factory=FillMeasures)
+    maps: tuple[NDArray[np.uint8], ...] = ()
 
     @property
     def record(self) -> RegionRecord:

@@ -105,6 +105,11 @@ class RegionCanvas:
             shift=corrected.shift,
             detail=share,
             opacity=None if painted.opacity is None else self._enlarged(painted.opacity)[within],
+            maps=tuple(
+                np.rint(np.clip(one.pixels, 0, 1) * 255).astype(np.uint8)
+                for one in self.canvas.controls
+                if not one.control.shows_itself
+            ),
         )
 
     def _enlarged(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:

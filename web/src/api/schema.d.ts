@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 b623b05796e3aaa99c2b107020609aeb43a4a1a45153f5151a99c6673a7a8666
+// Made by npm run api from the description with the SHA-256 469bc1506ab53d7efae75bea5f7ff58a25031614fa20770a35b4d9503e413abb
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -1719,6 +1719,12 @@ export interface components {
              */
             layers?: string | null;
             /**
+             * Maps
+             * @description the ids of its control maps, at pictures/ID/file: region by region those of the controls
+             * @default []
+             */
+            maps?: string[];
+            /**
              * Marks
              * @description what the file says of its origin
              * @default {}
@@ -1787,6 +1793,12 @@ export interface components {
              * @description also a layered file: the original, and above it what was painted
              */
             layers?: ("psd" | "psb" | "ora") | null;
+            /**
+             * Maps
+             * @description also pictures of the maps of its controls, as they guided it
+             * @default false
+             */
+            maps?: boolean;
             /** @description where to repaint; left out, the request's own mask counts */
             marks?: components["schemas"]["Marks"] | null;
             /**

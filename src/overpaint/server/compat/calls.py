@@ -99,7 +99,7 @@ class Call:
             if not job.ended:
                 await run_in_threadpool(self._queue.cancel, self._owner, job.id)
                 await _end_of(job)
-            self._added += [one["picture"] for one in job.results]
+            self._added += [id for one in job.results for id in (one["picture"], *one.get("maps", ()))]
             with contextlib.suppress(OverpaintError):
                 await run_in_threadpool(self._queue.delete, self._owner, job.id)
         for id in self._added:
@@ -179,6 +179,10 @@ class Call:
             CallResult(await run_in_threadpool(self._pictures.data, self._owner, one["picture"]), one)
             for one in ([] if self.job is None else self.job.results)
         ]
+
+    async def picture(self, id: str) -> bytes:
+        """The file of a picture of this call, such as a control map."""
+        return await run_in_threadpool(self._pictures.data, self._owner, id)
 
     async def cancel(self) -> None:
         """Stop its job, also one that is not there yet; a job that another call waits for goes on."""

@@ -34,6 +34,10 @@ class EditResult(BaseModel):
     reach: int = Field(description="pixels beyond the mask from which on nothing changed")
     changed: int = Field(description="pixels beyond the reach that the file's own loss changed")
     layers: str | None = Field(default=None, description="the id of the layered file, at pictures/ID/file")
+    maps: list[str] = Field(
+        default=[],
+        description="the ids of its control maps, at pictures/ID/file: region by region those of the controls",
+    )
     marks: dict[str, Any] = Field(default={}, description="what the file says of its origin")
     notes: list[str]
     doubt: str = Field(description="why the fill is doubtful, and what may do better; empty where nothing was found")

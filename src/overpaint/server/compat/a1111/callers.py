@@ -45,6 +45,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "img2img_extra_noise": 0.0,
         "samples_format": "png",
         "enable_pnginfo": True,
+        "control_net_no_detectmap": False,
         "live_previews_enable": True,
         "show_progress_every_n_steps": 10,
     }
@@ -55,6 +56,7 @@ EFFECTIVE = frozenset({"sd_model_checkpoint", "sd_checkpoint_hash", "sd_vae", "C
     "face_restoration",
     "face_restoration_model",
     "code_former_weight",
+    "control_net_no_detectmap",
 }
 """Options that have an effect with every engine, or name it."""
 

@@ -47,7 +47,7 @@ _RESIZES: Mapping[str, int] = MappingProxyType(
 
 _UNIONS = MappingProxyType({"hard edge": "softedge", "soft edge": "softedge", "line art": "lineart", "edges": "canny"})
 _SILENT = frozenset(
-    {"low_vram", "lowvram", "save_detected_map", "hr_option", "input_mode", "batch_images", "output_dir", "loopback"}
+    {"low_vram", "lowvram", "hr_option", "input_mode", "batch_images", "output_dir", "loopback"}
     | {"use_preview_as_input", "generated_image", "advanced_weighting", "animatediff_batch", "batch_modifiers"}
     | {"batch_image_files", "batch_keyframe_idx", "batch_mask_dir", "inpaint_crop_input_image", "is_ui"}
 )
@@ -74,6 +74,7 @@ class UnitBody(Lenient):
     control_mode: Words = "0"
     pixel_perfect: Yes = False
     union_control_type: Words = ""
+    save_detected_map: Yes = True
 
     @property
     def picture(self) -> Any:
@@ -93,12 +94,14 @@ class ControlUnit:
         picture: The picture that was sent, in base64; None for none.
         resize: How it becomes the size of the picture that is edited; None where it keeps its own.
         notes: What has no effect, or is another thing here.
+        shows_map: Whether the client wants its map back.
     """
 
     settings: Mapping[str, Any]
     picture: Any = None
     resize: int | None = COVER
     notes: tuple[str, ...] = ()
+    shows_map: bool = True
 
     def control(self, image: str | None) -> TaskControl:
         """The control, with the id of its stored image. RequestError where it can't be one."""
@@ -185,7 +188,8 @@ def _unit_of(body: UnitBody, number: int, models: Sequence[str]) -> ControlUnit:
         settings["inside"] = True  # as the extension, which looks at the whole picture
     elif module.kind is not None and module.kind != "inpaint":
         settings["preprocess"] = True
-    return ControlUnit(settings, body.picture, _word(body.resize_mode, _RESIZES, "resize_mode"), tuple(notes))
+    mode = _word(body.resize_mode, _RESIZES, "resize_mode")
+    return ControlUnit(settings, body.picture, mode, tuple(notes), body.save_detected_map)
 
 
 def _word(given: str, known: Mapping[str, Any], field: str) -> Any:

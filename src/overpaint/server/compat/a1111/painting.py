@@ -14,7 +14,7 @@ from overpaint.engines import card as card_of
 from overpaint.errors import Cancelled
 from overpaint.geometry import Size
 from overpaint.pocket import NAME as POCKET
-from overpaint.request import EditRequest
+from overpaint.request import PICTURE_KINDS, EditRequest
 from overpaint.server.compat.calls import Call, CallResult, picture_bytes
 from overpaint.server.compat.models import adapter_networks, control_networks
 from overpaint.server.native.callers import services_of
@@ -104,8 +104,18 @@ class _Painting:
         if ready.mask is not None and masked:
             marks = await self._marks(ready)
         guides = tuple([one.control(await self._guide(one, ready.size)) for one in self.units])
-        task = EditTask(picture=facts.id, request=edit, marks=marks, controls=guides, count=count, format="png")
+        maps = self._maps_wanted(chosen.settings)
+        task = EditTask(
+            picture=facts.id,
+            request=edit,
+            marks=marks,
+            controls=guides,
+            count=count,
+            format="png",
+            maps=any(maps),
+        )
         results, interrupted = await self._results(task)
+        shown = await self._shown_maps(maps, results)
         if copies > 1 and results:
             self.notes.append(f"the result does not depend on a seed: it is given {copies} times")
             results = results * copies
@@ -114,7 +124,19 @@ class _Painting:
         notes = list(dict.fromkeys(self.notes))
         for note in notes:
             log.info("%s: %s", self.request.url.path, note)
-        return PaintReply(body, results, chosen.checkpoint, seed, notes, interrupted, chosen.faces.shown, subseed)
+        return PaintReply(
+            body, results, chosen.checkpoint, seed, notes, interrupted, chosen.faces.shown, subseed, shown
+        )
+
+    def _maps_wanted(self, settings: Mapping[str, Any]) -> list[bool]:
+        """Of each control that has a map, whether the reply has it beside the pictures, as the extension does it."""
+        none = settings.get("control_net_no_detectmap") in (True, 1, "true", "True")
+        return [one.shows_map and not none for one in self.units if one.settings["kind"] not in PICTURE_KINDS]
+
+    async def _shown_maps(self, wanted: list[bool], results: list[CallResult]) -> list[bytes]:
+        """The maps as they guided the first region of the first picture; those of the others are alike."""
+        ids = results[0].facts.get("maps", []) if results else []
+        return [await self.call.picture(id) for id, one in zip(ids, wanted, strict=False) if one]
 
     async def _marks(self, ready: ReadyInputs) -> Marks:
         """Where to repaint, with what the client asked to be done to its mask, so that infotext has it."""

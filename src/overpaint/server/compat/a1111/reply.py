@@ -28,6 +28,7 @@ class PaintReply:
         interrupted: Whether the client stopped it.
         faces: What restores faces; "" for nothing.
         subseed: Of the first picture's variation.
+        maps: PNGs of control maps, which come behind the pictures; nothing else is said of them.
     """
 
     body: PaintBody
@@ -38,10 +39,12 @@ class PaintReply:
     interrupted: bool = False
     faces: str = ""
     subseed: int = 0
+    maps: Sequence[bytes] = ()
 
     def table(self) -> dict[str, Any]:
         """The reply's body: `info` is JSON within a text, as clients expect."""
-        pictures = [base64.b64encode(one.data).decode() for one in self.results] if self.body.send_images else []
+        files = [*(one.data for one in self.results), *self.maps] if self.body.send_images else []
+        pictures = [base64.b64encode(one).decode() for one in files]
         return {"images": pictures, "parameters": self._parameters(), "info": json.dumps(self.info())}
 
     def _parameters(self) -> dict[str, Any]:
