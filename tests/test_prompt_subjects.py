@@ -79,3 +79,8 @@ def test_words_of_a_scene_are_no_things():
 )
 def test_what_a_prompt_wants_left_out_is_found(prompt, left_out):
     assert negated_things(prompt, KNOWN) == left_out
+
+
+def test_a_comment_names_no_thing():
+    assert things_in("a dog # without a cat\non a \\# sofa") == ("dog", "sofa")
+    assert negated_things("a dog # without a cat") == ()

@@ -512,21 +512,21 @@ def test_a_picture_s_infotext_reproduces_its_settings_and_its_pixels(ann):
 @pytest.mark.parametrize("full_res", [True, False])
 def test_infotext_has_blur_and_mode_of_the_mask_as_the_client_sent_them(ann, full_res):
     """Also where the mask was blurred and resized before the edit; an inverted one gives the same pixels."""
-    whole = {"width": 96, "height": 64, "inpaint_full_res": full_res, "mask_blur_x": 3, "mask_blur_y": 2, "steps": 1}
+    whole = {"width": 96, "height": 60, "inpaint_full_res": full_res, "mask_blur_x": 3, "mask_blur_y": 2, "steps": 1}
     settings = {**whole, "seed": 4, "prompt": "a rose", "inpainting_fill": 1}
     plain = inpainted(ann, "pocket", **settings)
     inverted = Image.eval(drawn(), lambda level: 255 - level)
     turned = inpainted(ann, "pocket", **settings, mask=b64(inverted), inpainting_mask_invert=1)
     assert not changed(opened(plain["images"][0]), opened(turned["images"][0])).any()
     texts = [info_of(one)["infotexts"][0] for one in (plain, turned)]
-    assert all("Mask blur: 3 2, " in text and "Size: 96x64, " in text for text in texts)
+    assert all("Mask blur: 3 2, " in text and "Size: 96x60, " in text for text in texts)
     assert ["Mask mode: Inpaint not masked, " in text for text in texts] == [False, True]
     without = inpainted(ann, "pocket", **settings, mask=None)
     assert "Mask blur" not in info_of(without)["infotexts"][0]
     assert "Mask blur: 4, " in info_of(inpainted(ann, "telea", inpaint_full_res=full_res))["infotexts"][0]
     again = read_record(base64.b64decode(turned["images"][0])).record
     with Studio(threads=1) as studio:
-        start = np.asarray(photo().resize((96, 64), Image.Resampling.LANCZOS)) if not full_res else np.asarray(photo())
+        start = np.asarray(photo().resize((96, 60), Image.Resampling.LANCZOS)) if not full_res else np.asarray(photo())
         replayed = studio.edit(start, again.request)
     assert replayed.record.mask_sha256 == again.mask_sha256
 
@@ -603,10 +603,10 @@ def test_fields_that_nobody_knows_are_named(ann):
     """A typing error is told, and the call is done all the same; what changes no picture is left alone."""
     quiet = {"do_not_save_grid": True, "comments": {}, "hr_scale": 2, "image_cfg_scale": 1.5, "latent_mask": None}
     odd = {"mask_blurr": 8, "a\nb": 1, **{f"odd{number}": number for number in range(9)}}
-    notes = [one for one in info_of(inpainted(ann, **quiet, **odd))["notes"] if "an effect" in one or "API" in one]
+    notes = [one for one in info_of(inpainted(ann, **quiet, **odd))["notes"] if "fields" in one or "API" in one]
     assert notes[0] == "mask_blurr is no setting of this API and has no effect; did you mean 'mask_blur'?"
     assert notes[1] == "a\\nb is no setting of this API and has no effect"
-    assert notes[8:] == ["nor have odd6, odd7, odd8 an effect"]
+    assert notes[8:] == ["further fields without effect: odd6, odd7, odd8"]
 
 
 def test_an_outpainting_script_extends_the_picture(ann):

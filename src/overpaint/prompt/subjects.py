@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Set
 
+from .grammar import without_comments
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -52,6 +54,11 @@ _NO_NOUN = re.compile(r".{3,}(?:ed|ing|ly|ous|ful|less|ish|able|istic|matic|grap
 """Endings of verb forms and adjectives, of words that are not short."""
 
 
+def _plain(prompt: str) -> str:
+    """A prompt without comments, and with commas for what is no part of a phrase."""
+    return _ASIDE.sub(",", without_comments(prompt)[0])
+
+
 def things_in(prompt: str, words: Set[str] = frozenset()) -> tuple[str, ...]:
     """The things that a prompt names, lower case, each once: "a fluffy dog in a field" names "dog" and "field".
 
@@ -59,7 +66,7 @@ def things_in(prompt: str, words: Set[str] = frozenset()) -> tuple[str, ...]:
         prompt: A prompt, with its tags and weights.
         words: Known things, which are things whatever their ending ("building").
     """
-    found = (_thing(phrase, words) for phrase in _phrases(_ASIDE.sub(",", prompt), words))
+    found = (_thing(phrase, words) for phrase in _phrases(_plain(prompt), words))
     return tuple(dict.fromkeys(one for one in found if one))
 
 
@@ -76,7 +83,7 @@ def negated_things(prompt: str, words: Set[str] = frozenset()) -> tuple[str, ...
     found: list[str] = []
     phrase: list[str] = []
     negated = False
-    for part in (*_PART.findall(_ASIDE.sub(",", prompt)), "."):
+    for part in (*_PART.findall(_plain(prompt)), "."):
         word = part.lower()
         if word in _NEGATIONS or word in _BETWEEN or not part[0].isalpha():
             thing = _thing(phrase, words)

@@ -134,7 +134,8 @@ def parse_infotext(text: str) -> Infotext:
 def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     """Keys and values in the order of the form; a value of None is left out."""
     r, options = record.resolved, record.resolved.options
-    size = r.working_size or (record.regions[0].working if record.regions else record.size)
+    own = not record.regions or (r.dialect == "webui" and r.area == "whole")  # which is not rounded to whole latents
+    size = r.working_size or (record.size if own else record.regions[0].working)
     yield "Steps", r.steps
     yield "Sampler", r.sampler
     yield "Schedule type", r.scheduler

@@ -27,6 +27,9 @@ MOST_VARIATIONS = 64
 _UNKNOWN = "unknown setting '{field}'; did you mean"
 
 
+_Sigma = Annotated[float, Field(ge=0, le=1024)]
+
+
 class Marks(Value):
     """Where to repaint, as people write it; the union counts. Lengths are in pixels, or in per cent of the picture."""
 
@@ -49,7 +52,7 @@ class Marks(Value):
     )
     resize: bool = Field(default=False, description="whether a mask of the picture's proportions is resized to it")
     invert: bool = Field(default=False, description="repaint everything but these")
-    blurred: Listed[tuple[float, float]] | None = Field(
+    blurred: Listed[tuple[_Sigma, _Sigma]] | None = Field(
         default=None,
         description="sigmas in px, across and down, of a blur that the mask pictures have already; infotext names it",
     )

@@ -72,7 +72,7 @@ def _beyond(request: EditRequest, card: EngineCard) -> tuple[str, ...]:
 
 def _said(request: EditRequest) -> str:
     """The prompt, and those of regions."""
-    return ". ".join((request.prompt or "", *(one.prompt for one in request.regional_prompts or ())))
+    return ".\n".join((request.prompt or "", *(one.prompt for one in request.regional_prompts or ())))
 
 
 def _either(things: Sequence[str]) -> str:

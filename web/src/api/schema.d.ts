@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 469bc1506ab53d7efae75bea5f7ff58a25031614fa20770a35b4d9503e413abb
+// Made by npm run api from the description with the SHA-256 3ae2b5c3a2ffe3dccb81b8d5a0e514908f29efddc2c15a3cacecebf9374924af
 
 export interface paths {
     "/overpaint/v1/canvases": {

@@ -140,8 +140,8 @@ def module_of(name: str) -> ControlModule:
     wanted, found = control_module(name)
     if found is None:
         raise ControlUnitError(
-            f"the preprocessor {name[:80]!r} is not here{did_you_mean(wanted, CONTROL_MODULES)}; there are "
-            f"{some_names(sorted(CONTROL_MODULES), wanted)}",
+            f"the preprocessor {name[:80]!r} is not here; there are {some_names(sorted(CONTROL_MODULES), wanted)}"
+            f"{did_you_mean(wanted, CONTROL_MODULES)}",
             field="module",
             value=name[:80],
         )

@@ -353,7 +353,7 @@ def _unknown_fields(body: PaintBody) -> list[str]:
         for name in body.strange[:_MOST_NAMED]
     ]
     further = [_shown(name) for name in body.strange[_MOST_NAMED:]]
-    return [*notes, f"nor have {some_names(further)} an effect"] if further else notes
+    return [*notes, f"further fields without effect: {some_names(further)}"] if further else notes
 
 
 def _shown(name: str) -> str:
