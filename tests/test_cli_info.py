@@ -12,11 +12,13 @@ import pytest
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from overpaint import models
 from overpaint.cli import doctor as doctor_module
 from overpaint.cli import main
 from overpaint.cli.doctor import Check
 from overpaint.engines import names, patchmatch
 from overpaint.errors import MissingExtraError
+from test_diffusion_engine import checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +138,24 @@ def test_doctor_finds_everything_here(capsys: pytest.CaptureFixture[str]) -> Non
     assert found["jpeglib (extra jpeg)"] == version("jpeglib")
     assert "comes with overpaint" in found["model pocket"]
     assert {f"engine {name}" for name in names()} <= set(found)
+
+
+def test_doctor_says_what_fits_into_memory(model_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The usual families where no checkpoint is installed, else what is."""
+    for expected in (("Stable Diffusion 1.x inpainting, 512x512", "SDXL inpainting, 1024x1024"), ("mine, 64x64",)):
+        main(["doctor", "--json"])
+        said = {check["what"]: check for check in json.loads(capsys.readouterr().out) if "bytes" in check}
+        assert set(said) == {f"memory for {one}" for one in expected}
+        for check in said.values():
+            numbers = check["bytes"]
+            assert numbers["plain"].keys() == numbers["fp8"].keys()
+            assert 0 < numbers["fp8"]["whole"] <= numbers["plain"]["whole"]
+            assert 0 < numbers["free"] <= numbers["total"]
+            fitting = numbers["plain"]["whole"] <= 0.9 * numbers["free"]
+            assert fitting == (numbers["fits"] == "whole" and not numbers["with_fp8"])
+            assert f"needs {numbers['plain']['whole'] / 1e9:.1f} GB" in check["found"]
+        checkpoint(models.store_folder() / "mine", 9)
+    assert numbers["plain"]["whole"] < 10**8
 
 
 def test_engines_that_lack_an_extra_are_listed_with_what_they_need(monkeypatch, capsys) -> None:

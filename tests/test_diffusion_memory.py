@@ -17,7 +17,7 @@ import torch
 
 from overpaint import models
 from overpaint.engines.base import Canvas, paint
-from overpaint.engines.diffusion import loader, networks
+from overpaint.engines.diffusion import loader, memory_report, networks
 from overpaint.engines.diffusion.caches import bytes_of
 from overpaint.engines.diffusion.clip import ClipText
 from overpaint.engines.diffusion.diffusers_networks import UNET, VAE, clip_config
@@ -26,7 +26,7 @@ from overpaint.engines.diffusion.families.unet import UNetFamily
 from overpaint.engines.diffusion.fp8_weights import with_fp8_weights
 from overpaint.engines.diffusion.lora import LoraUse, Merged, lora_from
 from overpaint.engines.diffusion.memory_count import peak_bytes
-from overpaint.engines.diffusion.memory_plan import MemoryPlan, counted_bytes, plan_of
+from overpaint.engines.diffusion.memory_plan import MemoryPlan, counted_bytes, counted_in_fp8, plan_of
 from overpaint.engines.diffusion.network_call import NetworkCall
 from overpaint.engines.diffusion.networks import Networks, PromptNetworks
 from overpaint.engines.diffusion.options import DiffusionOptions
@@ -159,6 +159,19 @@ def test_published_models_fit_small_gpus(family: str, side: int, device: int) ->
     assert plan.counted.rows(plan.memory, device // 4, area=side * side) < plan.rows(side * side)
 
 
+def test_what_fits_is_told_without_loading_and_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_report, "memory_left", lambda device: 24 * GB)
+    found = memory_report.fits((), torch.device("cuda"))
+    ways = {free: [replace(one, free=free * GB).best for one in found] for free in (24, 8, 4, 1)}
+    assert [one.title for one in found] == ["Stable Diffusion 1.x inpainting", "SDXL inpainting"]
+    assert ways[24] == [("whole", False), ("whole", False)]
+    assert ways[8] == [("whole", False), ("model", False)]
+    assert ways[4] == [("whole", False), ("block", False)]
+    assert ways[1] == [("block", False), None]
+    model = published("sd1")
+    assert found[0].plain == plan_of(model, found[0].size, GB).counted
+
+
 def given(loaded: LoadedModel, rows: int = 2) -> NetworkInput:
     """A call of the network on 96x96 pixels, with random numbers."""
     example = loaded.family.example_input(loaded.network, Size(96, 96), rows)
@@ -169,7 +182,8 @@ def given(loaded: LoadedModel, rows: int = 2) -> NetworkInput:
         return torch.randn(one.shape, generator=draw)
 
     times = torch.full((rows,), 500.0)
-    return NetworkInput(random(example.x), torch.ones(rows), times, example.conditioning.map(random))
+    extra = None if example.extra is None else random(example.extra)
+    return NetworkInput(random(example.x), torch.ones(rows), times, example.conditioning.map(random), extra)
 
 
 def output(network: Any, loaded: LoadedModel) -> torch.Tensor:
@@ -203,6 +217,20 @@ def test_weights_in_eight_bits_take_half_and_are_near_bf16(pocket: tuple[LoadedM
     assert {one.dtype for one in kept} == {torch.bfloat16}
     assert small.conv_in.weight is half.conv_in.weight
     assert 0 < apart(output(small, loaded), output(half, loaded)) < 0.03
+
+
+def test_bytes_in_eight_bits_follow_from_those_in_sixteen(pocket: tuple[LoadedModel, ModelRef]) -> None:
+    loaded, _ = pocket
+    half = copy.deepcopy(loaded.network).bfloat16()
+    parts = loaded.vae, loaded.text_encoders, Size(192, 192)
+    plain = counted_bytes(loaded.family, half, *parts)
+    exact = counted_bytes(loaded.family, with_fp8_weights(half), *parts)
+    assert plain is not None
+    assert exact is not None
+    found = counted_in_fp8(plain, half)
+    assert (found.network.weights, found.network.blocks) == (exact.network.weights, exact.network.blocks)
+    for memory in ("whole", "model", "block"):
+        assert found.peak(memory) == pytest.approx(exact.peak(memory), rel=0.03)
 
 
 def test_loras_are_merged_before_weights_go_to_eight_bits(pocket: tuple[LoadedModel, ModelRef]) -> None:

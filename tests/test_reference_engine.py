@@ -120,7 +120,7 @@ def test_networks_are_loaded_once_and_pictures_encoded_once(folder: Path, monkey
         for number in range(2):
             paint(engine, [after(canvas_of(number, steps=1), pixels(1), pixels(1))])
         assert counts == {"load": 1, "encode": 1}
-        held = engine._networks.adapters.get(models.find_reference("sd1", NAME))
+        held = engine._networks.guides.get(models.find_reference("sd1", NAME))
         parts = (held.layers, held.projection, held.encoder)
         assert store.bytes - before == sum(one.numel() * 4 for part in parts for one in part.parameters())
     finally:
@@ -154,8 +154,8 @@ def test_an_encoder_that_overflows_half_precision_works_in_single(folder: Path, 
     try:
         for one in (engine, half):
             painted(one, after(canvas_of(steps=1), pixels(2)))
-        expected = engine._networks.picture(engine._networks.adapters.get(refs), canvas.controls[0])
-        held = half._networks.adapters.get(refs)
+        expected = engine._networks.picture(engine._networks.guides.get(refs), canvas.controls[0])
+        held = half._networks.guides.get(refs)
         held.encoder.post_layernorm.register_forward_hook(overflow)
         (made,) = paint(half, [canvas])
         assert np.isfinite(made.pixels).all()

@@ -7,7 +7,7 @@ import platform
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -17,6 +17,7 @@ from .options import AsJson, Debug
 from .texts import print_json, print_line, print_rows
 
 State = Literal["ok", "missing", "optional"]
+Memory = Literal["whole", "model", "block"]
 
 EXTRAS = {
     "jpeg": "JPEG blocks that an edit does not touch are carried over unchanged",
@@ -46,12 +47,35 @@ class Check:
         state: "ok"; "missing", where something must be done; "optional": not here, and not needed.
         found: What was found: a version, a place.
         do: What to do; empty when there is nothing to do.
+        bytes: Of a line about memory, its numbers.
     """
 
     what: str
     state: State
     found: str
     do: str = ""
+    bytes: MemoryBytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBytes:
+    """Bytes that a model needs on the device, the most at once, and what fits.
+
+    Attributes:
+        free: That the device has left.
+        total: That it has in all.
+        plain: By what is on the device at a time ("whole", "model", "block"; a CPU has "whole" alone).
+        fp8: The same with the option weights=fp8.
+        fits: The first way that fits; None where none does.
+        with_fp8: Whether it needs weights=fp8.
+    """
+
+    free: int
+    total: int
+    plain: Mapping[Memory, int]
+    fp8: Mapping[Memory, int]
+    fits: Memory | None
+    with_fp8: bool
 
 
 def doctor(*, json: AsJson = False, debug: Debug = False) -> int:
@@ -61,7 +85,7 @@ def doctor(*, json: AsJson = False, debug: Debug = False) -> int:
     """
     checks = list(look())
     if json:
-        print_json([asdict(check) for check in checks])
+        print_json([{name: one for name, one in asdict(check).items() if one is not None} for check in checks])
     else:
         _print(checks)
     return 1 if any(check.state == "missing" for check in checks) else 0
@@ -73,9 +97,12 @@ def look() -> Iterator[Check]:
     yield Check("Python", "ok", found)
     yield Check("overpaint", "ok", version("overpaint"))
     yield from _libraries()
-    yield _device()
+    device = _device()
+    yield device
     yield from _engines()
     yield from _models()
+    if device.state == "ok":
+        yield from _memory()
     yield _temporary_folder()
 
 
@@ -135,6 +162,47 @@ def _models() -> Iterator[Check]:
         yield Check(f"model {pocket.NAME}", "ok", f"comes with overpaint, {size:.0f} MB")
     here = sum(entry.origin == "store" for entry in entries())
     yield Check("model store", "ok", f"{store_folder()}, {here} models")
+
+
+def _memory() -> Iterator[Check]:
+    """What fits into the device's memory: each architecture of which a checkpoint is installed, else the usual ones."""
+    from overpaint.engines.diffusion.devices import device_of, memory_in_all
+    from overpaint.engines.diffusion.memory_report import fits
+    from overpaint.models import entries
+
+    device = device_of("auto")
+    here = [one.name for one in entries() if one.origin != "embedded" and one.kind and one.kind.what == "checkpoint"]
+    for one in fits(here, device):
+        way, with_fp8 = one.best or (None, False)
+        plain, fp8 = ({name: counted.peak(name) for name in one.ways} for counted in (one.plain, one.fp8))
+        said = _WAYS[way] + (" with weights=fp8" if with_fp8 else "")
+        total = memory_in_all(device) or one.free
+        room = f"{_gigabytes(one.free)} of {_gigabytes(total)} free"
+        yield Check(
+            f"memory for {', '.join(one.names) or one.title}, {one.size}",
+            "optional" if way is None else "ok",
+            f"{said}: {room}, needs {_listed(plain)}; with weights=fp8 {_listed(fp8)}",
+            "" if way else "close other programs, or paint smaller canvases",
+            MemoryBytes(one.free, total, plain, fp8, way, with_fp8),
+        )
+
+
+_WAYS: dict[Memory | None, str] = {
+    "whole": "fits whole",
+    "model": "fits by networks",
+    "block": "fits by blocks",
+    None: "does not fit",
+}
+
+
+def _listed(ways: Mapping[Memory, int]) -> str:
+    if len(ways) == 1:
+        return _gigabytes(*ways.values())
+    return ", ".join(f"{name} {_gigabytes(size)}" for name, size in ways.items())
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"
 
 
 def _temporary_folder() -> Check:

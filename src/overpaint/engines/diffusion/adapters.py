@@ -26,7 +26,7 @@ from overpaint.request import Control
 
 from .clip_vision import ClipVision, clip_pixels
 from .controls import acts_at
-from .lora import shared_copy
+from .copies import shared_copy
 from .values import Conditioning
 
 _TOKENS, _WEIGHTS = "picture tokens ", "picture weights"
@@ -52,6 +52,11 @@ class Adapter:
     encoder: ClipVision
     states: bool
     key: Hashable
+
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """All its networks."""
+        return self.layers, self.projection, self.encoder
 
     def widened(self) -> Adapter:
         """The same with encoder and projection in single precision."""
@@ -176,12 +181,17 @@ class ReferencePictures:
         if weights not in self._made:
             self._made[weights] = torch.tensor([weights], device=text.context.device)
         tokens = (one.negative if negative else one.tokens for one in self._pictures)
-        named = {f"{_TOKENS}{number}": one for number, one in enumerate(tokens)}
-        return text.joined({**named, _WEIGHTS: self._made[weights]})
+        return with_pictures(text, list(tokens), self._made[weights])
 
     def _weights(self, step: int, steps: int) -> tuple[float, ...]:
         controls = [one.control for one in self._pictures]
         return tuple(one.weight if acts_at(one, step, steps) else 0.0 for one in controls)
+
+
+def with_pictures(text: Conditioning, tokens: Sequence[torch.Tensor], weights: torch.Tensor) -> Conditioning:
+    """The conditions of B rows, with the tokens (B, T, D) of each of N pictures, and their weights (B, N)."""
+    named = {f"{_TOKENS}{number}": one for number, one in enumerate(tokens)}
+    return text.joined({**named, _WEIGHTS: weights})
 
 
 def picture_states(conditioning: Conditioning) -> tuple[list[torch.Tensor], torch.Tensor] | None:
@@ -207,12 +217,17 @@ def encoded_tokens(adapter: Adapter, image: ControlImage) -> tuple[torch.Tensor,
     encoder = adapter.encoder
     x = clip_pixels(image.pixels, encoder.config.image_size).to(encoder.device, encoder.dtype)
     with torch.inference_mode():
-        found = encoder(x)
-        if adapter.states:
-            shown, none = found.states, encoder(torch.zeros_like(x)).states
-        else:
-            shown, none = found.embeds, torch.zeros_like(found.embeds)
-        return adapter.projection(shown).float(), adapter.projection(none).float()
+        return tokens_of_pixels(adapter, x)
+
+
+def tokens_of_pixels(adapter: Adapter, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """As `encoded_tokens`, of a picture as the encoder takes it."""
+    found = adapter.encoder(x)
+    if adapter.states:
+        shown, none = found.states, adapter.encoder(torch.zeros_like(x)).states
+    else:
+        shown, none = found.embeds, torch.zeros_like(found.embeds)
+    return adapter.projection(shown).float(), adapter.projection(none).float()
 
 
 def encoder_option(control: Control) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 import torch
@@ -29,6 +29,19 @@ class ByteCache(Generic[T]):
         """Whether the value of this key is kept."""
         return key in self._kept
 
+    def __iter__(self) -> Iterator[T]:
+        """The values, the least recently used first."""
+        return iter(list(self._kept.values()))
+
+    def drop(self) -> int:
+        """Drop the least recently used value, and give its bytes; 0 where there is none."""
+        if not self._kept:
+            return 0
+        _, gone = self._kept.popitem(last=False)
+        size = self._size(gone)
+        self.bytes -= size
+        return size
+
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of this key, made where it is not kept."""
         if key not in self._kept:
@@ -41,8 +54,7 @@ class ByteCache(Generic[T]):
 
     def _drop(self, least: int) -> None:
         while self.bytes > self.budget and len(self._kept) > least:
-            _, gone = self._kept.popitem(last=False)
-            self.bytes -= self._size(gone)
+            self.drop()
 
 
 def bytes_of(*tensors: torch.Tensor | None) -> int:

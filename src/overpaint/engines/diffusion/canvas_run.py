@@ -86,7 +86,7 @@ class CanvasRun:
     def _controls(self, wide: bool) -> list[SampleControl]:
         hole, networks = self.settings.plan.dialect.hole(self.canvas), self.networks
         return [
-            sample_control(image, networks.controls.widened(one) if wide else one, hole, networks.device)
+            sample_control(image, networks.guides.widened(one) if wide else one, hole, networks.device)
             for image, one in self.controls
         ]
 

@@ -1,91 +1,126 @@
-"""The ControlNets and IP-Adapters of a model, on its device."""
+"""The ControlNets and IP-Adapters of a model, which guide its network."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias, overload
 
 import torch
 
 from overpaint.models import ModelRef, ReferenceRefs, digest
 
 from .adapters import Adapter
-from .caches import ByteCache, bytes_of
+from .caches import ByteCache
 from .controls import ControlNetwork
+from .copies import network_bytes
 from .families import Family
 
-_BUDGET = 4 << 30
-"""Bytes of the ControlNets that are kept: in half precision five of SD 1, or one of SDXL and some of its small ones."""
+Guide: TypeAlias = ControlNetwork | Adapter
+
+GUIDE_BYTES = 4 << 30
+"""Of all that are kept: in half precision five ControlNets of SD 1, or one of SDXL and some of its small ones."""
 
 
-class ControlNetworks:
-    """The ControlNets that were used last, within a budget of bytes. Not thread-safe."""
+class KeptGuides:
+    """The ControlNets and IP-Adapters of a checkpoint that were used last, within one budget of bytes. Not thread-safe.
 
-    def __init__(self, family: Family, model: ModelRef, dtype: torch.dtype, device: torch.device) -> None:
-        """For a checkpoint, whose networks work in `dtype` on `device`."""
+    Attributes:
+        home: Where the weights of those that are used are.
+    """
+
+    def __init__(self, family: Family, model: ModelRef, dtype: torch.dtype) -> None:
+        """For a checkpoint, whose networks work in `dtype`; on the CPU until `move`."""
         self._family = family
         self._model = model
         self._dtype = dtype
-        self._device = device
-        self._kept: ByteCache[ControlNetwork] = ByteCache(_BUDGET, lambda one: bytes_of(*one.network.parameters()))
+        self.home = torch.device("cpu")
+        self._kept: ByteCache[Guide] = ByteCache(GUIDE_BYTES, guide_bytes)
 
-    def __contains__(self, ref: ModelRef) -> bool:
+    @property
+    def budget(self) -> int:
+        """Bytes that they may take together. One that a canvas needs is kept even where it is larger."""
+        return self._kept.budget
+
+    @budget.setter
+    def budget(self, most: int) -> None:
+        self._kept.budget = min(GUIDE_BYTES, max(0, most))
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of those that are kept."""
+        return self._kept.bytes
+
+    def __contains__(self, ref: ModelRef | ReferenceRefs) -> bool:
         """Whether it is in memory."""
-        return digest(ref.path) in self._kept
+        return _key(ref) in self._kept
 
-    def get(self, ref: ModelRef) -> ControlNetwork:
-        """The ControlNet of a reference, loaded where it is not in memory.
+    @overload
+    def get(self, ref: ModelRef) -> ControlNetwork: ...
+
+    @overload
+    def get(self, ref: ReferenceRefs) -> Adapter: ...
+
+    def get(self, ref: ModelRef | ReferenceRefs) -> Guide:
+        """The ControlNet, or the IP-Adapter with its picture encoder, of a reference; loaded where it is not in memory.
 
         Raises:
             ModelError: Its files are damaged, or of other sizes than the checkpoint's.
         """
-        return self._kept.get(digest(ref.path), lambda: self._loaded(ref))
+        return self._kept.get(_key(ref), lambda: self._loaded(ref))
+
+    def _loaded(self, ref: ModelRef | ReferenceRefs) -> Guide:
+        if isinstance(ref, ReferenceRefs):
+            return self._family.load_adapter(ref, self._dtype)
+        found = self._family.load_control(ref, self._model, self._dtype)
+        found.network.to(memory_format=torch.channels_last)
+        return found
+
+    def needed(self, ref: ModelRef | ReferenceRefs, holds: Callable[[str], bool]) -> int:
+        """Bytes that `get` will take; `holds`: whether a network from these weights is in memory."""
+        if isinstance(ref, ReferenceRefs):
+            return self._family.adapter_bytes(ref, self._dtype, holds)
+        return self._family.control_bytes(ref, self._dtype, holds)
 
     def widened(self, one: ControlNetwork) -> ControlNetwork:
         """The same in single precision."""
         if one.network.dtype == torch.float32:
             return one
         key = one.key, "wide"
-        return self._kept.get(key, lambda: replace(one, network=copy.deepcopy(one.network).float(), key=key))
+        wide = self._kept.get(key, lambda: replace(one, network=copy.deepcopy(one.network).float(), key=key))
+        assert isinstance(wide, ControlNetwork)
+        return wide
 
-    def _loaded(self, ref: ModelRef) -> ControlNetwork:
-        found = self._family.load_control(ref, self._model, self._dtype)
-        found.network.to(self._device, memory_format=torch.channels_last)
-        return found
+    def move(self, home: torch.device) -> None:
+        """Take all of them to a device, where those to come are put by `place`."""
+        self.home = home
+        for one in self._kept:
+            self.place(one)
 
+    def place(self, one: Guide) -> None:
+        """Take one to its device."""
+        for network in one.networks:
+            network.to(self.home)
 
-class AdapterNetworks:
-    """The IP-Adapters that were used last, with their picture encoders, within a budget of bytes. Not thread-safe."""
+    def make_room(self, needed: int, left: int | None) -> None:
+        """Drop those that were used longest ago, so that a new one fits.
 
-    def __init__(self, family: Family, dtype: torch.dtype, device: torch.device) -> None:
-        """For a checkpoint, whose networks work in `dtype` on `device`."""
-        self._family = family
-        self._dtype = dtype
-        self._device = device
-        self._kept: ByteCache[Adapter] = ByteCache(_BUDGET, _adapter_bytes)
-
-    def __contains__(self, refs: ReferenceRefs) -> bool:
-        """Whether both are in memory."""
-        return _digests(refs) in self._kept
-
-    def get(self, refs: ReferenceRefs) -> Adapter:
-        """The adapter of a reference, loaded where it is not in memory.
-
-        Raises:
-            ModelError: Its files, or those of the encoder, are damaged.
+        Args:
+            needed: Its bytes.
+            left: Bytes that the device has left; None where that is unknown.
         """
-        return self._kept.get(_digests(refs), lambda: self._loaded(refs))
-
-    def _loaded(self, refs: ReferenceRefs) -> Adapter:
-        found = self._family.load_adapter(refs, self._dtype)
-        for part in (found.layers, found.projection, found.encoder):
-            part.to(self._device)
-        return found
+        short = max(self.bytes + needed - self.budget, 0 if left is None else needed - left)
+        while short > 0 and (gone := self._kept.drop()):
+            short -= gone
 
 
-def _digests(refs: ReferenceRefs) -> tuple[str, str]:
-    return digest(refs.adapter.path), digest(refs.encoder.path)
+def guide_bytes(one: Guide) -> int:
+    """Bytes of the weights of a ControlNet, or of an IP-Adapter with its picture encoder."""
+    return sum(map(network_bytes, one.networks))
 
 
-def _adapter_bytes(one: Adapter) -> int:
-    return sum(bytes_of(*part.parameters()) for part in (one.layers, one.projection, one.encoder))
+def _key(ref: ModelRef | ReferenceRefs) -> str | tuple[str, str]:
+    if isinstance(ref, ReferenceRefs):
+        return digest(ref.adapter.path), digest(ref.encoder.path)
+    return digest(ref.path)

@@ -36,6 +36,11 @@ class ControlNetwork:
     kinds: int = 0
     pooled: bool = False
 
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """Its network alone, as `Adapter.networks` has several."""
+        return (self.network,)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowControl:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from overpaint.engines.weight_store import available_memory
+from overpaint.engines.weight_store import available_memory, total_memory
 from overpaint.errors import EngineError
 
 NARROW = 128
@@ -54,5 +54,14 @@ def usual_dtype(device: torch.device, width: int = 320) -> torch.dtype:
 def memory_left(device: torch.device) -> int | None:
     """Bytes of memory that the device has left; None where that is unknown."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        # What torch's allocator holds without use, after calls of networks, is there for the next tensors.
+        unused: int = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + unused)
     return available_memory() if device.type == "cpu" else None
+
+
+def memory_in_all(device: torch.device) -> int | None:
+    """Bytes of memory of a device; None where that is unknown."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[1])
+    return total_memory() if device.type == "cpu" else None

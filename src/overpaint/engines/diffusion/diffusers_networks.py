@@ -220,6 +220,11 @@ def picture_projection(tensors: Tensors, dtype: Any, title: str, *, source: str)
     return shared_network(lambda: (source, str(dtype)), fill, lambda filled: bytes_of(*filled.parameters()))
 
 
+def vae_dtype(config: Mapping[str, Any], dtype: Any) -> Any:
+    """The type of a VAE beside networks of `dtype`: float32 instead of float16 where it can't work in that."""
+    return torch.float32 if dtype == torch.float16 and config.get("force_upcast", False) else dtype
+
+
 def vae_of(config: Mapping[str, Any], tensors: Tensors, dtype: Any, *, original: bool = False) -> Any:
     """A VAE; float32 instead of float16 where it can't work in that.
 
@@ -229,7 +234,7 @@ def vae_of(config: Mapping[str, Any], tensors: Tensors, dtype: Any, *, original:
         dtype: Type of the weights.
         original: Whether they are in the original release's layout.
     """
-    dtype = torch.float32 if dtype == torch.float16 and config.get("force_upcast", False) else dtype
+    dtype = vae_dtype(config, dtype)
     convert = partial(_SINGLE.convert_ldm_vae_checkpoint, config=config) if original else _current_vae_names
     return filled(VAE, config, convert(dict(tensors)), dtype, "the VAE")
 

@@ -17,19 +17,19 @@ from overpaint.engines.loading import collector_paused
 from overpaint.engines.weight_store import WeightStore, shared_network
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
-from overpaint.geometry import Size
 from overpaint.models import ModelError, ModelRef, ReferenceRefs, family_of, find_control, find_reference, read_hints
 from overpaint.request import Control, Sampling, UsedModel
 
 from .adapters import Adapter, encoder_option
-from .caches import bytes_of
 from .canvas_run import CanvasRun
+from .control_networks import Guide, KeptGuides
 from .controls import ControlNetwork
+from .copies import network_bytes
 from .devices import NARROW, device_of, memory_left, usual_dtype
 from .families import Family
 from .fp8_weights import with_fp8_weights
 from .loop import advance
-from .memory_plan import MemoryPlan, plan_of
+from .memory_plan import Guides, MemoryPlan, plan_of
 from .networks import Networks
 from .openvino_programs import check_openvino
 from .options import CARD, DiffusionOptions
@@ -37,7 +37,7 @@ from .placement import Placement
 from .settings import check_names, paint_settings, text_settings
 from .used import UNKNOWN, digest_of, used_control, used_models
 from .usual import usual_of
-from .values import NotFiniteError
+from .values import LoadedModel, NotFiniteError
 
 AT_ONCE = 16
 """Canvases that are painted at once; more wait. Up to twice as many are where those of other works hold all places."""
@@ -45,6 +45,7 @@ AT_ONCE = 16
 ROWS_OF_512 = {"cpu": 8, "cuda": 32}
 """The most rows of 512 x 512 pixels in one call, by device, which bounds its memory. Other devices have the CPU's."""
 
+_CPU = torch.device("cpu")
 
 _CanvasJob: TypeAlias = tuple[Canvas, Monitor, Future[Painted]]
 
@@ -129,6 +130,7 @@ class DiffusionEngine(ThreadedEngine):
         self._weights = weights or WeightStore()
         self._memory = memory
         self._fp8 = fp8
+        self._takes_turns = self.device.type != "cpu"
         self._plan: MemoryPlan | None = None
         self._networks: Networks | None = None
         self._painting: list[Future[Painted]] = []
@@ -250,7 +252,7 @@ class DiffusionEngine(ThreadedEngine):
     def _start(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> CanvasRun | None:
         """Start a canvas; None where there is no step to take."""
         monitor.check()
-        networks, multiple = self._networks or self._load(monitor, canvas.size), self._family.multiple
+        networks, multiple = self._networks_for(canvas, monitor, future), self._family.multiple
         self._weights.use(self)
         if canvas.size.width % multiple or canvas.size.height % multiple:
             raise EngineError(f"a canvas of {canvas.size} has sides that are no multiples of {multiple}")
@@ -261,66 +263,99 @@ class DiffusionEngine(ThreadedEngine):
             nothing = f"strength 0 paints nothing: prompt{guiding}, steps, sampler and guidance had no effect"
             future.set_result(Painted(canvas.pixels.copy(), notes=(nothing,)))
             return None
-        shown = [one for one in canvas.controls if one.control.shows_itself]
-        adapters = [self._adapter(networks, one.control, monitor) for one in shown]
-        prompt_networks = networks.prompt_networks(settings, adapters)
+        guides = [(one, self._guide(networks.guides, one.control, monitor)) for one in canvas.controls]
+        for image, guide in guides:
+            self._place(networks.guides, guide, image.control)
+        controls = tuple((one, guide) for one, guide in guides if isinstance(guide, ControlNetwork))
+        shown = [(one, guide) for one, guide in guides if isinstance(guide, Adapter)]
+        prompt_networks = networks.prompt_networks(settings, [adapter for _, adapter in shown])
         texts = networks.conditionings(prompt_networks, settings, canvas)
-        controls = tuple(
-            (one, self._control_network(networks, one.control, monitor))
-            for one in canvas.controls
-            if not one.control.shows_itself
-        )
-        pictures = tuple(networks.picture(adapter, one) for adapter, one in zip(adapters, shown, strict=True))
+        pictures = tuple(networks.picture(adapter, one) for one, adapter in shown)
         return CanvasRun(networks, canvas, monitor, future, settings, prompt_networks, texts, controls, pictures)
 
-    def _control_network(self, networks: Networks, control: Control, monitor: Monitor) -> ControlNetwork:
-        """The ControlNet of a control; loaded where it is not in memory and there is memory for it."""
-        ref = self._control(control)
-        if ref not in networks.controls:
-            monitor.loading(ref.name)
-            with self._weights.loading():
-                needed = self._family.control_bytes(ref, networks.loaded.network.dtype, self._weights.holds)
-                self._weights.make_room(needed, ref.name, lambda: memory_left(networks.home))
-                return networks.controls.get(ref)
-        return networks.controls.get(ref)
+    def _guide(self, guides: KeptGuides, control: Control, monitor: Monitor) -> Guide:
+        """What reads a control, a ControlNet or an IP-Adapter; loaded where it is not in memory and there is memory."""
+        ref = self._reference(control) if control.shows_itself else self._control(control)
+        with self._weights.loading():
+            if ref not in guides:
+                name = (ref.adapter if isinstance(ref, ReferenceRefs) else ref).name
+                monitor.loading(name)
+                self._make_room(guides, guides.needed(ref, self._weights.holds), name, _CPU)
+            return guides.get(ref)
 
-    def _adapter(self, networks: Networks, control: Control, monitor: Monitor) -> Adapter:
-        """The IP-Adapter of a reference picture; loaded where it is not in memory and there is memory for it."""
-        refs = self._reference(control)
-        if refs not in networks.adapters:
-            monitor.loading(refs.adapter.name)
-            with self._weights.loading():
-                needed = self._family.adapter_bytes(refs, networks.loaded.network.dtype, self._weights.holds)
-                self._weights.make_room(needed, refs.adapter.name, lambda: memory_left(self.device))
-                return networks.adapters.get(refs)
-        return networks.adapters.get(refs)
+    def _place(self, guides: KeptGuides, guide: Guide, control: Control) -> None:
+        """Take what reads a control to the device, where there is memory for it."""
+        home = guides.home
+        if away := sum(network_bytes(one) - network_bytes(one, home.type) for one in guide.networks):
+            self._make_room(guides, away, control.model or control.kind, home)
+            guides.place(guide)
 
-    def _load(self, monitor: Monitor, size: Size) -> Networks:
-        """Load the networks, where there is memory for them; `size`: of the first canvas."""
+    def _make_room(self, guides: KeptGuides, needed: int, name: str, device: torch.device) -> None:
+        guides.make_room(needed, memory_left(device))
+        self._weights.make_room(needed, name, lambda: memory_left(device))
+
+    def _networks_for(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> Networks:
+        """The networks, loaded where they are not, and placed so that the canvas has memory on the device.
+
+        Networks that other canvases are painted with stay where they are.
+        """
+        if self._networks is None:
+            self._load(canvas, monitor)
+        elif self._plan is not None and all(one.done() for one in self._painting if one is not future):
+            networks, plan = self._networks, self._plan
+            wanted = self._guides(networks.guides, canvas, monitor)
+            if not wanted.keys <= plan.guides:
+                plan = plan_of(networks.loaded, canvas.size, plan.free, plan.memory, wanted)
+            if self._memory == "auto" and plan.needs_less(canvas.size.area):
+                plan = plan_of(networks.loaded, canvas.size, plan.free, "auto", wanted)
+                self._networks = None
+                self._put(networks.loaded, networks.guides, plan)
+            self._plan = plan
+        assert self._networks is not None
+        return self._networks
+
+    def _guides(self, guides: KeptGuides, canvas: Canvas, monitor: Monitor) -> Guides:
+        found = [self._guide(guides, one.control, monitor) for one in canvas.controls]
+        return Guides(
+            tuple(one for one in found if isinstance(one, ControlNetwork)),
+            tuple(one for one in found if isinstance(one, Adapter)),
+        )
+
+    def _load(self, canvas: Canvas, monitor: Monitor) -> None:
+        """Load the networks for a first canvas, where there is memory for them."""
         monitor.loading(self._ref.name)
-        on_cpu = self.device.type == "cpu"
         with self._weights.loading():
             needed = self._family.weight_bytes(self._ref, self.dtype, self._weights.holds)
             try:
                 self._weights.make_room(needed, self._ref.name, lambda: memory_left(self.device))
             except EngineError:
-                if on_cpu or self._memory == "whole":
+                if not self._takes_turns or self._memory == "whole":
                     raise  # else other engines have released theirs, and networks take turns
             loaded = self._family.load(self._ref, self.dtype)
             if self._fp8:
                 key = (f"{loaded.digest} fp8",)
-                network = shared_network(
-                    lambda: key, lambda: with_fp8_weights(loaded.network), lambda one: bytes_of(*one.parameters())
-                )
+                network = shared_network(lambda: key, lambda: with_fp8_weights(loaded.network), network_bytes)
                 loaded = replace(loaded, network=network, digest=key[0])
-            placement = None
-            if not on_cpu:
-                self._plan = plan_of(loaded, size, memory_left(self.device), self._memory)
-                if self._plan.memory != "whole":
-                    placement = Placement(self.device, self._plan.memory, self._plan.weights_room)
-            original = self._original if self._fp8 else None
-            networks = self._networks = Networks(loaded, self._ref, self.device, placement=placement, original=original)
-        return networks
+            guides = KeptGuides(self._family, self._ref, loaded.network.dtype)
+            plan = None
+            if self._takes_turns:
+                free = memory_left(self.device)
+                if free is not None:  # what another engine has there already is there for this one, too
+                    free += sum(network_bytes(one, self.device.type) for one in loaded.networks)
+                plan = plan_of(loaded, canvas.size, free, self._memory, self._guides(guides, canvas, monitor))
+            self._put(loaded, guides, plan)
+
+    def _put(self, loaded: LoadedModel, guides: KeptGuides, plan: MemoryPlan | None) -> None:
+        """Put the networks where the plan says."""
+        placement = None
+        if plan is not None and plan.memory != "whole":
+            placement = Placement(self.device, plan.memory, plan.weights_room)
+        own = sum(map(network_bytes, loaded.networks))
+        room = None if plan is None else plan.guides_room
+        guides.budget = self._weights.budget - own if room is None else min(self._weights.budget - own, room)
+        original = self._original if self._fp8 else None
+        self._plan = plan
+        self._networks = Networks(loaded, self._ref, self.device, placement=placement, original=original, guides=guides)
 
     def _original(self) -> Any:
         """The network with its weights as published, read again."""

@@ -33,6 +33,7 @@ from .controls import ControlNetwork
 from .diffusers_networks import (
     TINY_VAE,
     UNET,
+    VAE,
     clip_config,
     controlnet,
     controlnet_config,
@@ -44,6 +45,7 @@ from .diffusers_networks import (
     text_from_original,
     tiny_vae_names,
     unet_from_original,
+    vae_dtype,
     vae_of,
 )
 from .families.unet import UNetFamily
@@ -92,6 +94,32 @@ def load(ref: ModelRef, dtype: Any = torch.float32) -> LoadedModel:
         inpainting=kind.inpainting,
         empty_is_zeros=family.empty_is_zeros if zero is None else bool(zero),
     )
+
+
+def empty(ref: ModelRef, dtype: Any) -> LoadedModel:
+    """The networks of a checkpoint on torch's meta device: shapes without weights, by which memory is counted.
+
+    Args:
+        ref: Of which the configurations alone are read.
+        dtype: See `load`.
+
+    Raises:
+        ModelError: Configurations are missing or make no sense.
+    """
+    family: UNetFamily = family_of(ref.kind.family or "")
+    text, vae = ref.source_of("text"), ref.source_of("vae")
+    folders = [one.configs or config_folder(family.name) for one in (text, vae)]
+    vae_config = read_json(folders[1] / "vae" / "config.json")
+    tiny = vae_config.get("_class_name") == "AutoencoderTiny"
+    with torch.device("meta"):
+        unet = UNET.from_config(family.config(ref)).to(dtype)
+        own = (TINY_VAE if tiny else VAE).from_config(vae_config).to(dtype if tiny else vae_dtype(vae_config, dtype))
+        texts = tuple(
+            ClipText(clip_config(folders[0] / part.folder), projection=part.projection).to(dtype)
+            for part in family.texts
+        )
+    prediction = ref.kind.prediction or "epsilon"
+    return LoadedModel(family, unet.eval(), own.eval(), texts, (), {}, prediction, "", inpainting=ref.kind.inpainting)
 
 
 def networks(

@@ -6,9 +6,7 @@ What the changes are: see `lora_changes`. Names: see `lora_names`.
 from __future__ import annotations
 
 import contextlib
-import copy
 import hashlib
-import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -20,6 +18,7 @@ import torch
 
 from overpaint.models import ModelError, detect, digest, family_title, read_json, read_table
 
+from .copies import shared_copy
 from .families import Family
 from .lora_changes import BIASES, LATENTS, LoraLayer, change, change_bias, of_latents
 from .lora_names import Part, layer_names, place_of
@@ -339,9 +338,3 @@ def _with(network: Any, weights: Mapping[str, torch.Tensor]) -> Any:
         layer = other.get_submodule(module)
         setattr(layer, parameter, torch.nn.Parameter(one.to(getattr(layer, parameter)), requires_grad=False))
     return other
-
-
-def shared_copy(network: Any) -> Any:
-    """A copy of a network that shares all its tensors."""
-    shared = {id(one): one for one in itertools.chain(network.parameters(), network.buffers())}
-    return copy.deepcopy(network, shared)

@@ -1,4 +1,5 @@
-"""How many bytes of a device's memory a model takes, counted from its tensors' shapes, and what therefore takes turns.
+"""How many bytes of a device's memory a model takes with the ControlNets and IP-Adapters of a canvas, counted from its
+tensors' shapes, and what therefore takes turns.
 
 The tensors of each network's call are counted on torch's meta device, where nothing is calculated. What a device's own
 libraries need beside tensors (programs, buffers of convolutions) is not counted: `SPARE` leaves room for it.
@@ -6,24 +7,28 @@ libraries need beside tensors (programs, buffers of convolutions) is not counted
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
-from torch import nn
 
 from overpaint.geometry import Size
 
-from .blocks import blocks_of
-from .caches import bytes_of
+from .adapters import Adapter, tokens_of_pixels, with_pictures
+from .blocks import blocks_of, trunk_of
 from .clip import ClipText
+from .controls import ControlNetwork, Outputs, RowControl, residuals
+from .copies import copy_with, network_bytes
 from .families import Family
+from .fp8_weights import fp8_saving
 from .memory_count import peak_bytes
 from .vae_strips import STRIP_BYTES, StripVae, in_strips, strip_bytes
-from .values import LoadedModel
+from .values import LoadedModel, NetworkInput
 
 Memory = Literal["whole", "model", "block"]
+
+_WAYS: tuple[Memory, ...] = ("whole", "model", "block")
 
 SPARE = 0.1
 """Share of the free memory that stays free."""
@@ -34,7 +39,7 @@ ROWS = 2
 
 @dataclass(frozen=True, slots=True)
 class PartBytes:
-    """Bytes of one stage: text encoders, autoencoder, or the network that predicts.
+    """Bytes of one stage: encoders of texts or pictures, autoencoder, or the network that predicts.
 
     Attributes:
         weights: Of all its weights.
@@ -58,8 +63,10 @@ class ModelBytes:
         text: The text encoders.
         vae: The autoencoder as a whole.
         strips: Of the tensors of the autoencoder in strips.
-        network: The network that predicts.
+        network: The network that predicts, with the ControlNets and the layers of IP-Adapters.
         area: Pixels of the canvas that calls were counted for. They grow with the area.
+        pictures: The picture encoders of IP-Adapters.
+        guides: Of `network` and `pictures`, the weights of ControlNets and IP-Adapters.
     """
 
     text: PartBytes
@@ -67,6 +74,8 @@ class ModelBytes:
     strips: int
     network: PartBytes
     area: int
+    pictures: PartBytes = PartBytes(0, 0, 0)
+    guides: int = 0
 
     def peak(self, memory: Memory, *, rows: int = ROWS, area: int | None = None) -> int:
         """The most bytes on the device at once.
@@ -81,30 +90,48 @@ class ModelBytes:
             self.text.call,
             int((self.vae.call if memory == "whole" else self.strips) * factor),
             int((self.network.call + (rows - 1) * self.network.row) * factor),
+            self.pictures.call,
         )
         return max(one + call for one, call in zip(self._weights(memory), calls, strict=True))
 
-    def _weights(self, memory: Memory) -> tuple[int, int, int]:
-        """Bytes of the weights that are on the device while a text, a picture and a step are calculated."""
-        parts = self.text, self.vae, self.network
+    def _weights(self, memory: Memory) -> tuple[int, int, int, int]:
+        """Bytes of the weights that are on the device while a text, a canvas, a step and a reference picture are
+        calculated."""
+        text, vae, network, pictures = self.text, self.vae, self.network, self.pictures
         if memory == "whole":
-            whole = sum(one.weights for one in parts)
-            return whole, whole, whole
+            whole = text.weights + vae.weights + network.weights + pictures.weights
+            return whole, whole, whole, whole
         if memory == "model":
-            return self.text.weights, self.vae.weights, self.network.weights
-        return self.text.blocks, self.vae.weights, self.network.blocks
+            return text.weights, vae.weights, network.weights, pictures.weights
+        return text.blocks, vae.weights, network.blocks, pictures.blocks
 
     def choice(self, free: int, *, area: int | None = None) -> Memory:
         """The fastest way that fits into so many bytes; blocks where none does."""
         room = int(free * (1 - SPARE))
-        ways: tuple[Memory, ...] = ("whole", "model")
-        return next((one for one in ways if self.peak(one, area=area) <= room), "block")
+        return next((one for one in _WAYS if self.peak(one, area=area) <= room), "block")
 
     def rows(self, memory: Memory, free: int, *, area: int | None = None) -> int:
         """How many rows of a network call fit into so many bytes; 1 at least."""
         factor = (area or self.area) / self.area
         left = free * (1 - SPARE) - self._weights(memory)[2] - self.network.call * factor
         return 1 + max(0, int(left / max(1.0, self.network.row * factor)))
+
+
+@dataclass(frozen=True, slots=True)
+class Guides:
+    """The ControlNets and IP-Adapters of a canvas, one for each of its controls; one may be there twice."""
+
+    controls: tuple[ControlNetwork, ...] = ()
+    adapters: tuple[Adapter, ...] = ()
+
+    @property
+    def keys(self) -> frozenset[Hashable]:
+        """What tells them apart."""
+        return frozenset([*(one.key for one in self.controls), *(one.key for one in self.adapters)])
+
+
+NONE = Guides()
+"""Of a canvas without controls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +142,13 @@ class MemoryPlan:
         memory: What is on the device at a time.
         free: Bytes that the device had before; None: unknown.
         counted: What the model takes; None: unknown.
+        guides: The keys of the ControlNets and IP-Adapters that were counted.
     """
 
     memory: Memory
     free: int | None = None
     counted: ModelBytes | None = None
+    guides: frozenset[Hashable] = frozenset()
 
     @property
     def weights_room(self) -> int | None:
@@ -129,14 +158,29 @@ class MemoryPlan:
         one = self.counted.network
         return int(self.free * (1 - SPARE)) - one.call - (ROWS - 1) * one.row
 
+    @property
+    def guides_room(self) -> int | None:
+        """Bytes for the weights of ControlNets and IP-Adapters that may stay on the device; None: any, or unknown."""
+        if self.memory != "whole" or self.free is None or self.counted is None:
+            return None
+        return int(self.free * (1 - SPARE)) - self.counted.peak("whole") + self.counted.guides
+
     def rows(self, area: int) -> int:
         """The most rows of a network call on canvases of so many pixels."""
         if self.free is None or self.counted is None:
             return 1 << 30
         return self.counted.rows(self.memory, self.free, area=area)
 
+    def needs_less(self, area: int) -> bool:
+        """Whether a canvas of so many pixels needs less on the device at a time than the plan has there."""
+        if self.free is None or self.counted is None:
+            return False
+        return _WAYS.index(self.counted.choice(self.free, area=area)) > _WAYS.index(self.memory)
 
-def plan_of(model: LoadedModel, size: Size, free: int | None, memory: Memory | Literal["auto"] = "auto") -> MemoryPlan:
+
+def plan_of(
+    model: LoadedModel, size: Size, free: int | None, memory: Memory | Literal["auto"] = "auto", guides: Guides = NONE
+) -> MemoryPlan:
     """The plan for a device with so many bytes free; all of the model is there where that is unknown.
 
     Args:
@@ -144,16 +188,19 @@ def plan_of(model: LoadedModel, size: Size, free: int | None, memory: Memory | L
         size: Of the canvas.
         free: Bytes; None: unknown.
         memory: A way that was chosen, or "auto".
+        guides: The canvas's ControlNets and IP-Adapters.
     """
     counted = None
     if free is not None:
-        counted = counted_bytes(model.family, model.network, model.vae, model.text_encoders, size)
+        counted = counted_bytes(model.family, model.network, model.vae, model.text_encoders, size, guides)
     if memory == "auto":
         memory = "whole" if counted is None or free is None else counted.choice(free)
-    return MemoryPlan(memory, free, counted)
+    return MemoryPlan(memory, free, counted, guides.keys)
 
 
-def counted_bytes(family: Family, network: Any, vae: Any, encoders: tuple[Any, ...], size: Size) -> ModelBytes | None:
+def counted_bytes(
+    family: Family, network: Any, vae: Any, encoders: tuple[Any, ...], size: Size, guides: Guides = NONE
+) -> ModelBytes | None:
     """The bytes of a model for canvases of a size; None for a family that gives no example of a call.
 
     Args:
@@ -162,40 +209,98 @@ def counted_bytes(family: Family, network: Any, vae: Any, encoders: tuple[Any, .
         vae: The autoencoder.
         encoders: The text encoders.
         size: Of the canvas.
+        guides: Its ControlNets and IP-Adapters.
     """
     example = family.example_input(network, size, ROWS)
     if example is None:
         return None
-    shaped, vae_shaped = _shapes_of(network), _shapes_of(vae)
+    shapes = _Shapes()
+    vae_shaped = shapes.of(vae)
+    adapters = [shapes.of_adapter(one) for one in guides.adapters]
+    controls = [replace(one, network=shapes.of(one.network)) for one in guides.controls]
+    shaped = family.adapted(shapes.of(network), adapters) if adapters else shapes.of(network)
+    given = _with_tokens(example, adapters)
 
-    row = peak_bytes(lambda: family.predict(shaped, example)) // ROWS  # all of a call's tensors have rows
+    call = peak_bytes(lambda: family.predict(shaped, replace(given, residuals=_added(family, given, controls, size))))
+    row = call // ROWS  # all of a call's tensors have rows
     cells = (1, vae.config["latent_channels"], size.height // family.cell, size.width // family.cell)
     whole = peak_bytes(lambda: family.decode(vae_shaped, torch.empty(cells, device="meta")))
     strips = whole
     if isinstance(in_strips(vae), StripVae):
         strips = min(whole, strip_bytes(vae, size.area) + 6 * STRIP_BYTES)
     text = max((_text_bytes(one) for one in encoders if isinstance(one, ClipText)), default=0)
+    beside = _each_once([one.network for one in controls])
+    pictures = _each_once([part for one in adapters for part in (one.encoder, one.projection)])
+    layers = _each_once([one.layers for one in adapters])
     return ModelBytes(
         PartBytes(sum(map(_weights, encoders)), sum(map(_blocks, encoders)), text),
         PartBytes(_weights(vae), _weights(vae), whole),
         strips,
-        PartBytes(_weights(network), _blocks(network), row, row),
+        PartBytes(_weights(shaped) + _weights(*beside), _blocks(shaped) + sum(map(_blocks, beside)), row, row),
         size.area,
+        PartBytes(_weights(*pictures), sum(map(_blocks, pictures)), max(map(_picture_bytes, adapters), default=0)),
+        _weights(*beside, *pictures, *layers),
     )
+
+
+def counted_in_fp8(counted: ModelBytes, network: Any) -> ModelBytes:
+    """The same with the weights of the network that predicts in eight bits: `network`, which has them in its type.
+
+    A call takes as much: its layers with the largest weights are not those with the largest tensors.
+    """
+    part = counted.network
+    rest = part.weights - sum(map(fp8_saving, trunk_of(network)))
+    sizes = sorted(_weights(one) - fp8_saving(one) for one in blocks_of(network))
+    return replace(counted, network=replace(part, weights=rest, blocks=rest - sum(sizes[:-2])))
+
+
+def _added(family: Family, given: NetworkInput, controls: Sequence[ControlNetwork], size: Size) -> Outputs:
+    """What ControlNets add to a call, each for all rows."""
+    if not controls:
+        return ()
+    hints = [torch.empty((1, 3, *size.shape), device="meta") for _ in controls]  # each is on the device all the while
+
+    def call(one: ControlNetwork, rows: Sequence[int], acting: Sequence[RowControl]) -> Outputs:
+        shown = torch.cat([row.hint for row in acting]).to(given.x.dtype)
+        return family.control(one, given.rows(rows), shown, [0] * len(acting))
+
+    acting = [[RowControl(*pair) for pair in zip(controls, hints, strict=True)] for _ in range(len(given.x))]
+    return residuals(acting, call)
+
+
+def _with_tokens(given: NetworkInput, adapters: Sequence[Adapter]) -> NetworkInput:
+    """The input with the tokens of a picture for each adapter."""
+    if not adapters:
+        return given
+    rows, dtype = len(given.x), given.x.dtype
+    tokens = [_picture_tokens(one).to(dtype).expand(rows, -1, -1) for one in adapters]
+    weights = torch.empty((rows, len(adapters)), dtype=dtype, device="meta")
+    return replace(given, conditioning=with_pictures(given.conditioning, tokens, weights))
+
+
+def _picture_tokens(adapter: Adapter) -> torch.Tensor:
+    side = adapter.encoder.config.image_size
+    with torch.inference_mode():
+        return tokens_of_pixels(adapter, torch.empty((1, 3, side, side), dtype=adapter.encoder.dtype, device="meta"))[0]
+
+
+def _picture_bytes(adapter: Adapter) -> int:
+    """Bytes of the tensors by which a reference picture is encoded."""
+    return peak_bytes(lambda: _picture_tokens(adapter))
 
 
 def _text_bytes(encoder: ClipText) -> int:
     """Bytes of the tensors of one chunk of text."""
-    shaped, tokens = _shapes_of(encoder), min(77, encoder.config.max_position_embeddings)
+    shaped, tokens = _Shapes().of(encoder), min(77, encoder.config.max_position_embeddings)
     return peak_bytes(lambda: shaped(torch.zeros((1, tokens), dtype=torch.long, device="meta")))
 
 
-def _tensors(network: Any) -> list[torch.Tensor]:
-    return [*network.parameters(), *network.buffers()]
+def _each_once(networks: Sequence[Any]) -> list[Any]:
+    return list({id(one): one for one in networks}.values())
 
 
-def _weights(network: Any) -> int:
-    return bytes_of(*_tensors(network))
+def _weights(*networks: Any) -> int:
+    return sum(map(network_bytes, networks))
 
 
 def _blocks(network: Any) -> int:
@@ -203,10 +308,17 @@ def _blocks(network: Any) -> int:
     return _weights(network) - sum(sizes[:-2])
 
 
-def _shapes_of(network: Any) -> Any:
-    """The network on the meta device: shapes and types without memory."""
-    empty: dict[int, torch.Tensor] = {}
-    for one in _tensors(network):
-        made = torch.empty_like(one, device="meta")
-        empty[id(one)] = nn.Parameter(made, requires_grad=False) if isinstance(one, nn.Parameter) else made
-    return copy.deepcopy(network, empty)
+class _Shapes:
+    """Networks on the meta device: shapes and types without memory. One network is one copy."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, Any] = {}
+
+    def of(self, network: Any) -> Any:
+        if id(network) not in self._made:
+            self._made[id(network)] = copy_with(network, lambda one: torch.empty_like(one, device="meta"))
+        return self._made[id(network)]
+
+    def of_adapter(self, one: Adapter) -> Adapter:
+        layers, projection, encoder = map(self.of, one.networks)
+        return replace(one, layers=layers, projection=projection, encoder=encoder)

@@ -23,7 +23,8 @@ from overpaint.prompt import Prompt
 from .adapters import Adapter, ReferencePicture, encoded_tokens
 from .back_ends import BackEnd, BackEndName, Compiled
 from .caches import ByteCache, bytes_of
-from .control_networks import AdapterNetworks, ControlNetworks
+from .control_networks import KeptGuides
+from .copies import copy_with
 from .denoiser import NetworkDenoiser
 from .devices import memory_left
 from .families import TextEncoding
@@ -83,6 +84,7 @@ class Networks:
         *,
         placement: Placement | None = None,
         original: Callable[[], Any] | None = None,
+        guides: KeptGuides | None = None,
     ) -> None:
         """Take a model, and move it to the device.
 
@@ -93,7 +95,15 @@ class Networks:
             placement: Where its networks take turns on the device; None: all of them are there.
             original: Loads the network that predicts with its weights as published, where those of `loaded` are in
                 eight bits: LoRAs are merged into these.
+            guides: Its ControlNets and IP-Adapters, where some were loaded already.
         """
+        if placement is not None:  # another engine may have these networks on the device as a whole
+            loaded = replace(
+                loaded,
+                network=_on_cpu(loaded.network),
+                vae=_on_cpu(loaded.vae),
+                text_encoders=tuple(map(_on_cpu, loaded.text_encoders)),
+            )
         self.loaded = loaded
         self.ref = ref
         self.device = device
@@ -105,9 +115,9 @@ class Networks:
             network.to(self.home, memory_format=torch.channels_last)
         for encoder in loaded.text_encoders:
             encoder.to(self.home)
-        self.controls = ControlNetworks(loaded.family, ref, loaded.network.dtype, self.home)
+        self.guides = guides or KeptGuides(loaded.family, ref, loaded.network.dtype)
+        self.guides.move(self.home)
         self._back_ends: dict[tuple[BackEndName, str], BackEnd] = {}
-        self.adapters = AdapterNetworks(loaded.family, loaded.network.dtype, device)
         self._wide: dict[str, tuple[str, Any]] = {}
         self._repeated: list[str] = []
         self._texts: ByteCache[Conditioning] = ByteCache(64 * _MIB, lambda c: bytes_of(*c.tensors.values()))
@@ -232,10 +242,15 @@ class Networks:
         pixels = np.ascontiguousarray(image.pixels)
         key = adapter.key, hashlib.sha256(pixels.tobytes()).hexdigest(), pixels.shape
 
+        def call(one: Adapter) -> tuple[torch.Tensor, ...]:
+            encoder, projection = (self._as_called(part, "picture") for part in (one.encoder, one.projection))
+            bring(encoder, projection)
+            return encoded_tokens(replace(one, encoder=encoder, projection=projection), image)
+
         def encoded() -> tuple[torch.Tensor, ...]:
-            found = encoded_tokens(adapter, image)
+            found = call(adapter)
             if not _finite(*found) and adapter.encoder.dtype != torch.float32:
-                found = encoded_tokens(adapter.widened(), image)
+                found = call(adapter.widened())
                 self._repeated.append("the picture encoder")
             if not _finite(*found):
                 raise NotFiniteError(f"the picture encoder of {adapter.name} gave numbers that are not finite")
@@ -367,6 +382,13 @@ class Networks:
     def half(self) -> bool:
         """Whether the network works in less than single precision, so that single precision may help."""
         return bool(self.loaded.network.dtype != torch.float32)
+
+
+def _on_cpu(network: Any) -> Any:
+    """The network itself where it is on the CPU, else a copy there."""
+    if next(network.parameters()).device.type == "cpu":
+        return network
+    return copy_with(network, lambda one: one.cpu())
 
 
 def _finite(*tensors: torch.Tensor | None) -> bool:

@@ -9,8 +9,6 @@ copying and sharing work on the network itself, which never leaves the CPU.
 
 from __future__ import annotations
 
-import copy
-import itertools
 import weakref
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -20,8 +18,9 @@ from torch import nn
 
 from .blocks import blocks_of
 from .caches import bytes_of
+from .copies import copy_with, tensors_of_network
 
-Stage = Literal["text", "vae", "network"]
+Stage = Literal["text", "picture", "vae", "network"]
 
 Turns = Literal["model", "block"]
 
@@ -55,13 +54,11 @@ class Placement:
             return self._twins[network]
         many = self._capacity is not None and bytes_of(*network.parameters()) > self._capacity
         by_blocks = stage != "vae" and (self._turns == "block" or many)
-        shared: dict[int, torch.Tensor] = {}
-        for one in _tensors(network):
-            if by_blocks and self.device.type == "cuda" and one.device.type == "cpu" and not one.is_pinned():
-                one.data = one.data.pin_memory()  # only locked memory is copied beside the calculation
-            data = one.detach()
-            shared[id(one)] = nn.Parameter(data, requires_grad=False) if isinstance(one, nn.Parameter) else data
-        twin = copy.deepcopy(network, shared)
+        if by_blocks and self.device.type == "cuda":
+            for one in tensors_of_network(network):
+                if one.device.type == "cpu" and not one.is_pinned():
+                    one.data = one.data.pin_memory()  # only locked memory is copied beside the calculation
+        twin = copy_with(network, lambda one: one)
         place = _TwinPlace(self, twin, blocks_of(twin) if by_blocks else [], stage)
         _PLACES[twin], self._twins[network] = place, twin
         self._places.add(place)
@@ -139,9 +136,9 @@ class _TwinPlace:
         self.placement = weakref.ref(placement)  # twins end with the placement that made them
         self.device = placement.device
         self.dtype: torch.dtype = next(twin.parameters()).dtype
-        self._blocks = [_PlacedTensors(_tensors(one)) for one in blocks]
+        self._blocks = [_PlacedTensors(tensors_of_network(one)) for one in blocks]
         inside = {id(one) for group in self._blocks for one in group.tensors}
-        self._rest = _PlacedTensors([one for one in _tensors(twin) if id(one) not in inside])
+        self._rest = _PlacedTensors([one for one in tensors_of_network(twin) if id(one) not in inside])
         self._following: dict[int, _PlacedTensors] = {}
         self._latest = -1
         self._stream = None
@@ -211,7 +208,3 @@ def device_of(network: nn.Module) -> torch.device:
     place = _PLACES.get(network)
     found: torch.device = next(network.parameters()).device if place is None else place.device
     return found
-
-
-def _tensors(module: nn.Module) -> list[torch.Tensor]:
-    return list({id(one): one for one in itertools.chain(module.parameters(), module.buffers())}.values())

@@ -54,6 +54,11 @@ class LoadedModel:
     inpainting: bool = False
     empty_is_zeros: bool = False
 
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """All its networks."""
+        return self.network, self.vae, *self.text_encoders
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditioning:

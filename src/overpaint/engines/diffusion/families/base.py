@@ -114,6 +114,18 @@ class Family(ABC):
         """
         return 0
 
+    def empty(self, ref: ModelRef, dtype: torch.dtype) -> LoadedModel | None:
+        """The networks of a model without memory (on torch's meta device), by its configurations; None: unknown.
+
+        Args:
+            ref: The model.
+            dtype: See `load`.
+
+        Raises:
+            ModelError: Configurations are missing or damaged.
+        """
+        return None
+
     @abstractmethod
     def native_size(self, ref: ModelRef) -> int:
         """Side in pixels of the pictures that the model was trained on; reads configurations only."""

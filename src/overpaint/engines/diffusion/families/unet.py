@@ -110,6 +110,12 @@ class UNetFamily(Family):
 
         return weight_bytes(ref, dtype, holds)
 
+    def empty(self, ref: ModelRef, dtype: torch.dtype) -> LoadedModel:
+        """See `Family.empty`."""
+        from overpaint.engines.diffusion.loader import empty
+
+        return empty(ref, dtype)
+
     def config(self, ref: ModelRef) -> dict[str, Any]:
         """The U-Net's parameters: those of the model's own configurations, or the published ones."""
         folder = ref.configs or config_folder(self.name)
@@ -257,10 +263,12 @@ class UNetFamily(Family):
             tensors["time_ids"] = empty(6)
             sizes = 6 * config["addition_time_embed_dim"]
             tensors["pooled"] = empty(config["projection_class_embeddings_input_dim"] - sizes)
-        x = empty(config["in_channels"], size.height // self.cell, size.width // self.cell)
+        cells, channels = (size.height // self.cell, size.width // self.cell), config["out_channels"]
+        further = config["in_channels"] - channels
+        extra = empty(further, *cells) if further else None
         guidance = torch.empty(rows, device="meta") if self.embeds_guidance(network) else None
         times = torch.empty(rows, device="meta")
-        return NetworkInput(x, times, times, Conditioning(tensors), guidance=guidance)
+        return NetworkInput(empty(channels, *cells), times, times, Conditioning(tensors), extra, guidance)
 
     def layer_count(self, network: Any) -> int:
         """See `Family.layer_count`."""
