@@ -184,6 +184,7 @@ class Where(Places):
     mask_picture: About = None
     mask_resize: Resize = False
     invert: bool = False
+    blurred: Annotated[tuple[float, float] | None, Parameter(parse=False)] = None
     select: SelectNames = ()
     select_text: SelectTexts = ()
     point: Points = ()

@@ -32,6 +32,7 @@ class HintedPlaces(Places):
     mask_picture: Annotated[str | None, Parameter(parse=False)] = None
     mask_resize: Annotated[bool, Parameter(parse=False)] = False
     invert: Annotated[bool, Parameter(parse=False)] = False
+    blurred: Annotated[tuple[float, float] | None, Parameter(parse=False)] = None
     select: SelectNames = ()
     select_text: SelectTexts = ()
     point: Points = ()
