@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,54 @@ def test_converted_networks_are_kept_verified_and_bounded(tmp_path: Path):
     with pytest.raises(OSError, match="full"):
         converted_file(tmp_path, "d", lambda file: (_ for _ in ()).throw(OSError("full")))
     assert sorted(one.name for one in tmp_path.iterdir()) == ["c"]
+
+
+def converted(folder: Path, name: str, limit: int = 1000, size: int = 100) -> Path:
+    """A kept network of so many bytes, or a little more."""
+
+    def convert(file: Path) -> None:
+        file.write_text(name)
+        file.with_suffix(".bin").write_bytes(b"0" * size)
+
+    return converted_file(folder, name, convert, limit)
+
+
+def test_what_killed_conversions_left_is_removed_and_does_not_count(tmp_path: Path):
+    for name in (".left", ".earlier", ".young"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.bin").write_bytes(b"0" * 5000)
+    (tmp_path / ".left.lock").touch()  # its lock ended with the process
+    os.utime(tmp_path / ".earlier", (0, 0))  # of a version without locks
+    converted(tmp_path, "a")
+    converted(tmp_path, "b")
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".young", "a", "b"]
+
+
+def test_a_conversion_that_lasts_is_left_alone(tmp_path: Path):
+    def convert(file: Path) -> None:
+        file.write_text("slow")
+        os.utime(file.parent, (0, 0))
+        converted(tmp_path, "other", limit=1)
+        file.with_suffix(".bin").write_bytes(b"0")
+
+    assert converted_file(tmp_path, "slow", convert).read_text() == "slow"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["other", "slow"]
+
+
+def test_processes_that_clean_at_once_do_not_disturb_each_other(tmp_path: Path):
+    names = [f"{number:02}" for number in range(24)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: converted(tmp_path, name, limit=300), names * 2))
+    converted(tmp_path, "last", limit=1)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["last"]
+
+
+def test_making_a_program_is_told_once_for_each_form():
+    said: list[str] = []
+    call = NetworkCall(SD1, unet(), back_end=Compiled(SD1, unet(), lambda program: program))
+    for rows in (1, 1, 2):
+        call(given_of(rows), said.append)
+    assert said == ["compiling the network (once for this shape)"] * 2
 
 
 def test_a_missing_openvino_is_a_clear_error(monkeypatch: pytest.MonkeyPatch):

@@ -32,7 +32,6 @@ from overpaint.geometry import Box, Size
 from overpaint.models import ModelError
 from overpaint.picture import from_array
 from overpaint.request import EditRequest, RegionText, Sampling
-from overpaint.studio import presets, with_preset
 from overpaint.studio.progress import SharedProgress
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
@@ -1142,30 +1141,15 @@ def test_a_lora_for_few_steps_has_its_settings_where_they_were_left_open(folders
         )
 
 
-def test_the_preset_fast_fills_in_what_a_request_leaves_open(folders, monkeypatch):
-    request = EditRequest.of("replace", prompt="a cat", model=str(folders[9]))
-    found = with_preset(request, "fast")
-    assert (found.size, found.steps, found.guidance_interval) == (256, 12, (0.0, 0.6))
-    assert (found.prompt, found.options) == ("a cat", {"cache_interval": 2})
-    own = with_preset(request.merged(steps=30, size=128, options={"cache_interval": 1}), "fast")
-    assert (own.steps, own.size, own.options) == (30, 128, {"cache_interval": 1})
-    here = [
-        models.ModelEntry(name, Path(name), "store", 1, models.Kind(what, "safetensors", family=family))
-        for name, what, family in (
-            ("lcm-lora-sdxl", "lora", "sdxl"),
-            ("lcm-lora-sd15", "lora", "sd1"),
-            ("taesdxl", "tiny-vae", None),
-            ("taesd", "tiny-vae", None),
-        )
-    ]
-    monkeypatch.setattr(presets, "entries", lambda wanted: [one for one in here if wanted(one.name)])
-    few = with_preset(request, "fast")
-    assert (few.prompt, few.options, few.steps) == ("a cat <lora:lcm-lora-sd15:1>", {"vae": "taesd"}, None)
-    assert with_preset(few, "fast") == few
-    with pytest.raises(RequestError, match="must be one of fast"):
-        with_preset(request, "quick")
-    with pytest.raises(RequestError, match="name one as the model"):
-        with_preset(EditRequest.of("remove"), "fast")
+def test_the_preset_fast_is_that_of_the_checkpoint(folders):
+    asked = EditRequest.of("replace", prompt="a cat", model=str(folders[9]), preset="fast")
+    with Studio(device="cpu") as studio:
+        found = studio.resolved(asked, seed=1)
+        assert studio.card_for(asked).sizes.native == 64
+        # a request has no smaller size than 64
+        assert (found.size, found.steps, found.guidance_interval) == (None, 12, (0.0, 0.6))
+        assert found.options == {"cache_interval": 2}
+        assert "<lora" not in found.prompt
 
 
 def test_strength_0_gives_the_picture_back(folders):

@@ -67,7 +67,7 @@ class Still:
         self.times: list[list[float]] = []
         self.guidance: list[list[float]] = []
 
-    def __call__(self, given: NetworkInput):
+    def __call__(self, given: NetworkInput, stage: object = None):
         self.calls.append(len(given.x))
         self.times.append(given.t.tolist())
         if given.guidance is not None:
@@ -158,9 +158,21 @@ def test_samples_come_and_go_between_steps():
     assert torch.allclose(alone.result(), late.result(), atol=1e-6)
 
 
+def test_what_delays_a_call_is_told_to_all_pictures_in_it():
+    class Compiling(Still):
+        def __call__(self, given: NetworkInput, stage=None):
+            if not self.calls:
+                stage("compiling")
+            return super().__call__(given)
+
+    net, said = Compiling(), [[], []]
+    run([begin(net, seed=seed, monitor=Monitor(on_stage=said[seed].append)) for seed in (0, 1)])
+    assert said == [["compiling"], ["compiling"]]
+
+
 def test_a_failing_picture_fails_alone():
     class Choking(Still):
-        def __call__(self, given: NetworkInput):
+        def __call__(self, given: NetworkInput, stage: object = None):
             if (given.conditioning.context > 50).any():
                 raise RuntimeError("choked")
             return super().__call__(given)

@@ -312,7 +312,7 @@ def test_a_folder_has_configurations_of_its_own(made: Path, tmp_path: Path) -> N
         ),
         ({"scheduler": "Karas"}, "did you mean 'Karras'"),
         ({"dialect": "a1111"}, "did you mean 'webui'"),
-        ({"prompt": "a dog <lora:stile:1>"}, "<lora:stile> in the prompt: no model is called 'stile'"),
+        ({"prompt": "a dog <lora:stile:1>"}, "<lora:stile> in the prompt: no LoRA is called 'stile'"),
     ],
 )
 def test_wrong_names_are_reported_before_loading(

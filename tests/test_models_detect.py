@@ -152,7 +152,7 @@ def test_parts_given_as_a_checkpoint_are_recognised_and_named(name: str, tmp_pat
     kind = detect(path)
     assert kind.what == what
     assert title in kind.title
-    with pytest.raises(ModelError, match="is not a checkpoint but a ") as caught:
+    with pytest.raises(ModelError, match=r"is not a checkpoint but an? ") as caught:
         models.find(str(path))
     assert title in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -404,6 +404,26 @@ def test_a_part_s_folder_is_recognised(name: str, what: str, family: str | None,
     (tmp_path / "config.json").write_text(json.dumps({"_class_name": name, **config}))
     kind = detect(tmp_path)
     assert (kind.what, kind.family, kind.union) == (what, family, 6 if "Union" in name else 0)
+
+
+@pytest.mark.parametrize("file", ["config.json", "model_index.json"])
+def test_a_class_that_is_not_known_is_quoted_and_short(file: str, tmp_path: Path) -> None:
+    (tmp_path / file).write_text(json.dumps({"_class_name": "os.system" + "x" * 1000}))
+    with pytest.raises(ModelError, match=r"a (network|pipeline) of the class 'os\.systemx+'") as caught:
+        models.find(str(tmp_path) + "/")
+    assert len(str(caught.value)) < 300
+    assert " a a " not in detect(tmp_path).described
+
+
+def test_a_kind_is_described_with_its_article() -> None:
+    kinds = [
+        models.Kind("checkpoint", "safetensors", family="sdxl"),
+        models.Kind("eraser", "onnx", network="lama"),
+        models.Kind("unet", "safetensors", family="sd1"),
+        models.Kind("other", "folder", because="a pipeline"),
+        models.Kind("other", "folder"),
+    ]
+    assert [one.described.partition(" ")[0] for one in kinds] == ["an", "an", "a", "a", "a"]
 
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:

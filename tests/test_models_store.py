@@ -314,6 +314,16 @@ def test_a_part_is_found_for_a_prompt(tmp_path: Path) -> None:
     save_file({"emb_params": torch.zeros(2, 768)}, store_folder() / "word.safetensors")
     with pytest.raises(ModelError, match="is not a LoRA but a"):
         models.find_lora("word")
+    save_file({"emb_params": torch.zeros(2, 768)}, store_folder() / "style2.safetensors")
+    for wrong, says in (
+        ("stile", "no LoRA is called 'stile'; did you mean 'style'"),
+        ("lcm-lora-sd1", "no LoRA is called 'lcm-lora-sd1'; did you mean 'lcm-lora-sd15'"),
+        ("stylo2", "no LoRA is called 'stylo2'; did you mean 'style'"),
+        ("pokket", "no LoRA is called 'pokket'$"),
+        ("sd15", "no LoRA is called 'sd15'$"),
+    ):
+        with pytest.raises(ModelError, match=says):
+            models.find_lora(wrong)
 
 
 def test_every_part_of_a_model_is_behind_the_licence_gate(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +14,10 @@ from hypothesis import strategies as st
 
 from overpaint import Mask, Size, Studio
 from overpaint.engines.diffusion.blend import KeptLatents
+from overpaint.engines.diffusion.options import CARD
 from overpaint.engines.diffusion.soft import SoftInpainting, SoftRule, percentile_mean
 from overpaint.picture import from_array
+from stand_ins import echo
 
 USUAL = SoftInpainting()
 
@@ -116,3 +120,22 @@ def test_an_edit_is_pasted_by_how_much_it_changed_and_only_within_the_mask():
     assert (soft.regions[0].weight <= plain.regions[0].weight + 1e-6).all()
     assert any("no effect without soft_inpainting" in note for note in plain.notes)
     assert any("the option soft_inpainting has no effect in the dialect" in note for note in without.notes)
+
+
+@pytest.mark.parametrize(
+    ("mask", "asked", "told"),
+    [
+        (Mask.box((64, 48), (20, 16, 44, 32)), {}, True),
+        (Mask.box((64, 48), (20, 16, 44, 32)).feather(6), {}, False),
+        (Mask.box((64, 48), (20, 16, 44, 32)), {"feather": 8.0}, False),
+        (Mask.box((64, 48), (20, 16, 44, 32)), {"options": {"soft_inpainting": False}}, False),
+        (Mask.box((64, 48), (20, 16, 44, 32)), {"dialect": "webui"}, False),
+    ],
+)
+def test_a_hard_mask_is_told_to_gain_little(mask: Mask, asked: dict[str, Any], told: bool):
+    card = replace(CARD, name="soft", accepts=CARD.accepts - {"model"})
+    ask = {"intent": "replace", "prompt": "sky", "engine": "soft", "options": {"soft_inpainting": True}, **asked}
+    with Studio(device="cpu") as studio:
+        studio.add_engine(echo(card))
+        edited = studio.edit(from_array(np.full((48, 64, 3), 90, np.uint8)), mask=mask, **ask)
+    assert any("soft_inpainting does little" in note for note in edited.notes) is told

@@ -24,6 +24,7 @@ class TaskReport:
         step, steps: The engine's progress; steps is 0 where there is none.
         preview: (h, w, 3) float32, the last one.
         loading: Models that were loaded.
+        stages: What else delayed a step.
         notes: For people, from before the painting.
     """
 
@@ -31,6 +32,7 @@ class TaskReport:
     steps: int = 0
     preview: Pixels | None = None
     loading: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def tell(self, monitor: Monitor) -> None:
@@ -40,6 +42,8 @@ class TaskReport:
                 monitor.note(text)
             for model in self.loading:
                 monitor.loading(model)
+            for text in self.stages:
+                monitor.stage(text)
             if self.steps:
                 monitor.progress(self.step, self.steps)
             if self.preview is not None:
@@ -51,7 +55,7 @@ class FollowedMonitor(Monitor):
 
     def __init__(self, parent: Monitor, on_step: Callable[[], None]) -> None:
         """It is cancelled with its parent. `on_step` is called at each step."""
-        super().__init__(self._progress, self._preview, self._loading, self._note)
+        super().__init__(self._progress, self._preview, self._loading, self._note, self._stage)
         self._parent, self._on_step = parent, on_step
         self._lock = threading.Lock()
         self._report = TaskReport()
@@ -81,6 +85,9 @@ class FollowedMonitor(Monitor):
 
     def _loading(self, model: str) -> None:
         self._change(loading=(*self._report.loading, model))
+
+    def _stage(self, text: str) -> None:
+        self._change(stages=(*self._report.stages, text))
 
     def _note(self, text: str) -> None:
         self._change(notes=(*self._report.notes, text))

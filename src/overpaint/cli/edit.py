@@ -100,7 +100,6 @@ def paint(call: PaintCall) -> int:
         raise RequestError(f"{call.request.intent} needs a picture")
     check_words(call.pictures)
     outputs.check_options(call.out, call.run.variations, len(call.pictures))
-    call = replace(call, request=preset_applied(call.request, call.run))
     if call.out.private:
         call = replace(call, out=replace(call.out, record="none"))
     masks = call.where.mask if call.where is not None else ()
@@ -228,15 +227,6 @@ def _variations(studio: Studio, inputs: EditInputs, run: Run, monitor: Monitor) 
     """Every variation: the first with the request's seed, the next with seed + 1, ..."""
     edits = studio.variations(inputs.picture, inputs.request, count=run.variations, monitor=monitor, **inputs.rest)
     return map(inputs.noted, edits)
-
-
-def preset_applied(request: EditRequest, run: Run) -> EditRequest:
-    """The request with the settings of the run's preset, where it leaves them open."""
-    if run.preset is None:
-        return request
-    from overpaint.studio import with_preset
-
-    return with_preset(request, run.preset)
 
 
 def studio_of(run: Run) -> Studio:

@@ -48,6 +48,7 @@ _PLACES: Mapping[str, Group] = {
             "restore_faces",
             "face_weight",
             "face_fidelity",
+            "preset",
         ),
         HOW,
     ),

@@ -20,7 +20,7 @@ from overpaint.files import write_file
 from overpaint.request import INTENTS, Intent
 
 from . import fields
-from .edit import inputs_of, preset_applied, studio_of
+from .edit import inputs_of, studio_of
 from .messages import DONE, FAILED, complain, in_json, in_line, note_line
 from .options import (
     OUT,
@@ -101,7 +101,6 @@ def grid(
         raise RequestError("a grid has one result a cell: give --vary seed=1-4 in place of --variations")
     base = None if request is None else read_request(Path(request))
     wanted = request_of(intent or ("replace" if base is None else None), fields.settings(how), run.option, base)
-    wanted = preset_applied(wanted, run)
     if wanted.rule.grows_canvas and wanted.margins is None:
         raise RequestError("a grid can't extend a picture; use 'overpaint expand'")
     beside = (picture, run.sketch, put_in.insert, put_in.insert_mask, *control_files(run.controls))

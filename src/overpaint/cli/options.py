@@ -328,7 +328,6 @@ class Run:
 
     Attributes:
         scene: Add words about the picture's light and lens to the prompt.
-        preset: Settings by one word, for a checkpoint: fast. Options given here come before it.
         sketch: Strokes with transparency, laid over the picture before it is painted.
         variations: Paint N times with seed, seed + 1, ...; files NAME-1, NAME-2, ..., and all on NAME-sheet.
     """
@@ -355,7 +354,6 @@ class Run:
     ] = ()
     region_prompt: RegionPrompts = ()
     scene: Annotated[bool, Parameter(group=HOW)] = False
-    preset: Annotated[str | None, Parameter(metavar="NAME", group=HOW)] = None
     sketch: Annotated[str | None, Parameter(metavar="FILE", group=HOW)] = None
     option: Option = ()
     control: Controls = ()

@@ -37,7 +37,12 @@ class Bar:
         """A monitor whose progress the bar shows; `on_note` gets what a person should know before the painting."""
         from overpaint.engines import Monitor
 
-        return Monitor(on_progress=self.advance, on_loading=self._loading, on_note=on_note)
+        return Monitor(
+            on_progress=self.advance,
+            on_loading=lambda model: self._stage(f"loading {model}"),
+            on_note=on_note,
+            on_stage=self._stage,
+        )
 
     def monitor_of(self, count: int) -> Monitor:
         """A monitor of so many results, `done` of which are there: the bar shows that, and how long the rest takes."""
@@ -53,17 +58,18 @@ class Bar:
                 words += f", about {duration(math.ceil(left))} left" if self.done and left is not None else ""
                 self.progress.update(self.task, description=words, completed=step, total=steps)
 
-        def loading(model: str) -> None:
+        def stage(what: str) -> None:
             pace.restart()
-            self._loading(model)
+            self._stage(what)
 
-        return Monitor(on_progress=advance, on_loading=loading)
+        return Monitor(on_progress=advance, on_loading=lambda model: stage(f"loading {model}"), on_stage=stage)
 
-    def _loading(self, model: str) -> None:
-        """Name the model that is loaded; the first step of painting brings the step's own name back."""
+    def _stage(self, what: str) -> None:
+        """Name what delays the painting; the next step of it brings the step's own name back."""
         if self.progress is not None:
-            self._waiting = self.progress.tasks[0].description
-            self.say(f"loading {model}")
+            if self._waiting is None:
+                self._waiting = self.progress.tasks[0].description
+            self.say(what)
 
     def advance(self, step: int, steps: int) -> None:
         """Show that `step` of `steps` are done."""

@@ -16,7 +16,7 @@ from overpaint.errors import RequestError
 from overpaint.request import INTENTS, EditRequest, Intent
 
 from . import fields, outputs
-from .edit import inputs_of, preset_applied
+from .edit import inputs_of
 from .messages import note_line
 from .options import HOW, PRINTED_UNSET, REQUEST, WHERE_UNSET, AnyInsert, Bounds, Printed, Run, Where, argument
 from .progress import bar
@@ -110,7 +110,7 @@ def rerun(
     if stale and run.control:
         raise RequestError("--stale paints steps again as they are: leave out --control")
     given = request_of(None, fields.settings(how), run.option)
-    if stale and (place.named or put_in.insert or run.sketch or run.preset or given != EditRequest()):
+    if stale and (place.named or put_in.insert or run.sketch or given != EditRequest()):
         raise RequestError("--stale paints steps again as they are: leave out the settings")
     _check_readers(place, put_in, run)
     masks = paths((*place.files, *run.mask_files))
@@ -156,7 +156,6 @@ def _inputs(
     picture: Picture, request: EditRequest, place: Where, bounds: Bounds, put_in: AnyInsert, run: Run
 ) -> EditInputs:
     """What a request names, read for the session's picture."""
-    request = preset_applied(request, run)
     grows = request.rule.grows_canvas
     if not grows and not bounds.unset:
         given = next(name for name in ("to", "aspect", "left", "top", "right", "bottom") if getattr(bounds, name))

@@ -427,6 +427,7 @@ _REPORTS: Mapping[str, Callable[[Monitor, Mapping[str, Any]], None]] = {
     "progress": lambda monitor, data: monitor.progress(int(data["step"]), int(data["steps"])),
     "preview": _preview,
     "loading": lambda monitor, data: monitor.loading(str(data["model"])),
+    "stage": lambda monitor, data: monitor.stage(str(data["text"])),
     "note": lambda monitor, data: monitor.note(str(data["text"])),
 }
 """What a monitor learns from the events of a job."""

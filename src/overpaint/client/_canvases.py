@@ -44,6 +44,7 @@ class ServedPainter:
         options: Its own options, checked and complete.
         models: The files of weights that it uses.
         notes: What a person should know before it begins.
+        filled: Fields of the request that its preset filled in there.
     """
 
     engine: str
@@ -52,6 +53,7 @@ class ServedPainter:
     options: Mapping[str, Any]
     models: tuple[UsedModel, ...]
     notes: tuple[str, ...]
+    filled: Mapping[str, Any]
 
 
 class CanvasCalls:
@@ -87,6 +89,7 @@ class CanvasCalls:
                 options=dict(found["options"]),
                 models=tuple(UsedModel(**one) for one in found["models"]),
                 notes=tuple(map(str, found["notes"])),
+                filled=dict(found.get("filled") or {}),
             )
         except OverpaintError:
             raise

@@ -94,7 +94,7 @@ class RemoteStudio(Studio):
                 return self._known[key]
         found = self._loop.run(self._calls.painter(request))
         engine = RemoteEngine(found, self._calls, self._loop)
-        made = Painter(engine, found.card, ServedOptions(**found.options), found.model, found.notes)
+        made = Painter(engine, found.card, ServedOptions(**found.options), found.model, found.notes, found.filled)
         with self._lock:
             self._known[key] = made
             while len(self._known) > _KNOWN:

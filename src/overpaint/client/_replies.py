@@ -118,8 +118,8 @@ class FollowedEvent:
 
     Attributes:
         number: Higher than that of every event before.
-        kind: Of a job "queued", "started", "loading", "note", "progress", "preview", "done", "failed" or "cancelled";
-            of a session "changed", "job", "renamed" or "deleted".
+        kind: Of a job "queued", "started", "loading", "stage", "note", "progress", "preview", "done", "failed" or
+            "cancelled"; of a session "changed", "job", "renamed" or "deleted".
         data: What it says: {"step": 3, "steps": 20}, say.
     """
 

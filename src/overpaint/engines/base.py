@@ -61,6 +61,7 @@ class EngineCard:
         dialects: Names of the dialects that it follows, of one that accepts the setting `dialect`.
         counts_on: Two options, of which the first counts on in variations, in place of the seed, where the second is
             not 0; () for none.
+        mixes_by: The option that lets a soft mask mix old and new, and does little with a hard one; "" for none.
         usual: The settings that it is usually used with, where a request leaves them open.
         words: The things that it paints recognisably, in singular or plural, and colours; None: too many to list.
         intents: What it does well enough to be used where nobody named it; None: everything.
@@ -83,6 +84,7 @@ class EngineCard:
     variation_options: Mapping[str, JsonValue] = field(default_factory=dict)
     dialects: frozenset[str] = frozenset()
     counts_on: tuple[str, ...] = ()
+    mixes_by: str = ""
     usual: Usual = field(default_factory=Usual)
     words: frozenset[str] | None = None
     intents: frozenset[str] | None = None

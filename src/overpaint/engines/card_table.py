@@ -45,10 +45,11 @@ def card_from(table: Mapping[str, Any]) -> EngineCard:
     Raises:
         ValueError, TypeError, KeyError: It has another form.
     """
+    known = {one.name for one in fields(EngineCard)}
     sets = {name: None if table[name] is None else frozenset(table[name]) for name in ("words", "intents")}
     return EngineCard(
         **{
-            **table,
+            **{name: value for name, value in table.items() if name in known},
             **sets,
             "dialects": frozenset(table.get("dialects", ())),
             "counts_on": tuple(table.get("counts_on", ())),

@@ -27,8 +27,10 @@ class Monitor:
         on_preview: Callable[[Pixels], None] | None = None,
         on_loading: Callable[[str], None] | None = None,
         on_note: Callable[[str], None] | None = None,
+        on_stage: Callable[[str], None] | None = None,
     ) -> None:
-        """`on_progress(step, steps)`, `on_preview(pixels)` and `on_loading(model)` run in the engine's thread.
+        """`on_progress(step, steps)`, `on_preview(pixels)`, `on_loading(model)` and `on_stage(text)` run in the
+        engine's thread.
 
         `on_note(text)` is called before any painting, in the caller's thread, with what a person should know by then.
         """
@@ -36,6 +38,7 @@ class Monitor:
         self._on_loading = on_loading
         self._on_preview = on_preview
         self._on_note = on_note
+        self._on_stage = on_stage
         self._cancelled = threading.Event()
         self._pause: Callable[[], None] | None = None
         self.paused = 0.0
@@ -86,6 +89,11 @@ class Monitor:
         self.check()
         if self._on_loading is not None:
             self._on_loading(model)
+
+    def stage(self, text: str) -> None:
+        """Report what else begins now that delays the next step, in words. It ends with that step."""
+        if self._on_stage is not None:
+            self._on_stage(text)
 
     def note(self, text: str) -> None:
         """Tell a person something before the painting begins, when it can still be cancelled."""

@@ -41,7 +41,7 @@ def map_network(kind: str, networks: Collection[str], name: str, suggested: str)
         )
     ref = named_network(wanted, "mapper")
     if not _is_one(ref.kind, networks):
-        message = f"a map of the kind {kind!r} is made by {titles}, and {ref.name} is a {ref.kind.title}"
+        message = f"a map of the kind {kind!r} is made by {titles}, and {ref.name} is {ref.kind.described}"
         raise ModelError(message, code="model-other-task", field="controls", value=ref.name)
     return ref
 

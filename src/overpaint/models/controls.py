@@ -89,7 +89,10 @@ def find_control(
     kind = detect(path)
     if kind.what != "controlnet":
         raise ModelError(
-            f"{found} is not a ControlNet: it is a {kind.title}", code="model-other-task", field="controls", value=found
+            f"{found} is not a ControlNet: it is {kind.described}",
+            code="model-other-task",
+            field="controls",
+            value=found,
         )
     if kind.family != family:
         made = "an unknown family" if kind.family is None else family_title(kind.family)

@@ -60,6 +60,9 @@ _OTHERS = (
     ("motion_modules.0.", "an AnimateDiff motion module"),
 )
 
+_CLASS = 60
+"""Characters of a name of a class in a message; a configuration may have any text there."""
+
 _UNIONS = ("ControlNetUnionModel", "ControlNetModel_Union")
 """Classes of union ControlNets in configurations: diffusers', and that of the first release."""
 
@@ -108,7 +111,7 @@ def require(kind: Kind, name: str) -> Kind:
     if kind.lacks:
         field = "base" if "text" in kind.lacks else "vae"
         raise ModelError(
-            f"{name} is not a checkpoint but a {kind.title}",
+            f"{name} is not a checkpoint but {kind.described}",
             code="model-incomplete",
             field=field,
             hint=f"name a checkpoint of its family that has them as {field}" if field == "base" else "name one as vae",
@@ -116,8 +119,7 @@ def require(kind: Kind, name: str) -> Kind:
     if kind.what == "other":
         seems = f"it seems to be {kind.because}" if kind.because else "its weights have no names that are known"
         raise ModelError(f"{name} is not a checkpoint of a known kind: {seems}")
-    article = "an" if kind.what == "eraser" else "a"
-    raise ModelError(f"{name} is not a checkpoint but {article} {kind.title}", hint=_USES[kind.what])
+    raise ModelError(f"{name} is not a checkpoint but {kind.described}", hint=_USES[kind.what])
 
 
 def of_table(table: TensorTable, path: Path) -> Kind:
@@ -407,11 +409,12 @@ def _folder(path: Path) -> Kind:
             return _control_folder(path, config, name)
         classes: dict[str, What] = {"AutoencoderKL": "vae", "AutoencoderTiny": "tiny-vae"}
         what = classes.get(name, "other")
-        because = f"a {name}" if what == "other" and name else ""
+        because = f"a network of the class {name[:_CLASS]!r}" if what == "other" and name else ""
         return Kind(what, "folder", precision=_folder_precision(path), because=because, layout="diffusers")
     if (path / "model_index.json").is_file():
-        name = str(read_json(path / "model_index.json").get("_class_name", "another kind"))
-        return Kind("other", "folder", because=f"a pipeline of {name}, without a U-Net", layout="diffusers")
+        name = str(read_json(path / "model_index.json").get("_class_name", ""))
+        because = f"a pipeline{f' of the class {name[:_CLASS]!r}' if name else ''}, without a U-Net"
+        return Kind("other", "folder", because=because, layout="diffusers")
     if (selector := onnx_folder(path)) is not None:
         return selector
     files = sorted(one.name for one in path.iterdir() if one.suffix in (".safetensors", ".ckpt"))

@@ -67,7 +67,7 @@ def find_eraser(name: str, *, base: str | None = None, paths: bool = True, allow
     kind = detect(path)
     if kind.what != "eraser":
         raise ModelError(
-            f"{found} is not an eraser but a {kind.title}" if kind.what != "other" else f"{found} is {kind.title}",
+            f"{found} is not an eraser but {kind.described}" if kind.what != "other" else f"{found} is {kind.title}",
             code="model-not-eraser",
             field="model",
             value=found,
@@ -115,7 +115,7 @@ def removal_base(name: str | None = None, *, paths: bool = True, allow_pickle: b
         raise error.within("the base") from error
     if not _suits_removal(base.kind):
         raise ModelError(
-            f"OSOR works with an SDXL inpainting checkpoint, and {base.name} is a {base.kind.title}",
+            f"OSOR works with an SDXL inpainting checkpoint, and {base.name} is {base.kind.described}",
             field="base",
             value=name,
         )

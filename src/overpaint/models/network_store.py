@@ -44,9 +44,11 @@ def find_network(name: str, what: What, *, paths: bool = True, allow_pickle: boo
     kind = detect(path)
     unknown = what == "upscaler" and kind.what == "other" and kind.form in ("safetensors", "pickle")
     if kind.what != what and not unknown:
-        is_ = kind.title if kind.what == "other" else f"{'an' if kind.title[0] in 'aeiou' else 'a'} {kind.title}"
         raise ModelError(
-            f"{found} is not {_TASKS[what]}: it is {is_}", code="model-other-task", field="model", value=found
+            f"{found} is not {_TASKS[what]}: it is {kind.described}",
+            code="model-other-task",
+            field="model",
+            value=found,
         )
     if kind.form == "pickle" and not allow_pickle:
         raise pickle_not_allowed(path)

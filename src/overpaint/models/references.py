@@ -76,7 +76,7 @@ def find_reference(
     kind = detect(path)
     if kind.what != "ip-adapter":
         raise ModelError(
-            f"{found} is not an IP-Adapter: it is a {kind.title}",
+            f"{found} is not an IP-Adapter: it is {kind.described}",
             code="model-other-task",
             field="controls",
             value=found,

@@ -205,7 +205,7 @@ def _with_vae(ref: ModelRef, name: str, *, paths: bool) -> ModelRef:
         raise error.within("the VAE") from error
     kind = detect(path)
     if kind.what not in ("vae", "tiny-vae", "checkpoint"):
-        raise ModelError(f"{found} is not a VAE but a {kind.title}")
+        raise ModelError(f"{found} is not a VAE but {kind.described}")
     _allowed(kind, path, ref.allow_pickle)
     licence = known_licence(found, path, origin)
     accepted = "" if origin == "embedded" else check_terms(found, licence, listed(found))
@@ -229,13 +229,26 @@ def find_lora(name: str, *, allow_pickle: bool = False) -> ModelEntry:
         ModelError: There is none, it is something else, a pickle that is not allowed, or its licence must be accepted
             first.
     """
-    found = entry(name, paths=False)
+    try:
+        found = entry(name, paths=False)
+    except ModelError as error:
+        if error.code != "model-unknown" and ((row := listed(name)) is None or row.what == "lora"):
+            raise
+        raise _no_lora(name) from None
     if found.kind is None:
         raise ModelError(found.fault)
     if found.kind.what != "lora":
-        raise ModelError(f"{found.name} is not a LoRA but a {found.kind.title}")
+        raise ModelError(f"{found.name} is not a LoRA but {found.kind.described}")
     _allowed(found.kind, found.path, allow_pickle)
     return with_accepted(found)
+
+
+def _no_lora(name: str) -> ModelError:
+    """The error for a name that no LoRA has; it names the nearest of those that are here or can be downloaded."""
+    near = entries(lambda known: bool(did_you_mean(name, [known])))  # files of other names are not opened
+    loras = [one.name for one in near if one.kind is not None and one.kind.what == "lora"]
+    hint = did_you_mean(name, loras + [row.name for row in CATALOGUE if row.what == "lora"])
+    return ModelError(f"no LoRA is called {name!r}{hint}", code="model-unknown", field="model", value=name)
 
 
 def with_accepted(found: ModelEntry) -> ModelEntry:

@@ -169,6 +169,15 @@ class Kind:
         details += ["v-prediction"] if self.prediction == "v" else []
         return f"{' '.join(words)}, {', '.join(details)}"
 
+    @property
+    def described(self) -> str:
+        """The title in a sentence: "an SDXL inpainting checkpoint, fp16", "a VAE, fp32"."""
+        title = self.title
+        if self.what == "other" and self.because:
+            return title  # which has an article of its own
+        # by the sound of its first letter: an SDXL, an LCM, a U-Net
+        return f"{'an' if title.startswith(('SDXL', 'LCM')) or title[0] in 'aeiouAEIO' else 'a'} {title}"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:

@@ -29,7 +29,7 @@ from ._regional import MOST_REGIONS, RegionalPrompt, RegionText
 from ._resolved import Execution, ResolvedRequest, draw_seed
 from ._sampling import ENGINE_SETTINGS, SAMPLING_SETTINGS, Sampling
 from ._settings import EditSettings
-from ._types import Dialect, PaintsFrom
+from ._types import Dialect, PaintsFrom, Preset
 from .distilled import usual_of_lora, usual_of_model
 from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent
 
@@ -65,6 +65,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "PaintsFrom",
     "Part",
     "PolygonPart",
+    "Preset",
     "RasterPart",
     "RegionText",
     "RegionalPrompt",

@@ -19,7 +19,7 @@ from ._control import Control
 from ._options import option_table
 from ._parts import MaskSpec
 from ._regional import MOST_REGIONS, RegionalPrompt
-from ._types import MOST_PROMPT, Area, Dialect, Fraction, Name, Sigma
+from ._types import MOST_PROMPT, Area, Dialect, Fraction, Name, Preset, Sigma
 from ._upgrade import SCHEMA, UPGRADES
 from .intents import INTENTS, AlphaRule, Intent, IntentRule, MaskedContent
 
@@ -314,6 +314,11 @@ class EditRequest(RequestFields):
         SettingError (a RequestError): An unknown key or a value out of its range, with what would be right.
     """
 
+    preset: Preset | None = setting(
+        "several settings at once, where they are left open: fast, for few steps at half the working size",
+        left_open="none",
+    )
+
     @classmethod
     def of(cls, intent: Intent = "custom", **settings: Any) -> EditRequest:
         """A request from its settings. Those that are None are left open.
@@ -339,6 +344,10 @@ class EditRequest(RequestFields):
         import tomli_w
 
         return tomli_w.dumps(self.to_mapping())
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting that has a value here."""
+        return super().settings() | ({} if self.preset is None else {"preset": self.preset})
 
     def merged(self, **changes: Any) -> EditRequest:
         """A copy with some settings changed; None leaves one open again."""

@@ -8,7 +8,7 @@ from typing import Literal, TypedDict
 from pydantic import JsonValue
 
 from ._blob import Blob
-from ._types import Area, Dialect
+from ._types import Area, Dialect, Preset
 from .intents import AlphaRule, Intent, MaskedContent
 
 
@@ -52,3 +52,4 @@ class EditSettings(TypedDict, total=False):
     face_weight: float | None
     face_fidelity: float | None
     exact: bool | None
+    preset: Preset | None

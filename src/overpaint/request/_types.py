@@ -10,6 +10,7 @@ from overpaint.errors import RequestError
 
 Area = Literal["masked", "whole"]
 Dialect = Literal["native", "diffusers", "webui"]
+Preset = Literal["fast"]
 PaintsFrom = Literal["surroundings", "prompt", "settings"]
 
 Sigma = Annotated[float, Field(ge=0, le=1024)]

@@ -215,7 +215,7 @@ def network_for(networks: Collection[str], name: str, *, purpose: str, suggested
     if ref.kind.network not in networks:
         titles = " or ".join(dict.fromkeys(NETWORK_TITLES[one] for one in networks))
         raise ModelError(
-            f"{purpose} needs {titles}, and {ref.name} is a {ref.kind.title}",
+            f"{purpose} needs {titles}, and {ref.name} is {ref.kind.described}",
             code="model-other-task",
             field="select_option",
             value=ref.name,

@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from weakref import WeakSet
 
-EventKind = Literal["queued", "started", "loading", "note", "progress", "preview", "done", "failed", "cancelled"]
+EventKind = Literal[
+    "queued", "started", "loading", "stage", "note", "progress", "preview", "done", "failed", "cancelled"
+]
 FINAL = frozenset({"done", "failed", "cancelled"})
 
 SessionEventKind = Literal["changed", "job", "renamed", "deleted"]

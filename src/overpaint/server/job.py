@@ -229,4 +229,5 @@ def monitor_of(job: EditJob) -> Monitor:
         on_preview=preview,
         on_loading=lambda model: job.events.add("loading", model=model),
         on_note=lambda text: job.events.add("note", text=text),
+        on_stage=lambda text: job.events.add("stage", text=text),
     )

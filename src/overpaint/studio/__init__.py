@@ -20,7 +20,6 @@ from .inputs import EditArguments
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
 from .network_source import NetworkSource
-from .presets import with_preset
 from .resolve import resolve
 from .saving import FinishedPicture
 from .steps import PaintedCanvases, PreparedEdit
@@ -65,5 +64,4 @@ __all__ = [
     "resolve",
     "spec_of",
     "variable_settings",
-    "with_preset",
 ]

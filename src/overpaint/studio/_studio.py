@@ -16,7 +16,7 @@ from overpaint.restore import FaceChoice, choose_faces
 from overpaint.select import network_access
 
 from ._edited import Edited
-from .choose import Painter, checked_options, choose, for_variations
+from .choose import Painter, checked_options, choose, exact_unless_given, for_variations
 from .controls import settled_controls
 from .engine_pool import EnginePool
 from .enhance import Enhanced, EnhanceSettings
@@ -181,6 +181,7 @@ class Studio:
         """
         rule = request.rule
         painter, faces = self.painter(request, rule), self._faces(request)
+        request = painter.asked(request)
         given = seed if request.seed in (None, -1) else draw_seed(request.seed)
         with self._networks():
             return _resolved(*_settled(request, rule, painter), rule, painter, faces, given)
@@ -201,7 +202,10 @@ class Studio:
                 its variations would be equal.
         """
         rule = request.rule
+        if count > 1:
+            request = exact_unless_given(request)
         painter, faces = self.painter(request, rule), self._faces(request)
+        request = painter.asked(request)
         with self._networks():
             _resolved(*_settled(request, rule, painter), rule, painter, faces, 0)
         check_place(request, rule, masked=masked or request.mask is not None or request.sketch is not None)
@@ -260,7 +264,10 @@ class Studio:
         if request.strict and opened.source.faults:
             raise PictureError(opened.source.faults[0], code="picture-damaged", field="image")
         rule = request.rule
+        if count > 1:
+            request = exact_unless_given(request)
         painter = self.painter(request, rule)
+        request = painter.asked(request)
         if count > 1:
             request, painter = for_variations(request, painter, self.painter)
         faces = self._faces(request)
@@ -285,6 +292,7 @@ class Studio:
         request, rasters = gather(opened, request, given)
         rule = request.rule
         painter = self.painter(request, rule)
+        request = painter.asked(request)
         with self._networks():
             request, used = _settled(request, rule, painter)
             resolved = _resolved(request, used, rule, painter, FaceChoice(), draw_seed(request.seed))

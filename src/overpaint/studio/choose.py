@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,7 @@ from overpaint.validation import reason_of
 
 from .engine_pool import MODEL_ENGINE as MODEL_ENGINE
 from .engine_pool import EnginePool
+from .presets import preset_settings
 from .suitability import notes_before, refuse_unsuited
 
 SURROUNDINGS_ENGINE = "exemplar"
@@ -34,6 +35,7 @@ class Painter:
         options: Its own options, checked.
         model: The model that it runs; None where it runs none.
         notes: What a person should know before it begins.
+        filled: Fields of the request that its preset filled in, with their values.
     """
 
     engine: Engine
@@ -41,6 +43,11 @@ class Painter:
     options: BaseModel
     model: str | None = None
     notes: tuple[str, ...] = ()
+    filled: Mapping[str, Any] = field(default_factory=dict)
+
+    def asked(self, request: EditRequest) -> EditRequest:
+        """The request with what its preset fills in; without a preset as it is."""
+        return request.merged(**self.filled) if self.filled else request
 
 
 def choose(request: EditRequest, rule: IntentRule, pool: EnginePool, default_model: str | None) -> Painter:
@@ -65,7 +72,12 @@ def choose(request: EditRequest, rule: IntentRule, pool: EnginePool, default_mod
         refuse_unsuited(request, rule, engine.card, model)
     notes = notes_before(request, engine.card, model)
     notes += _eraser_notes(request, rule, pool, name, model)
-    return Painter(engine, engine.card, options, model, notes)
+    preset = preset_settings(request, engine.card, model, files=model is None or pool.takes_files(model))
+    if preset is None:
+        return Painter(engine, engine.card, options, model, notes)
+    options = checked_options(engine.card, request.merged(**preset.changes).options)
+    engine = pool.get(name, model, options)  # another VAE is another engine
+    return Painter(engine, engine.card, options, model, (*notes, preset.note), preset.changes)
 
 
 def _eraser_notes(
@@ -156,14 +168,19 @@ def _without_model(request: EditRequest, rule: IntentRule, default_model: str | 
     return default_model in _NO_CHOICE and (rule.prefers == "settings" or not asked)
 
 
+def exact_unless_given(request: EditRequest) -> EditRequest:
+    """The request of several variations, which are exact unless it says otherwise: each can be replayed alone."""
+    return request.merged(exact=True) if request.exact is None else request
+
+
 def for_variations(
     request: EditRequest, painter: Painter, choose_again: Callable[[EditRequest], Painter]
 ) -> tuple[EditRequest, Painter]:
     """Request and painter of several variations of one edit.
 
     What continues the surroundings and has no seed, as most erasers, paints the same each time: where nobody named it,
-    the engine of the surroundings that has one paints. They are exact unless the request says otherwise, so that each
-    can be replayed alone, and have the options that the engine's card gives for variations.
+    the engine of the surroundings that has one paints. They are exact (see `exact_unless_given`), and have the options
+    that the engine's card gives for variations.
 
     Args:
         request: The request.
@@ -187,9 +204,8 @@ def for_variations(
             hint="paint one, or choose another engine",
         )
     options = {**card.variation_options, **(request.options or {})}
-    exact = True if request.exact is None else request.exact
     painter = replace(painter, options=checked_options(card, options))
-    return request.merged(exact=exact, options=options or None), painter
+    return exact_unless_given(request).merged(options=options or None), painter
 
 
 def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> BaseModel:

@@ -103,6 +103,12 @@ class EnginePool:
         erases = is_eraser(model, paths=self._paths or model == self._own_model)
         return ERASER_ENGINE if erases else MODEL_ENGINE
 
+    def takes_files(self, model: str) -> bool:
+        """Whether options may name further files beside a model; not beside one that only the studio may name, as its
+        path.
+        """
+        return self._paths or is_model_name(model)
+
     def eraser(self, model: str | None) -> str | None:
         """The eraser to use where none is named: the studio's own model if it is one, else one that is here."""
         if model is not None and self.engine_of(model) == ERASER_ENGINE:

@@ -74,8 +74,7 @@ def grid_cells(request: EditRequest, axes: Sequence[GridAxis], *, seed: int) -> 
     cells = []
     for place in itertools.product(*(range(len(one.values)) for one in reversed(axes))):
         changed, own = base, place[::-1]
-        # a preset fills in what all others leave open
-        for axis, number in sorted(zip(axes, own, strict=True), key=lambda one: one[0].name == "preset"):
+        for axis, number in zip(axes, own, strict=True):
             changed = axis.changed(changed, axis.values[number])
         cells.append(GridCell(own, changed))
     return tuple(cells)

@@ -17,8 +17,6 @@ from overpaint.models.places import ENDINGS
 from overpaint.request import KIND_ALIASES, Control, EditRequest, draw_seed, settings_reference
 from overpaint.validation import bare_type
 
-from .presets import with_preset
-
 MOST_CELLS = 400
 
 _APART = (
@@ -49,7 +47,7 @@ class GridAxis:
             * "prompt_order": each value is some words of the prompt in another order, as a tuple;
             * "lora:NAME": the weight of a LoRA that the prompt names;
             * "control:KIND" or "control:KIND:SETTING": the weight, or another setting, of the controls of a kind;
-            * "preset": a preset, or None.
+            * "preset": a preset, or "none".
         values: At least one, all different.
     """
 
@@ -77,7 +75,6 @@ class GridAxis:
         Raises:
             RequestError: The setting can't be varied, or has no such value; the prompt lacks the words or the LoRA, the
                 request the control.
-            ModelError: A preset is for a checkpoint that is missing or damaged.
         """
         head, mark, rest = self.name.partition(":")
         if mark and head in _TEXTS:
@@ -89,7 +86,7 @@ class GridAxis:
         if self.name == "prompt_order":
             return request.merged(prompt=_reordered(request.prompt, value, self.name))
         if self.name == "preset":
-            return request if value in (None, "none") else with_preset(request, str(value))
+            return request.merged(preset=None if value == "none" else value)
         if self.name in _APART:
             raise RequestError(
                 f"{{field}} {self.name!r} is no single value, and can't be varied",
@@ -157,7 +154,7 @@ def _kind_of(head: str, *, part: bool) -> _Kind:
         return "text"
     field = None if part else EditRequest.model_fields.get(head)
     if field is None:  # an option of an engine
-        return "word" if head == "preset" else "number"
+        return "number"
     bare = bare_type(field.annotation)
     if bare in (str, bool) or get_origin(bare) is Literal:
         return "word"

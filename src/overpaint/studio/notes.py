@@ -64,6 +64,13 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
     if elsewhere := sorted(name for name in policy.ignores if getattr(request, name) not in (None, False)):
         notes.append(f"{' and '.join(elsewhere)} had no effect in the dialect {policy.dialect}")
     ignored += elsewhere
+    # The dialect webui blurs a hard mask, and a given feather is meant to be mixed.
+    mixes = policy.dialect == "native" and getattr(painter.options, card.mixes_by or "mixes_by", False)
+    if mixes and mask.hard and not request.feather:
+        notes.append(
+            f"the mask is hard, so that {card.mixes_by} does little: it mixes old and new where a mask is soft, as one "
+            "with feather is"
+        )
     beyond = [name for name in BEYOND_MASK if request.strict and getattr(request, name) and name not in ignored]
     if beyond:
         notes.append(f"strict ends at the mask, so that {' and '.join(beyond)} had no effect")

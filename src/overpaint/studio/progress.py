@@ -43,7 +43,7 @@ class LinkedMonitor(Monitor):
         on_progress: Callable[[int, int], None] | None = None,
         on_preview: Callable[[Pixels], None] | None = None,
     ) -> None:
-        super().__init__(on_progress, on_preview, parent.loading)
+        super().__init__(on_progress, on_preview, parent.loading, on_stage=parent.stage)
         self._parent = parent
         self.began: float | None = None
 

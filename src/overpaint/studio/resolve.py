@@ -49,7 +49,7 @@ def resolve(
     had no effect, and equal pixels have equal digests.
 
     Args:
-        request: The request.
+        request: The request; what its preset sets is filled in already.
         card: Of the engine that paints.
         seed: The seed to paint with.
         rule: The intent's rule, where it has been looked up.

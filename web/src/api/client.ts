@@ -237,6 +237,8 @@ export interface Property {
   description?: string;
   type?: string;
   enum?: string[];
+  /** The only value that it takes. */
+  const?: string;
   minimum?: number;
   maximum?: number;
   anyOf?: Property[];

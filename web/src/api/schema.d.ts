@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 3ae2b5c3a2ffe3dccb81b8d5a0e514908f29efddc2c15a3cacecebf9374924af
+// Made by npm run api from the description with the SHA-256 9408f56f681492ab4de97c83af1e50ae70ae27d90e60541aa3a4625a7c0b5641
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -165,8 +165,8 @@ export interface paths {
         };
         /**
          * Events
-         * @description Follow a job: queued at a place, started, loading a model, notes, step k of n, previews, and done, failed or
-         *     cancelled, which is the last one. With `Last-Event-ID` what came after that event.
+         * @description Follow a job: queued at a place, started, loading a model, another stage, notes, step k of n, previews, and
+         *     done, failed or cancelled, which is the last one. With `Last-Event-ID` what came after that event.
          */
         get: operations["edits-events"];
         put?: never;
@@ -1611,6 +1611,11 @@ export interface components {
              */
             padding?: number | null;
             /**
+             * Preset
+             * @description several settings at once, where they are left open: fast, for few steps at half the working size
+             */
+            preset?: "fast" | null;
+            /**
              * Prompt
              * @description what to paint
              */
@@ -2692,6 +2697,13 @@ export interface components {
             };
             /** Engine */
             engine: string;
+            /**
+             * Filled
+             * @description fields of the request that its preset filled in
+             */
+            filled: {
+                [key: string]: unknown;
+            };
             /**
              * Model
              * @description None for an engine that runs none

@@ -92,7 +92,8 @@ function followFirst(): void {
       else if (kind === "queued") update(id, { place: Number(data.place) });
       else if (kind === "started") update(id, { state: "running" });
       else if (kind === "preview") previews.value = { ...previews.value, [id]: String(data.image) };
-      else if (kind === "loading") doing.value = { ...doing.value, [id]: String(data.model) };
+      else if (kind === "loading") doing.value = { ...doing.value, [id]: filled(texts.value.jobs.loading, { model: String(data.model) }) };
+      else if (kind === "stage") doing.value = { ...doing.value, [id]: String(data.text) };
       if (ENDED.includes(kind)) jobChanged(id);
     },
     onEnd: () => {

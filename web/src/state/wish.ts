@@ -28,7 +28,7 @@ export const PART = "prompt";
 
 export const GROUPS: Readonly<Record<"where" | "how" | "finish" | "faces", readonly string[]>> = {
   where: ["grow", "feather", "strict", "reach_limit", "padding", "area", "size", "follow_effects", "mask_blur", "working_size"],
-  how: ["strength", "negative_prompt", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect"],
+  how: ["strength", "negative_prompt", "preset", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect"],
   finish: ["detail", "colour_match", "seam", "alpha", "exact"],
   faces: ["restore_faces", "face_weight", "face_fidelity"],
 };

@@ -33,7 +33,7 @@ function Forming({ job }: { job: JobStatus }) {
     <div class="forming">
       {image ? <img src={image} alt={texts.value.results.forming} /> : null}
       <JobLine job={job} />
-      {doing.value[job.id] ? <p class="dim">{filled(texts.value.jobs.loading, { model: doing.value[job.id] ?? "" })}</p> : null}
+      {doing.value[job.id] ? <p class="dim">{doing.value[job.id]}</p> : null}
     </div>
   );
 }

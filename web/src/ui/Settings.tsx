@@ -10,7 +10,7 @@ import { IconButton, Select } from "./controls";
 import { PartPrompts } from "./Parts";
 
 /** Settings that engines without a sampler do not use. */
-const OF_SAMPLING = ["strength", "negative_prompt", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect", "mask_blur", "working_size"];
+const OF_SAMPLING = ["strength", "negative_prompt", "preset", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect", "mask_blur", "working_size"];
 
 /** Kinds of models that paint nothing by themselves. */
 const PAINTS_NOTHING = [
@@ -187,7 +187,8 @@ function Presets() {
 
 /** Why a setting has no effect with this engine; undefined where it may have one. */
 export function unused(name: string, engine: EngineInfo | null, words: string): string | undefined {
-  return engine && OF_SAMPLING.includes(name) && !engine.accepts.includes(name) ? words : undefined;
+  const accepted = name === "preset" ? "steps" : name; // it sets those
+  return engine && OF_SAMPLING.includes(name) && !engine.accepts.includes(accepted) ? words : undefined;
 }
 
 export function SettingsFold() {
@@ -199,7 +200,8 @@ export function SettingsFold() {
   const options = (settings.options as Record<string, unknown> | undefined) ?? {};
   const restorers = models.value.filter((one) => one.usable && one.what === "faces").map((one) => one.name);
   const groups = (Object.keys(GROUPS) as (keyof typeof GROUPS)[]).filter((group) => group !== "faces" || restorers.length > 0);
-  const lists: Record<string, readonly string[]> = { restore_faces: ["auto", ...restorers], sampler: samplers.value.samplers, scheduler: samplers.value.schedulers };
+  const only = known.preset?.anyOf?.flatMap((one) => one.const ?? []) ?? [];
+  const lists: Record<string, readonly string[]> = { preset: only, restore_faces: ["auto", ...restorers], sampler: samplers.value.samplers, scheduler: samplers.value.schedulers };
   return (
     <div class="fold">
       <Choice />

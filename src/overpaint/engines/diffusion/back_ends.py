@@ -24,6 +24,9 @@ MOST_FORMS = 8
 Found: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]
 """A network's output, and its deep features where some are kept."""
 
+Stage: TypeAlias = Callable[[str], None]
+"""Tells people what delays a step, in words."""
+
 _TEXT = "text."
 _RESIDUAL = "residual."
 
@@ -88,6 +91,10 @@ class NetworkProgram(torch.nn.Module):  # type: ignore[misc]
         return tensor.to(self._dtype) if tensor.is_floating_point() else tensor
 
 
+def unheard(text: str) -> None:
+    """A `Stage` that nobody is told."""
+
+
 class BackEnd(ABC):
     """A way to run one network, with its programs. For one thread."""
 
@@ -100,13 +107,16 @@ class BackEnd(ABC):
         """What ran as usual after all, and why, for people."""
 
     @abstractmethod
-    def __call__(self, given: NetworkInput, depth: int, deep: torch.Tensor | None) -> Found | None:
+    def __call__(
+        self, given: NetworkInput, depth: int, deep: torch.Tensor | None, stage: Stage = unheard
+    ) -> Found | None:
         """What `Family.predict` gives, or with a depth `Family.predict_outer`; None where it is to run as usual.
 
         Args:
             given: In the network's type, on its device.
             depth: See `CallForm`.
             deep: Deep features of an earlier call, or None.
+            stage: Is told when a program is made, which takes a minute or more.
         """
 
     def _program(self, title: str, form: CallForm, make: Callable[[], Any]) -> Any | None:
@@ -131,7 +141,9 @@ class Compiled(BackEnd):
         self._ran: set[CallForm] = set()
         self._failed = False
 
-    def __call__(self, given: NetworkInput, depth: int, deep: torch.Tensor | None) -> Found | None:
+    def __call__(
+        self, given: NetworkInput, depth: int, deep: torch.Tensor | None, stage: Stage = unheard
+    ) -> Found | None:
         """See `BackEnd.__call__`. Where compiling fails, a note says so, and it is not tried again."""
         rows = len(given.x)
         tensors = {name: _filled(one, rows) for name, one in tensors_of(given, deep).items()}
@@ -145,6 +157,8 @@ class Compiled(BackEnd):
         )
         if program is None:
             return None
+        if form not in self._ran:
+            stage("compiling the network (once for this shape)")
         try:
             output, *made = program(*tensors.values())
         except Exception as error:

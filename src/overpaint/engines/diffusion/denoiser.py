@@ -10,7 +10,7 @@ import torch
 
 from overpaint.models import Prediction
 
-from .back_ends import BackEnd
+from .back_ends import BackEnd, Stage, unheard
 from .families import Family
 from .network_call import NetworkCall
 from .values import NetworkInput
@@ -122,10 +122,10 @@ class NetworkDenoiser:
         """See `Family.layer_count`."""
         return self._call.layers
 
-    def __call__(self, given: NetworkInput) -> torch.Tensor:
-        """The estimate x0, (B, C, h, w) float32."""
-        return to_estimate(self.output(given), given.x, given.sigma, self.prediction)
+    def __call__(self, given: NetworkInput, stage: Stage = unheard) -> torch.Tensor:
+        """The estimate x0, (B, C, h, w) float32; `stage` is told what delays it."""
+        return to_estimate(self.output(given, stage), given.x, given.sigma, self.prediction)
 
-    def output(self, given: NetworkInput) -> torch.Tensor:
+    def output(self, given: NetworkInput, stage: Stage = unheard) -> torch.Tensor:
         """What the network itself gives, (B, C', h, w) float32, with channels of its own where it has further ones."""
-        return self._call(replace(given, x=to_input(given.x, given.sigma, self.prediction)))
+        return self._call(replace(given, x=to_input(given.x, given.sigma, self.prediction)), stage)

@@ -58,7 +58,7 @@ def card_of(ref: ModelRef) -> EngineCard:
     """
     kind = ref.kind
     if kind.what != "checkpoint" or kind.family is None:
-        raise ModelError(f"{ref.name} is not a checkpoint but a {kind.title}")
+        raise ModelError(f"{ref.name} is not a checkpoint but {kind.described}")
     hints = read_hints(ref.path)
     usual = usual_of(ref)
     family: Family = family_of(kind.family)

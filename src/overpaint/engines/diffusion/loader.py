@@ -76,7 +76,7 @@ def load(ref: ModelRef, dtype: Any = torch.float32) -> LoadedModel:
     """
     kind = ref.kind
     if kind.what != "checkpoint" or kind.family is None or kind.prediction is None or kind.channels is None:
-        raise ModelError(f"{ref.name} is not a checkpoint but a {kind.title}")
+        raise ModelError(f"{ref.name} is not a checkpoint but {kind.described}")
     family: UNetFamily = family_of(kind.family)
     held = _held(ref, dtype)
     parts = networks(ref, held, dtype, source=unet_source(ref) or None)

@@ -92,4 +92,9 @@ def _call(rows_of: Sequence[tuple[Sample, NetworkRow]]) -> tuple[torch.Tensor, .
         tuple(row.controls for row in rows),
         features=[row.features for row in rows if row.features is not None],
     )
-    return tuple(denoiser(given).split(1))
+
+    def stage(text: str) -> None:
+        for sample in dict.fromkeys(sample for sample, _ in rows_of):
+            sample.monitor.stage(text)
+
+    return tuple(denoiser(given, stage).split(1))

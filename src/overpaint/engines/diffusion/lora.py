@@ -101,7 +101,7 @@ def read_lora(path: Path, name: str | None = None, *, allow_pickle: bool = False
     kind = detect(file)
     name = name or path.stem
     if kind.what != "lora":
-        raise ModelError(f"{name} is not a LoRA but a {kind.title}")
+        raise ModelError(f"{name} is not a LoRA but {kind.described}")
     if kind.method not in METHODS:
         raise ModelError(
             f"{name} is of the kind {kind.method.upper()}, which is not supported",

@@ -16,7 +16,7 @@ import torch
 
 from overpaint.engines.weight_store import call_lock
 
-from .back_ends import BackEnd, Found
+from .back_ends import BackEnd, Found, Stage, unheard
 from .batch_invariance import RowByRow
 from .controls import ControlNetwork, Outputs, RowControl, residuals
 from .families import Family
@@ -63,8 +63,10 @@ class NetworkCall:
         batched = self._dtype == torch.bfloat16 and self._device.type == "cpu" and torch.get_num_threads() == 1
         return 1 if self._exact and not batched else None
 
-    def __call__(self, given: NetworkInput) -> torch.Tensor:
-        """What the network gives, (B, C', h, w) float32, for an x that is scaled as in training."""
+    def __call__(self, given: NetworkInput, stage: Stage = unheard) -> torch.Tensor:
+        """What the network gives, (B, C', h, w) float32, for an x that is scaled as in training; `stage` is told what
+        delays it.
+        """
         own = self._own_type(given)
         if any(given.controls):
             own = replace(own, residuals=residuals(given.controls, partial(self._control, own)))
@@ -74,7 +76,7 @@ class NetworkCall:
         deep = torch.cat(kept) if kept else None
         if self._back_end is not None:
             with call_lock(self._network), torch.inference_mode():
-                found = self._back_end(own, depth, deep)
+                found = self._back_end(own, depth, deep, stage)
         if found is None:
             shared = given.x, given.extra, given.sigma, given.t, given.guidance
             with self._calling(self._network, self._first, *shared):

@@ -11,11 +11,13 @@ import hashlib
 import importlib.util
 import json
 import os
+import secrets
 import shutil
 import tempfile
+import time
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,10 @@ import torch
 
 from overpaint.errors import MissingExtraError
 from overpaint.files import digest_of_path
+from overpaint.locks import locked, try_lock
 from overpaint.models.places import home
 
-from .back_ends import BackEnd, CallForm, Found, NetworkProgram, tensors_of
+from .back_ends import BackEnd, CallForm, Found, NetworkProgram, Stage, tensors_of, unheard
 from .families import Family
 from .values import NetworkInput
 
@@ -37,6 +40,13 @@ KEPT_BYTES = 8 << 30
 _LAYOUT = 1
 """Changes where converted networks of earlier versions no longer fit."""
 
+ABANDONED = 3600.0
+"""Seconds after which a hidden folder without a lock is taken for one that nothing writes any more."""
+
+TRIES = 2
+"""Times that a converted network is looked for: it may be removed before it is read."""
+
+_LOCK = ".lock"
 _FILES = ("model.xml", "model.bin")
 _DIGESTS = "digests.json"
 
@@ -76,11 +86,14 @@ class OpenVino(BackEnd):
         self._digest = digest
         self._folder = folder or programs_folder()
 
-    def __call__(self, given: NetworkInput, depth: int, deep: torch.Tensor | None) -> Found | None:
+    def __call__(
+        self, given: NetworkInput, depth: int, deep: torch.Tensor | None, stage: Stage = unheard
+    ) -> Found | None:
         """See `BackEnd.__call__`."""
         tensors = tensors_of(given, deep)
         form = CallForm.of({name: one[:1] for name, one in tensors.items()}, depth)
-        program = self._program("OpenVINO", form, lambda: self._made(form, [one[:1] for one in tensors.values()]))
+        example = [one[:1] for one in tensors.values()]
+        program = self._program("OpenVINO", form, lambda: self._made(form, example, stage))
         if program is None:
             return None
         found: list[list[torch.Tensor]] = []
@@ -90,13 +103,14 @@ class OpenVino(BackEnd):
         output, *made = (torch.cat(parts) for parts in zip(*found, strict=True))
         return output, made[0] if made else None
 
-    def _made(self, form: CallForm, example: list[torch.Tensor]) -> Any:
+    def _made(self, form: CallForm, example: list[torch.Tensor], stage: Stage) -> Any:
         """The program for a form: read where it was converted before."""
         half = next(self._network.parameters()).dtype != torch.float32
         wanted = [_LAYOUT, self._openvino.__version__, self._digest, form.tensors, form.depth]
         name = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
 
         def convert(file: Path) -> None:
+            stage("converting the network for OpenVINO (once for this shape, and kept)")
             # Its converter gives wrong numbers for bfloat16: it gets a copy in single precision.
             wide = copy.deepcopy(self._network).float() if half else self._network
             module = NetworkProgram(self._family, wide, form).eval()
@@ -108,18 +122,25 @@ class OpenVino(BackEnd):
                 )
             self._openvino.save_model(model, file, compress_to_fp16=half)
 
-        file = converted_file(self._folder, name, convert)
         able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if half and "BF16" in able else "f32",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "PERFORMANCE_HINT": "LATENCY",
         }
-        return self._core.compile_model(file, "CPU", settings)
+        for _ in range(TRIES):
+            file = converted_file(self._folder, name, convert)
+            try:
+                return self._core.compile_model(file, "CPU", settings)
+            except RuntimeError as error:
+                if file.is_file():
+                    raise
+                failure = error  # another process has removed it since, as one that was used long ago
+        raise failure
 
 
 def converted_file(folder: Path, name: str, convert: Callable[[Path], None], limit: int = KEPT_BYTES) -> Path:
-    """A converted network's file, made where it is not kept or is damaged.
+    """A converted network's file, made where it is not kept or is damaged. Several processes may do so at once.
 
     Args:
         folder: Of all converted networks.
@@ -129,20 +150,22 @@ def converted_file(folder: Path, name: str, convert: Callable[[Path], None], lim
     """
     place = folder / name
     if _whole(place):
-        os.utime(place)
+        with suppress(OSError):  # another process removes it now: what reads it sees that
+            os.utime(place)
         return place / _FILES[0]
     folder.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=".", dir=folder))
-    try:
+    with _unfinished(folder) as new:
         convert(new / _FILES[0])
         digests = {one: digest_of_path(new / one) for one in _FILES}
         (new / _DIGESTS).write_text(json.dumps(digests), "utf-8")
         if place.exists():  # damaged
-            shutil.rmtree(place, ignore_errors=True)
-        with suppress(OSError):  # another process was faster
+            _remove(place)
+        try:
             new.rename(place)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+        except OSError:
+            if not _whole(place):  # else another process was faster
+                raise
+    _remove_unfinished(folder)
     _remove_old(folder, place, limit)
     return place / _FILES[0]
 
@@ -156,14 +179,72 @@ def _whole(place: Path) -> bool:
         return False
 
 
+@contextmanager
+def _unfinished(folder: Path) -> Iterator[Path]:
+    """A hidden folder for a conversion. A lock beside it ends with the process, so that others see what was left."""
+    descriptor, lock = tempfile.mkstemp(prefix=".", suffix=_LOCK, dir=folder)
+    try:
+        new = Path(lock.removesuffix(_LOCK))
+        with locked(descriptor):
+            new.mkdir()
+            try:
+                yield new
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+    finally:
+        os.close(descriptor)
+        with suppress(OSError):
+            Path(lock).unlink()
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what conversions left whose processes were killed."""
+    for place in _inside(folder):
+        if not place.name.startswith("."):
+            continue
+        lock = place if place.name.endswith(_LOCK) else place.with_name(place.name + _LOCK)
+        with suppress(OSError):
+            if not lock.exists():  # an earlier version's, or one that is about to be removed
+                if place.stat().st_mtime < time.time() - ABANDONED:
+                    shutil.rmtree(place, ignore_errors=True)
+                continue
+            descriptor = os.open(lock, os.O_RDWR)
+            try:
+                if try_lock(descriptor):
+                    shutil.rmtree(place.with_name(lock.name.removesuffix(_LOCK)), ignore_errors=True)
+                    lock.unlink()
+            finally:
+                os.close(descriptor)
+
+
 def _remove_old(folder: Path, kept: Path, limit: int) -> None:
     """Remove the networks that were used longest ago, until the others fit the limit; `kept` stays."""
-    places = sorted((one for one in folder.iterdir() if one.is_dir()), key=lambda one: one.stat().st_mtime)
-    sizes = {one: sum(file.stat().st_size for file in one.iterdir() if file.is_file()) for one in places}
-    total = sum(sizes.values())
-    for one in places:
+    found: list[tuple[float, int, Path]] = []
+    for place in _inside(folder):
+        with suppress(OSError):  # another process has removed it
+            if not place.name.startswith("."):
+                found.append((place.stat().st_mtime, sum(one.stat().st_size for one in place.iterdir()), place))
+    total = sum(size for _, size, _ in found)
+    for _, size, place in sorted(found):
         if total <= limit:
             return
-        if one != kept and not one.name.startswith("."):
-            shutil.rmtree(one, ignore_errors=True)
-            total -= sizes[one]
+        if place != kept:
+            _remove(place)
+            total -= size
+
+
+def _remove(place: Path) -> None:
+    """Remove a converted network, at once for those who look for it."""
+    with suppress(OSError):  # another process has removed it
+        hidden = place.with_name(f".{place.name}.{secrets.token_hex(4)}")
+        place.rename(hidden)
+        os.utime(hidden, (0, 0))  # should this process be killed now, another removes the rest
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """What is in a folder."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []

@@ -210,6 +210,7 @@ CARD = EngineCard(
     colour_space="srgb",
     options=DiffusionOptions,
     counts_on=("subseed", "subseed_strength"),  # as in AUTOMATIC1111
+    mixes_by="soft_inpainting",
     licence="the checkpoint's",
     references=("Rombach et al., High-resolution image synthesis with latent diffusion models, CVPR 2022",),
 )

@@ -84,7 +84,7 @@ def sam_network(name: str, family: Sequence[str] = FAMILY) -> ModelRef:
         )
     ref = named_network(wanted)
     if ref.kind.network not in family:
-        message = f"{ref.name} is another network than this selector runs: it is a {ref.kind.title}"
+        message = f"{ref.name} is another network than this selector runs: it is {ref.kind.described}"
         raise ModelError(message, code="model-other-task", field="select_option", value=ref.name)
     return ref
 

@@ -50,6 +50,7 @@ class PainterAnswer(BaseModel):
     model: str | None = Field(description="None for an engine that runs none")
     options: dict[str, Any] = Field(description="the engine's own, checked and complete")
     notes: list[str] = Field(description="what a person should know before it is painted")
+    filled: dict[str, Any] = Field(description="fields of the request that its preset filled in")
     models: list[dict[str, Any]] = Field(description="the files of weights that are used")
     card: dict[str, Any] = Field(description="what the engine can do and what it takes")
 
@@ -77,6 +78,7 @@ async def painter(request: Request, owner: Editor, question: PainterQuestion) ->
             model=painter.model,
             options=painter.options.model_dump(mode="json"),
             notes=list(painter.notes),
+            filled=dict(painter.filled),
             models=[one.to_mapping() for one in resolved.models],
             card=card_table(painter.card),
         )

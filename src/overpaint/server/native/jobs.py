@@ -197,7 +197,7 @@ async def _followed(request: Request, owner: Reader, id: Id) -> EditJob:
 async def events(
     job: Annotated[EditJob, Depends(_followed)], last_event_id: Annotated[int | None, Header(ge=0)] = None
 ) -> EventStream:
-    """Follow a job: queued at a place, started, loading a model, notes, step k of n, previews, and done, failed or
-    cancelled, which is the last one. With `Last-Event-ID` what came after that event.
+    """Follow a job: queued at a place, started, loading a model, another stage, notes, step k of n, previews, and
+    done, failed or cancelled, which is the last one. With `Last-Event-ID` what came after that event.
     """
     return EventStream(job.events, last_event_id)
