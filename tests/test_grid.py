@@ -45,6 +45,8 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
         ("strength=0-1 [5]", "strength", (0.0, 0.25, 0.5, 0.75, 1.0)),
         ("cache_interval=1-3", "cache_interval", (1, 2, 3)),
         ("prompt=1-3", "prompt", ("1-3",)),
+        ('mask-blur=2,"4,8"', "mask_blur", (2, (4, 8))),
+        ("working-size=512x768", "working_size", ((512, 768),)),
         ("model=1-3", "model", ("1-3",)),
         ("negative-prompt:red=red,", "negative_prompt:red", ("red", "")),
         ("prompt-order=a,b", "prompt_order", (("a", "b"), ("b", "a"))),
@@ -252,7 +254,11 @@ def test_the_verb_writes_one_sheet_and_says_what_failed(tmp_path, capsys):
         assert sheet.width > 2 * 384  # small pictures are enlarged
     assert main([*call, "engine=telea"]) == 1  # the sheet is there already
     capsys.readouterr()
-    for wrong, why in (("engine=nobody", "nobody"), ("fooo=1,2", "fooo")):  # one error, and no sheet of errors
+    for wrong, why in (
+        ("engine=nobody", "nobody"),
+        ("fooo=1,2", "fooo"),
+        ("cfg=1", "mean 'guidance_scale'"),
+    ):  # one error, and no sheet of errors
         assert main([*call, wrong, "-o", str(tmp_path / "new.png")]) == 2
         assert why in capsys.readouterr().err
         assert not (tmp_path / "new.png").exists()
@@ -264,6 +270,10 @@ def test_the_verb_writes_one_sheet_and_says_what_failed(tmp_path, capsys):
     assert said.out.endswith("reach 3 to 7 px; every other pixel unchanged\n")
     assert main([*call, "engine=telea", "--overwrite"]) == 0
     assert "a.grid.png: 1 result in" in capsys.readouterr().out
+    assert main([*call, "engine=telea,blur", "--vary", "seed=1,2", "--overwrite"]) == 0
+    said = capsys.readouterr().err
+    assert "note: seed makes no difference to the results" in said
+    assert "engine makes" not in said
     assert main([*call, "grow=1,2", "-n", "2"]) == 2
     assert "seed=1-4" in capsys.readouterr().err
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -150,6 +150,7 @@ class _Sheet:
         cells: A table for programs for each.
         errors, doubts: The message of each cell that failed, and of each that is doubtful, by its labels.
         notes: All notes, each once.
+        digests: Those of the results' pixels, by place.
         reaches: How far from the mask each result was changed.
         changed: Pixels beyond that which changed, of all results.
         seed: The seed of all, where it counts and is not varied.
@@ -165,6 +166,7 @@ class _Sheet:
     errors: dict[str, OverpaintError] = field(default_factory=dict)
     doubts: dict[str, str] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    digests: dict[tuple[int, ...], str] = field(default_factory=dict)
     reaches: list[int] = field(default_factory=list)
     changed: int = 0
     seed: int | None = None
@@ -187,6 +189,7 @@ class _Sheet:
         changed = found.changed_beyond_reach
         self.changed += changed
         self.reaches.append(found.reach)
+        self.digests[cell.place] = found.pixels_sha256
         self.notes |= dict.fromkeys(found.notes)
         if found.doubt:
             self.doubts[name] = found.doubt
@@ -218,14 +221,14 @@ class _Sheet:
         seconds = time.perf_counter() - self.began
         if json:
             table = {"input": as_written(self.picture), "output": str(self.path), "cells": self.cells}
-            print_json({**table, "seconds": round(seconds, 3)}, one_line=True)
+            print_json({**table, "notes": [*self._idle()], "seconds": round(seconds, 3)}, one_line=True)
             return
         for message, names in _gathered({name: in_line(error) for name, error in self.errors.items()}).items():
             complain(f"{_several(names)}: {message}", FAILED, debug=False)
         if quiet:
             return
         print(visible(f"{self.path}: {self._counts()} in {seconds:.1f} s{self._rest()}"))
-        for note in self.notes:
+        for note in (*self.notes, *self._idle()):
             print(note_line(note), file=sys.stderr)
         for doubt, names in _gathered(self.doubts).items():
             print(note_line(f"{_several(names)}: {doubt}"), file=sys.stderr)
@@ -250,6 +253,15 @@ class _Sheet:
         low, high = min(self.reaches), max(self.reaches)
         beyond = "every other pixel unchanged" if not self.changed else f"{self.changed:,} other pixels changed"
         return f"{said}; reach {low if low == high else f'{low} to {high}'} px; {beyond}"
+
+    def _idle(self) -> Iterator[str]:
+        """Notes on settings that make no difference to any result."""
+        for number, axis in enumerate(self.axes):
+            apart: dict[tuple[int, ...], list[str]] = {}
+            for place, digest in self.digests.items():
+                apart.setdefault((*place[:number], *place[number + 1 :]), []).append(digest)
+            if max(map(len, apart.values()), default=0) > 1 and all(len(set(one)) == 1 for one in apart.values()):
+                yield f"{axis.name} makes no difference to the results"
 
     def _lacking(self) -> str:
         """A label that the fonts of this machine can't show."""

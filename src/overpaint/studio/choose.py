@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from overpaint import pocket
 from overpaint.engines import Engine, EngineCard
-from overpaint.errors import RequestError, did_you_mean
+from overpaint.errors import RequestError
+from overpaint.other_names import suggest_setting
 from overpaint.request import EditRequest, IntentRule
 from overpaint.validation import reason_of
 
@@ -221,6 +222,7 @@ def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> Base
         name, value = ".".join(map(str, first["loc"])), first["input"]
         problem = f"the option {name}={value!r} does not suit the engine {card.name!r}: {reason}"
         if first["type"] == "extra_forbidden":
-            problem, value = f"the engine {card.name!r} has no option {name!r}{did_you_mean(name, known)}", name
+            near = suggest_setting(name, (*known, *EditRequest.model_fields))
+            problem, value = f"the engine {card.name!r} has no option {name!r}{near}", name
         message = f"{problem}; its options: {', '.join(known) or 'none'}"
         raise RequestError(message, field="options", value=value) from None

@@ -32,6 +32,7 @@ _SPAN = re.compile(
     rf"(?P<low>{_NUMBER})\s*(?P<mark>-|\.\.)\s*(?P<high>{_NUMBER})"
     rf"(?:\s*:\s*(?P<step>{_NUMBER})|\s*\(\s*(?P<by>[+-]?{_NUMBER})\s*\)|\s*\[\s*(?P<count>\d+)\s*\])?"
 )
+_PAIR = re.compile(rf"({_NUMBER})\s*[,x]\s*({_NUMBER})")
 _MOST_ORDERED = 5
 
 
@@ -107,7 +108,7 @@ def variable_settings() -> list[str]:
 def axis_of(text: str) -> GridAxis:
     """An axis from text.
 
-    * `steps=10,20,30`: values, with quotes around one that has a comma, as in CSV.
+    * `steps=10,20,30`: values, with quotes around one that has a comma, as in CSV: `guidance_interval="0,0.6","0,1"`.
     * `seed=1-4`, `strength=0.4-1 (+0.2)`, `steps=10-50 [5]`: from, to (inclusive), by 1, by a step, or so many values;
       `strength=0.4..1:0.2` is the second too. Settings that are text have none.
     * `prompt:cat=cat,dog`: words of the prompt, and what stands for them.
@@ -144,8 +145,10 @@ def axis_of(text: str) -> GridAxis:
     return _distinct(GridAxis(name, tuple(values)), text)
 
 
-_Kind = Literal["text", "word", "whole", "number"]
-"""What a value is: text as it is written, JSON or a word, a whole number or a range of these, any of them."""
+_Kind = Literal["text", "word", "whole", "pair", "number"]
+"""What a value is: text as it is written, JSON or a word, a whole number or a range of these, two numbers or what any
+other is, any of them.
+"""
 
 
 def _kind_of(head: str, *, part: bool) -> _Kind:
@@ -158,11 +161,14 @@ def _kind_of(head: str, *, part: bool) -> _Kind:
     bare = bare_type(field.annotation)
     if bare in (str, bool) or get_origin(bare) is Literal:
         return "word"
-    return "whole" if bare is int else "number"
+    return "whole" if bare is int else "pair" if get_origin(bare) is tuple else "number"
 
 
 def _values(text: str, kind: _Kind, given: str) -> Iterator[Any]:
     """A value, or those of a range."""
+    if kind == "pair" and (pair := _PAIR.fullmatch(text)) is not None:
+        yield tuple(json.loads(one) for one in pair.groups())
+        return
     span = None if kind == "word" else _SPAN.fullmatch(text)
     if span is not None:
         yield from _range(span, given, whole=kind == "whole")
@@ -281,6 +287,8 @@ def _shown(value: Any) -> str:
     """A value as a label has it."""
     if isinstance(value, tuple):
         return ", ".join(map(str, value))
+    if value == "":
+        return "(empty)"
     return _stem(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
