@@ -138,8 +138,13 @@ def written_controls(controls: tuple[Control, ...]) -> Iterator[tuple[str, str]]
     for number, control in enumerate(controls):
         yield f"ControlNet {number}", ", ".join(f"{name}: {value}" for name, value in _unit(control))
     if controls:
-        table = without_codes({"controls": [one.to_mapping() for one in controls]})
-        yield OWN, json.dumps(table["controls"], ensure_ascii=False)
+        yield OWN, json.dumps([_table(one) for one in controls], ensure_ascii=False)
+
+
+def _table(control: Control) -> dict[str, Any]:
+    """A control as plain values, without those that it has in any case."""
+    table = without_codes(control.to_mapping())
+    return {name: value for name, value in table.items() if value != Control.model_fields[name].default}
 
 
 def _unit(control: Control) -> Iterator[tuple[str, str]]:
