@@ -19,7 +19,17 @@ from overpaint.errors import RequestError
 from overpaint.geometry import Box
 from overpaint.picture import from_array
 from overpaint.request import EditRequest
-from overpaint.studio import GridAxis, Tile, axis_of, check_axes, failed_tile, grid_cells, grid_sheet, lettering
+from overpaint.studio import (
+    GridAxis,
+    Tile,
+    axis_of,
+    check_axes,
+    failed_tile,
+    grid_cells,
+    grid_sheet,
+    lettering,
+    tile_room,
+)
 from overpaint.studio.grid import painting_order
 from overpaint.studio.lettering import fitted
 
@@ -219,6 +229,12 @@ def test_the_sheet_has_each_cell_at_its_place():
             assert centres[0][1] < centres[1][1]
     tops = [np.argwhere((sheet == colours[0, row, block]).all(2))[0, 0] for block in range(2) for row in range(2)]
     assert tops == sorted(tops)
+
+
+def test_tiles_of_many_cells_are_kept_small():
+    assert tile_room([axis_of("seed=1-4")]) == Size(768, 768)
+    assert tile_room([axis_of("seed=1-20"), axis_of("steps=1-4"), axis_of("eta=0,1")]) == Size(409, 768)
+    assert tile_room([axis_of("eta=1"), axis_of("seed=1-200")]) == Size(768, 64)
 
 
 def test_a_huge_grid_is_reduced():

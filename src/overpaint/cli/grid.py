@@ -174,7 +174,7 @@ class _Sheet:
 
     def add(self, cell: GridCell, found: Edited | EditFailure) -> None:
         """Take one cell's result."""
-        from overpaint.studio import EditFailure, Tile, failed_tile, part_of, part_to_show
+        from overpaint.studio import EditFailure, Tile, failed_tile, part_of, part_to_show, tile_room
 
         chosen = list(zip(self.axes, cell.place, strict=True))
         values = {axis.name: axis.values[at] for axis, at in chosen}
@@ -185,7 +185,7 @@ class _Sheet:
             self.cells.append({"values": values, **in_json(found.error)})
             return
         self.box = self.box or part_to_show(found)  # of the first, so that all cells can be compared
-        self.tiles[cell.place] = Tile(part_of(found, self.box), "")
+        self.tiles[cell.place] = Tile(part_of(found, self.box, tile_room(self.axes)), "")
         changed = found.changed_beyond_reach
         self.changed += changed
         self.reaches.append(found.reach)

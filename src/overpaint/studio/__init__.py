@@ -15,7 +15,7 @@ from .enhance import (
 )
 from .grid import GridCell, check_axes, grid_cells
 from .grid_axes import GridAxis, axis_of, variable_settings
-from .grid_sheet import failed_tile, grid_sheet
+from .grid_sheet import failed_tile, grid_sheet, tile_room
 from .inputs import EditArguments
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
@@ -63,5 +63,6 @@ __all__ = [
     "pixel_digest",
     "resolve",
     "spec_of",
+    "tile_room",
     "variable_settings",
 ]

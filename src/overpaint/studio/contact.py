@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.errors import RequestError
-from overpaint.geometry import Box
+from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, from_array
 
 from ._edited import Edited
@@ -24,6 +24,7 @@ LINE = 36
 LARGEST, SMALLEST = 768, 384
 """Bounds of the longer side of a tile, in pixels: smaller tiles are enlarged, so that they can be judged."""
 
+ROOM = Size(LARGEST, LARGEST)
 MOST_WIDE = 4096
 ASPECT = 4 / 3
 
@@ -60,12 +61,12 @@ def make_tile(edited: Edited, number: int) -> Tile:
     return Tile(part_of(edited, part_to_show(edited)), f"{number}   seed {edited.bare_resolved.seed}")
 
 
-def part_of(edited: Edited, box: Box) -> NDArray[np.uint8]:
-    """(h, w, 3) uint8 sRGB: a part of a result, no longer than 768 pixels."""
+def part_of(edited: Edited, box: Box, room: Size = ROOM) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8 sRGB: a part of a result, reduced to `room` where it is larger."""
     picture = edited.picture
     alpha = None if picture.alpha is None else picture.alpha[box.slices]
     part = displayed(picture.with_pixels(picture.samples[box.slices], alpha))
-    return scaled(part, min(1.0, LARGEST / max(part.shape[:2])))
+    return scaled(part, min(1.0, room.width / part.shape[1], room.height / part.shape[0]))
 
 
 def arrange_tiles(tiles: Sequence[Tile]) -> Picture:

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from overpaint.geometry import Size
 from overpaint.picture import Picture, from_array
 
 from .compare import scaled
 from .contact import GAP, LARGEST, SMALLEST, Tile
+from .grid import MOST_AXES
 from .grid_axes import GridAxis
 from .lettering import FittedText, fitted
 
@@ -71,6 +73,13 @@ class _Layout:
     def height(self) -> int:
         """Of the sheet."""
         return max(1, len(self.blocks)) * self.block
+
+
+def tile_room(axes: Sequence[GridAxis]) -> Size:
+    """The largest size that a tile of a sheet can have; larger ones take memory and are reduced."""
+    columns, rows, blocks = [len(axis.values) for axis in axes] + [1] * (MOST_AXES - len(axes))
+    across, down = LARGEST_SHEET // columns, LARGEST_SHEET // (rows * blocks)
+    return Size(*(min(LARGEST, max(_SMALLEST_TILE, one)) for one in (across, down)))
 
 
 def grid_sheet(axes: Sequence[GridAxis], tiles: Mapping[tuple[int, ...], Tile]) -> Picture:
