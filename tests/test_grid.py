@@ -299,7 +299,7 @@ def test_a_large_grid_is_painted_after_a_question_alone(tmp_path, capsys, monkey
     call = ["grid", str(tmp_path / "a.png"), "--box", "20,16,40,32", "--intent", "remove", "--engine", "blur"]
     call += ["--vary", "grow=1-51", "--vary", "feather=1,2", "--quiet"]
     assert main(call) == 2
-    assert "the grid has 102 results, more than 100; --yes paints them all" in capsys.readouterr().err
+    assert "overpaint: the grid has 102 results, more than 100; --yes paints them all" in capsys.readouterr().err
     assert main([*call, "--json"]) == 2
     capsys.readouterr()
     terminal = io.StringIO("no\ny\n")

@@ -45,7 +45,7 @@ _OF_ANY_INTENT = ("edit", "session edit", "session rerun")
 
 _verb: ContextVar[str] = ContextVar("the verb that runs", default="")
 
-_OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "variant", "picture"))
+_OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "variant", "picture", "vary"))
 _SIDES = {f"margins[{n}]": f"--{side}" for n, side in enumerate(("left", "top", "right", "bottom"))}
 _OTHERWISE = {"image": "PICTURE", "options": "--option", "insert": "--with", "insert_mask": "--with-mask", **_SIDES}
 _OTHERWISE |= {"regional_prompts": "--region-prompt", "controls": "--control"}

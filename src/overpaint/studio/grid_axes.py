@@ -61,7 +61,9 @@ class GridAxis:
         shown = _shown(value)
         if [_shown(one) for one in self.values].count(shown) > 1:  # files of one name in two folders
             shown = str(value)
-        if head in _TEXTS and rest:
+        if not rest:
+            return f"{_plain(self.name)}: {shown}"
+        if head in _TEXTS:
             return f"{_plain(head)}: {value}" if value else f"{_plain(head)}: without {rest!r}"
         if head == "lora":
             return f"{_stem(rest)}: {shown}"
@@ -77,12 +79,12 @@ class GridAxis:
             RequestError: The setting can't be varied, or has no such value; the prompt lacks the words or the LoRA, the
                 request the control.
         """
-        head, mark, rest = self.name.partition(":")
-        if mark and head in _TEXTS:
+        head, _, rest = self.name.partition(":")
+        if rest and head in _TEXTS:
             return request.merged(**{head: _replaced(getattr(request, head), rest, str(value), self.name)})
-        if mark and head == "lora":
+        if rest and head == "lora":
             return request.merged(prompt=_weighted(request.prompt, rest, value, self.name))
-        if mark and head == "control":
+        if rest and head == "control":
             return _controlled(request, rest, value, self.name)
         if self.name == "prompt_order":
             return request.merged(prompt=_reordered(request.prompt, value, self.name))
