@@ -60,10 +60,10 @@ def grid(
         Parameter(
             group=REQUEST,
             metavar="NAME=VALUES",
-            help="A setting or an option of the engine with its values: steps=10,20,30, seed=1-4, strength=0.4-1 (+0.2)"
-            ", which is a step, steps=10-50 \\[5], which is how many. Or prompt:cat=cat,dog (words of the prompt), "
-            "prompt_order=red,big, lora:NAME=0.5,1, control:canny=0.5,1, preset=none,fast. One to three times: across, "
-            "down, over blocks.",
+            help="A setting or an option of the engine with its values: steps=10,20,30, seed=1-4; in quotes "
+            "'strength=0.4-1 (+0.2)' (by a step), 'steps=10-50 \\[5]' (so many). Or prompt:cat=cat,dog (words of the "
+            "prompt), prompt_order=red,big, lora:NAME=0.5,1, control:canny=0.5,1, preset=none,fast. One to three "
+            "times: across, down, over blocks.",
         ),
     ],
     intent: Annotated[Intent | None, Parameter(group=REQUEST, show_default="replace, or the request file's")] = None,
