@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from overpaint import Mask, Monitor, Studio, models
+from overpaint.audit import request_again
 from overpaint.engines.base import Canvas, Engine, Painted, paint
 from overpaint.engines.diffusion import lora, networks
 from overpaint.engines.diffusion.caches import ByteCache
@@ -32,6 +33,7 @@ from overpaint.geometry import Box, Size
 from overpaint.models import ModelError
 from overpaint.picture import from_array
 from overpaint.request import EditRequest, RegionText, Sampling
+from overpaint.studio import presets
 from overpaint.studio.progress import SharedProgress
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
@@ -1150,6 +1152,26 @@ def test_the_preset_fast_is_that_of_the_checkpoint(folders):
         assert (found.size, found.steps, found.guidance_interval) == (None, 12, (0.0, 0.6))
         assert found.options == {"cache_interval": 2}
         assert "<lora" not in found.prompt
+
+
+def test_a_replay_needs_no_preset_and_paints_the_same(folders, monkeypatch):
+    save_style("tiny-lcm")
+    path = models.store_folder() / "tiny-lcm.safetensors"
+    lora = models.ModelEntry("tiny-lcm", path, "store", 1, models.Kind("lora", "safetensors", family="sd1"))
+    monkeypatch.setattr(presets, "entries", lambda wanted: [lora] if wanted(lora.name) else [])
+    size = Size(96, 80)
+    ask = {"mask": Mask.box(size, Box(30, 20, 60, 50)), "intent": "replace", "model": str(folders[9]), "seed": 1}
+    with Studio(device="cpu") as studio:
+        edited = studio.edit(photo(size), prompt="a cat", preset="fast", exact=True, **ask)
+        assert edited.resolved.prompt == "a cat <lora:tiny-lcm:1>"
+        assert [one.role for one in edited.resolved.models] == ["checkpoint", "lora"]
+        assert (
+            "preset fast: LoRA tiny-lcm, steps 4, guidance_scale 1.0, sampler LCM; it would also use taesd, which can "
+            "be downloaded"
+        ) in edited.notes
+        monkeypatch.setattr(presets, "entries", lambda wanted: [])
+        again = studio.edit(photo(size), request_again(edited.resolved))
+    assert np.array_equal(again.picture.samples, edited.picture.samples)
 
 
 def test_strength_0_gives_the_picture_back(folders):
