@@ -123,7 +123,8 @@ class Editor:
 
     def cover(self) -> None:
         """Paint over the red disc."""
-        self.stroke((148, 112), (172, 112), (172, 130), (148, 130), (160, 120))
+        rows = ((146, 107), (174, 107), (174, 120), (146, 120), (146, 133), (174, 133))
+        self.stroke((160, 120), *rows)
 
     def generate(self) -> None:
         """Press the button as soon as it can be pressed."""

@@ -62,6 +62,29 @@ def test_undo_and_redo_follow_strokes_and_edits_in_one_order(editor):
     editor.until(lambda: np.array_equal(editor.pixels(), after))
 
 
+def test_undo_is_named_in_the_language_of_the_page_and_brings_a_removed_mask_back(editor, tmp_path):
+    editor.open(picture(1000, 500))
+    page = editor.page
+    assert page.get_by_role("slider", name="Size").get_attribute("aria-valuetext") == "30 px", "of the picture's size"
+    editor.edited()
+    page.get_by_role("button", name="Undo: Remove 1").wait_for()
+    editor.tab("Masks")
+    page.get_by_role("button", name="New mask").click()
+    editor.stroke((480, 250), (520, 250))
+    page.get_by_role("button", name="Undo: Paint").wait_for()
+    painted = editor.mask(tmp_path)
+    page.get_by_role("button", name="Remove Mask 2").click()
+    page.locator(".canvas-host").focus()
+    page.get_by_role("button", name="Undo: Remove mask").wait_for()
+    page.keyboard.press("Control+z")
+    assert np.array_equal(editor.mask(tmp_path), painted)
+    page.evaluate("localStorage.setItem('overpaint.prefs', JSON.stringify({ language: 'de' }))")
+    page.reload()
+    page.get_by_role("button", name="Rückgängig: Entfernen 1").wait_for()
+    editor.stroke((480, 250), (520, 250))
+    page.get_by_role("button", name="Rückgängig: Malen").wait_for()
+
+
 def test_the_original_is_shown_while_tab_is_held_and_a_short_press_moves_on(editor):
     editor.open(picture())
     host = editor.page.locator(".canvas-host")

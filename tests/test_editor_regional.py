@@ -52,6 +52,9 @@ def test_a_prompt_for_a_part_is_marked_painted_and_stored_with_its_mask(editor: 
     second.get_by_label("Part 2: What to paint there").fill("a tree")
     second.get_by_role("button", name="Use the current mask").click()
     second.get_by_text("not marked").wait_for(state="detached")
+    second.get_by_label("Part 2: What not to paint there").fill("leaves")
+    second.get_by_label("Part 2: Weight").fill("2.5")
+    second.get_by_label("Part 2: Weight").press("Tab")
     add.click()
     editor.page.get_by_role("button", name="Remove Part 3").click()
     editor.until(lambda: editor.page.locator(".part").count() == 2)
@@ -63,6 +66,8 @@ def test_a_prompt_for_a_part_is_marked_painted_and_stored_with_its_mask(editor: 
     (asked,) = editor.client.get(f"/sessions/{editor.session}/edits").json()
     task = editor.client.get(f"/edits/{asked['id']}").json()["task"]
     assert [one["prompt"] for one in task["regional_prompts"]] == ["a red car", "a tree"]
+    more = [(one.get("weight", 1), one.get("negative_prompt")) for one in task["regional_prompts"]]
+    assert more == [(1, None), (2.5, "leaves")]
     first, whole = (editor.stored(one["marks"]["mask"][0]) for one in task["regional_prompts"])
     rows, columns = np.nonzero(first > 127)
     bounds = [rows.min(), rows.max(), columns.min(), columns.max()]

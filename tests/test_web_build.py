@@ -75,6 +75,7 @@ def test_the_first_load_is_small():
     first = ["index.html", "editor.js", "editor.css"]
     size = sum(len(gzip.compress((BUILT / name).read_bytes(), 9)) for name in first)
     assert size <= MOST_BYTES
+    assert not re.search(r'(?:from|import)\s*"\./', (BUILT / "editor.js").read_text()), "it loads more files at once"
 
 
 def test_source_files_are_short():
@@ -111,7 +112,7 @@ def test_where_nothing_was_built_the_page_says_what_to_do(server: Running, monke
     assert httpx2.get(f"{server.url}/editor.js", trust_env=False).status_code == 404
 
 
-@pytest.mark.parametrize("name", ["editor.js", "editor.css", "Settings.js", "later.js"])
+@pytest.mark.parametrize("name", ["editor.js", "editor.css", "panels.js", "de.js"])
 def test_a_file_comes_packed_and_not_twice(server: Running, name: str):
     plain = httpx2.get(f"{server.url}/{name}", headers={"accept-encoding": "identity"}, trust_env=False)
     packed = httpx2.get(f"{server.url}/{name}", trust_env=False)

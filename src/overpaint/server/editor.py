@@ -18,9 +18,7 @@ router = APIRouter(include_in_schema=False)
 FILES = {
     "index.html": "text/html; charset=utf-8",
     "editor.js": "text/javascript; charset=utf-8",
-    "dialogs.js": "text/javascript; charset=utf-8",
-    "Settings.js": "text/javascript; charset=utf-8",
-    "later.js": "text/javascript; charset=utf-8",
+    "panels.js": "text/javascript; charset=utf-8",
     "de.js": "text/javascript; charset=utf-8",
     "worker.js": "text/javascript; charset=utf-8",
     "editor.css": "text/css; charset=utf-8",

@@ -32,7 +32,7 @@ from ._paint_layer import PaintLayer, layer_of
 from ._sizes import check_sizes
 from ._steps import SessionEvent, Step, events_of, steps_of
 from ._store import HEAD, Store
-from ._values import SessionHead, Take
+from ._values import Action, SessionHead, Take
 
 
 class SessionView:
@@ -161,17 +161,25 @@ class SessionView:
         return len(self._history.branch.undone)
 
     @property
+    def undo_action(self) -> Action | None:
+        """What an undo would take back; None for nothing."""
+        return self._state.action if self.can_undo else None
+
+    @property
+    def redo_action(self) -> Action | None:
+        """What a redo would do again; None for nothing."""
+        undone = self._history.branch.undone
+        return self._history.states[undone[-1]].action if undone else None
+
+    @property
     def undo_text(self) -> str:
         """What an undo would take back, in words; "" for nothing."""
-        action = self._state.action
-        return "" if action is None or not self.can_undo else entry_text(action)
+        return "" if self.undo_action is None else entry_text(self.undo_action)
 
     @property
     def redo_text(self) -> str:
         """What a redo would do again, in words; "" for nothing."""
-        undone = self._history.branch.undone
-        action = self._history.states[undone[-1]].action if undone else None
-        return "" if action is None else entry_text(action)
+        return "" if self.redo_action is None else entry_text(self.redo_action)
 
     def log(self) -> tuple[SessionEvent, ...]:
         """Everything that was done, in its order, also what was undone since."""

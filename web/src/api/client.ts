@@ -187,6 +187,8 @@ export const api = {
     const found = await json<{ id: string }>("/masks", { method: "POST", body, headers: { "content-type": "application/json" } });
     return masks.length > 16 ? api.joined([found.id, ...masks.slice(16)]) : found.id;
   },
+  /** What could guide a request. */
+  controls: (request: EditRequest) => data(client.POST("/overpaint/v1/controls", { body: { request } })),
   samplers: () => data(client.GET("/overpaint/v1/samplers")),
   description: (): Promise<Description> => json("/openapi.json", {}),
 };
@@ -226,6 +228,7 @@ export interface ModelInfo {
   what: string;
   usable: boolean;
   licence: string | null;
+  family: string | null;
 }
 
 /** As much of an OpenAPI description as the editor reads. */

@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 9408f56f681492ab4de97c83af1e50ae70ae27d90e60541aa3a4625a7c0b5641
+// Made by npm run api from the description with the SHA-256 6ad0ce05bb4af989a285a87db7991dc3c20c95de48e1c0520fb4bb76f0c00bf5
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -80,6 +80,26 @@ export interface paths {
          *     `canvas` of its result is the id of the painted one.
          */
         post: operations["canvases-paint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overpaint/v1/controls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Controls
+         * @description What would guide a request: for each kind of control the network here that reads it, or what is missing.
+         */
+        post: operations["controls"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1453,6 +1473,62 @@ export interface components {
             weight?: number;
         };
         /**
+         * ControlAnswer
+         * @description What can guide a request.
+         */
+        ControlAnswer: {
+            /**
+             * Engine
+             * @description what would paint the request
+             */
+            engine: string;
+            /**
+             * Family
+             * @description of the model: ControlNets of the same family may be named
+             */
+            family: string | null;
+            /**
+             * Kinds
+             * @description empty where controls are not used
+             */
+            kinds: components["schemas"]["ControlFacts"][];
+            /**
+             * Model
+             * @description None for an engine that runs none
+             */
+            model: string | null;
+            /**
+             * Used
+             * @description whether the engine uses controls; others leave them alone
+             */
+            used: boolean;
+        };
+        /**
+         * ControlFacts
+         * @description A kind of control.
+         */
+        ControlFacts: {
+            /** Kind */
+            kind: string;
+            /**
+             * Network
+             * @description what would read it, where the control names none; None where nothing does
+             */
+            network: string | null;
+            /** @description why no map of it can be made from a picture */
+            unmade: components["schemas"]["Obstacle"] | null;
+            /** @description why nothing would read it */
+            unread: components["schemas"]["Obstacle"] | null;
+        };
+        /**
+         * ControlQuestion
+         * @description A request that is to be guided.
+         */
+        ControlQuestion: {
+            /** @description the request; its picture, masks and controls are left out */
+            request: components["schemas"]["EditRequest"];
+        };
+        /**
          * EditRequest
          * @description The settings of an edit. A field that is None is left open: it follows from the intent (see `intents`) or engine.
          *
@@ -2173,6 +2249,16 @@ export interface components {
              */
             count: number;
             /**
+             * Do
+             * @description the kind of action that it is, such as edit, rerun or opacity; empty for nothing
+             */
+            do: string;
+            /**
+             * Step
+             * @description the step that it changes
+             */
+            step: number | null;
+            /**
              * Text
              * @description what the next one takes back, or does again; empty for nothing
              */
@@ -2624,6 +2710,24 @@ export interface components {
              * @description the id of a stored picture
              */
             picture: string;
+        };
+        /**
+         * Obstacle
+         * @description Why something can't be done yet.
+         */
+        Obstacle: {
+            /**
+             * Code
+             * @description of the error that an edit would end with
+             */
+            code: string;
+            /**
+             * Hint
+             * @description what to do about it
+             */
+            hint: string | null;
+            /** Message */
+            message: string;
         };
         /**
          * OutputSettings
@@ -3821,6 +3925,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobStatus"];
+                };
+            };
+            /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Failed: 503 for now (memory, ledger; see Retry-After), 507 no room (the disk, or what the client may store), 500 for a fault of the server */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    controls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ControlQuestion"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ControlAnswer"];
                 };
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */

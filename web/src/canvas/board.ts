@@ -26,9 +26,24 @@ import type { Workshop } from "./workshop";
 
 export const NO_MARGINS: Margins = { left: 0, top: 0, right: 0, bottom: 0 };
 
-export const BRUSH_TOOLS: readonly string[] = ["brush", "eraser", "sketch", "sketchEraser"] satisfies BrushTool[];
+export const BRUSH_TOOLS: readonly string[] = ["brush", "eraser", "sketch", "sketchEraser", "lines", "linesEraser"] satisfies BrushTool[];
 
 export const isBrush = (tool: ToolName): tool is BrushTool => BRUSH_TOOLS.includes(tool);
+
+export const isEraser = (tool: BrushTool): tool is "eraser" | "sketchEraser" | "linesEraser" => /eraser$/i.test(tool);
+
+const BRUSH: BrushSettings = { size: 60, hardness: 0.85, opacity: 1, pressure: "size" };
+const LINE: BrushSettings = { ...BRUSH, hardness: 0.9 };
+
+/** What brushes are to begin with. */
+export const BRUSHES: Readonly<Record<BrushTool, BrushSettings>> = {
+  brush: BRUSH,
+  eraser: BRUSH,
+  sketch: { ...LINE, size: 24 },
+  sketchEraser: { ...BRUSH, size: 40 },
+  lines: { ...LINE, size: 4 },
+  linesEraser: { ...LINE, size: 24 },
+};
 
 /** A shape while it is drawn, in picture coordinates. */
 export interface Draft {

@@ -1,7 +1,7 @@
 /** The engine: one canvas, put together from its parts. */
 
 import { boxOf, clamp, intersect, sameSize } from "./boxes";
-import { NO_MARGINS, setBrush, setTool, type Board } from "./board";
+import { BRUSHES, NO_MARGINS, setBrush, setTool, type Board } from "./board";
 import { colourAt, likeColours } from "./colours";
 import { Emitter } from "./emitter";
 import { PolygonTool } from "./gestures";
@@ -46,7 +46,6 @@ import type {
 } from "./types";
 
 const MIB = 2 ** 20;
-const BRUSH: BrushSettings = { size: 60, hardness: 0.85, opacity: 1, pressure: "size" };
 
 export class Engine implements PaintCanvas {
   readonly #board: Board;
@@ -79,7 +78,7 @@ export class Engine implements PaintCanvas {
       tool: "brush",
       combine: "add",
       clings: false,
-      brushes: { brush: BRUSH, eraser: BRUSH, sketch: { ...BRUSH, size: 24, hardness: 0.9 }, sketchEraser: { ...BRUSH, size: 40 } },
+      brushes: { ...BRUSHES },
       fill: { by: "mask", tolerance: 24, connected: true },
       colour: { red: 40, green: 120, blue: 220, alpha: 255 },
       compare: { mode: "off" },

@@ -43,6 +43,12 @@ export class Masks {
     return this.find(this.#active);
   }
 
+  /** The mask that the tool of lines draws on; it is made with the first line. */
+  get lines(): Mask {
+    const found = this.#all.find(({ info }) => info.role === "lines");
+    return found ?? this.find(this.add({ name: "", role: "lines", colour: { red: 0, green: 200, blue: 255, alpha: 255 }, opacity: 1 }));
+  }
+
   find(id: string = this.#active): Mask {
     const found = this.#all.find(({ info }) => info.id === id);
     if (!found) throw new RangeError(`there is no mask "${id}"`);
@@ -63,11 +69,14 @@ export class Masks {
     const place = this.#all.indexOf(mask);
     const take = (): void => {
       this.#all = this.#all.filter((other) => other !== mask);
-      if (this.#active === id) this.#active = this.#all[Math.min(place, this.#all.length - 1)]!.info.id;
+      if (this.#active === id) this.#active = this.#beside(place, mask.info.role).info.id;
       this.#listed();
     };
+    const wasActive = this.#active === id;
     const bringBack = (): void => {
+      mask.raster.origin = this.origin; // the picture may have grown meanwhile
       this.#all = [...this.#all.slice(0, place), mask, ...this.#all.slice(place)];
+      if (wasActive) this.#active = id;
       this.#listed();
     };
     take();
@@ -164,7 +173,8 @@ export class Masks {
   }
 
   async refine(change: MaskChange, mask: Mask): Promise<void> {
-    const label = { clear: "Clear mask", all: "Mask all", invert: "Invert mask", grow: "Grow mask", shrink: "Shrink mask", feather: "Feather mask", threshold: "Harden mask" }[change.kind];
+    const clear = mask.info.role === "lines" ? "Clear lines" : "Clear mask";
+    const label = { clear, all: "Mask all", invert: "Invert mask", grow: "Grow mask", shrink: "Shrink mask", feather: "Feather mask", threshold: "Harden mask" }[change.kind];
     const picture = pictureBox(this.board);
     if (change.kind === "clear") return this.change(mask, label, () => this.#fillAll(mask, undefined));
     if (change.kind === "all") return this.change(mask, label, () => this.#fillAll(mask, "full"));
@@ -246,6 +256,12 @@ export class Masks {
     const view = new RasterView(raster);
     view.setColour(info.colour);
     return { info, raster, view, contour: new ContourView(raster), version: 0 };
+  }
+
+  /** The mask next to a place, of the same role if there is one. */
+  #beside(place: number, role: string): Mask {
+    const [after, before] = [this.#all.slice(place), this.#all.slice(0, place).reverse()];
+    return [...after, ...before].find(({ info }) => info.role === role) ?? after[0] ?? before[0]!;
   }
 
   #fillAll(mask: Mask, value: "full" | undefined): void {

@@ -1,7 +1,7 @@
 /** Pointers: which gesture a button, a finger or a pen begins, and that no stroke is lost. */
 
 import { clamp } from "./boxes";
-import { isBrush, setBrush, setTool, type Board } from "./board";
+import { isBrush, isEraser, setBrush, setTool, type Board } from "./board";
 import { expandGesture, fillGesture, handleAt, lassoGesture, pickGesture, pointGesture, resizeGesture, shapeGesture, type PolygonTool } from "./gestures";
 import { Stroke, type Gesture, type PointerSample } from "./strokes";
 import type { BrushTool, Combine, Point } from "./types";
@@ -334,10 +334,10 @@ export function combined(combine: Combine, { alt, control, shift, other }: Modif
   return combine === "subtract" ? "add" : "subtract";
 }
 
-const OPPOSITES = { brush: "eraser", eraser: "brush", sketch: "sketchEraser", sketchEraser: "sketch" } as const;
+const OPPOSITES = { brush: "eraser", eraser: "brush", sketch: "sketchEraser", sketchEraser: "sketch", lines: "linesEraser", linesEraser: "lines" } as const;
 
 /** Right button and eraser end erase, also with the eraser chosen. */
-const erasing = (tool: BrushTool): BrushTool => (tool.startsWith("sketch") ? "sketchEraser" : "eraser");
+const erasing = (tool: BrushTool): BrushTool => (isEraser(tool) ? tool : OPPOSITES[tool]);
 
 /** X: from painting to erasing and back. */
 export function swap(board: Board): void {

@@ -39,11 +39,12 @@ export class Stroke implements Gesture {
   ) {
     this.#settings = board.brushes[tool];
     const sketching = tool === "sketch" || tool === "sketchEraser";
-    this.#mask = sketching ? null : board.masks.active;
+    const lines = tool === "lines" || tool === "linesEraser";
+    this.#mask = sketching ? null : lines ? board.masks.lines : board.masks.active;
     this.#raster = this.#mask?.raster ?? board.sketch.raster;
     this.#raster.begin();
     if (sketching) this.#ink = sketchInk(this.#raster, tool === "sketch" ? board.colour : null);
-    else this.#ink = tool === "brush" ? paintInk : eraseInk;
+    else this.#ink = tool === "brush" || tool === "lines" ? paintInk : eraseInk;
     const first = this.#sample(start);
     this.#last = from ? { ...first, x: from.x, y: from.y } : first;
     this.#show(this.#paint(this.#last, first));
@@ -69,7 +70,7 @@ export class Stroke implements Gesture {
   end(): void {
     if (this.#skipped) this.#show(this.#go(this.#skipped));
     this.board.lastPoint = { x: this.#last.x, y: this.#last.y };
-    const label = { brush: "Paint", eraser: "Erase", sketch: "Sketch", sketchEraser: "Erase sketch" }[this.tool];
+    const label = { brush: "Paint", eraser: "Erase", sketch: "Sketch", sketchEraser: "Erase sketch", lines: "Lines", linesEraser: "Erase lines" }[this.tool];
     if (this.#mask) this.board.masks.close(this.#mask, label);
     else this.board.sketch.close(label);
   }

@@ -1,7 +1,7 @@
 /** The top layer: outlines, drafts, the frame of Expand, the compare handle, the brush's cursor, the loupe. */
 
 import { boxOf, cornersOf, intersect, isEmpty } from "./boxes";
-import { isBrush, NO_MARGINS, pictureBox, type Board } from "./board";
+import { isBrush, isEraser, NO_MARGINS, pictureBox, type Board } from "./board";
 import { expanded } from "./gestures";
 import { placed } from "./picture";
 import type { Scene } from "./scene";
@@ -212,7 +212,7 @@ function drawCursor(board: Board, pen: Pen): void {
   if (radius < 3 * pen.ratio) drawCross(pen, cursor, 7);
   context.beginPath();
   context.arc(at.x, at.y, Math.max(1, radius), 0, 2 * Math.PI);
-  pen.stroke(tool === "eraser" || tool === "sketchEraser" ? "#ffb3b3" : LIGHT);
+  pen.stroke(isEraser(tool) ? "#ffb3b3" : LIGHT);
   const inner = radius * hardness;
   if (hardness >= 0.95 || inner < 4 * pen.ratio) return;
   context.beginPath();

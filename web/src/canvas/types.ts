@@ -86,7 +86,8 @@ export interface PictureOptions {
 
 /**
  * `brush`, `eraser`: paint the active mask. `rectangle`, `ellipse`, `lasso`, `polygon`, `fill`: areas of the active mask, combined by
- * `combine`. `sketch`, `sketchEraser`: colour on the sketch layer. `picker`: takes a colour from what is seen. `point`, `box`:
+ * `combine`. `sketch`, `sketchEraser`: colour on the sketch layer. `lines`, `linesEraser`: lines on a mask of the role "lines", whichever
+ * mask is active. `picker`: takes a colour from what is seen. `point`, `box`:
  * only report where (events `point`, `box`), for selectors of the server. `expand`: drag the picture's edges. `pan`: move the view.
  */
 export type ToolName =
@@ -99,6 +100,8 @@ export type ToolName =
   | "fill"
   | "sketch"
   | "sketchEraser"
+  | "lines"
+  | "linesEraser"
   | "picker"
   | "point"
   | "box"
@@ -117,7 +120,7 @@ export interface BrushSettings {
   readonly pressure: "size" | "opacity" | "both" | "none";
 }
 
-export type BrushTool = "brush" | "eraser" | "sketch" | "sketchEraser";
+export type BrushTool = "brush" | "eraser" | "sketch" | "sketchEraser" | "lines" | "linesEraser";
 
 export interface FillSettings {
   /** `mask`: the area up to painted borders. `colour`: connected pixels of a like colour. */
@@ -145,12 +148,14 @@ export type MaskStyle = "fill" | "outline" | "ants" | "hatch" | "hidden";
 export interface MaskInfo {
   readonly id: string;
   readonly name: string;
-  /** Free for the app: what the mask is for. Known here: "repaint", and "avoid" (fills must not copy from it). */
+  /** Free for the app: what the mask is for. Known here: "repaint", "avoid" (fills must not copy from it), and "lines" (the tool of that name draws on it). */
   readonly role: string;
   readonly colour: Rgba;
   /** Of the overlay, 0 to 1. */
   readonly opacity: number;
   readonly style: MaskStyle;
+  /** Free for the app. */
+  readonly extra?: Readonly<Record<string, unknown>>;
 }
 
 export type MaskLook = Partial<Omit<MaskInfo, "id">>;

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 
 import { api, bytes, LostError, ServerError, type Schemas, type StepEdit } from "../api/client";
 import { pause } from "../api/events";
+import type { PaintCanvas } from "../canvas";
 import { filled, texts } from "../text";
 import { canvas, changes, compareMode, noteAsked, restore, restoring } from "./canvas";
 import { engineOf, engines, intents } from "./catalogue";
@@ -10,7 +11,7 @@ import { jobs, put } from "./jobs";
 import { attempt, notify, report, say, settle, type Remedy } from "./notices";
 import { changeStep, chosenStep, session, shownStep } from "./session";
 import { boxOf, takePath } from "./tiles";
-import { insert, margins, PART, requestOf, setSetting, takesPicture, wish } from "./wish";
+import { guides, insert, LINES, margins, PART, requestOf, setSetting, takesPicture, wish } from "./wish";
 
 export const asking = signal(false);
 /** The take that is looked at, and not applied. */
@@ -19,7 +20,7 @@ export const previewed = signal<{ step: number; take: number } | null>(null);
 /** What was uploaded of each mask, and how often that had been changed by then: it is sent once. */
 const sent = new Map<string, { changes: number; session: string; id: string }>();
 
-async function uploadedMask(mask: string): Promise<string> {
+export async function uploadedMask(mask: string): Promise<string> {
   const made = canvas.value;
   const [now, at] = [session.value?.id ?? "", changes.get(mask) ?? 0];
   const known = sent.get(mask);
@@ -100,12 +101,25 @@ export async function task(): Promise<StepEdit> {
   if (avoid.length) found.avoid = { mask: avoid, channel: "luminance" };
   const made = canvas.value;
   const parts: NonNullable<StepEdit["regional_prompts"]> = [];
-  for (const { id, name, role } of made?.masks ?? [])
-    if (role === PART && name.trim() && !made?.isEmpty(id)) parts.push({ prompt: name.trim(), marks: { mask: [await uploadedMask(id)], channel: "luminance" } });
+  for (const { id, name, role, extra } of made?.masks ?? [])
+    if (role === PART && name.trim() && !made?.isEmpty(id)) parts.push({ ...extra, prompt: name.trim(), marks: { mask: [await uploadedMask(id)], channel: "luminance" } });
   if (parts.length) found.regional_prompts = parts;
   if (made && !made.sketchEmpty) found.sketch = (await api.upload(new Blob([await made.exportSketch()]))).id;
   if (insert.value && takesPicture(wish.value.intent)) found.insert = insert.value.id;
   return found;
+}
+
+/** What makes controls of the guides. It comes with the panels. */
+export const guiding: { controlsOf?: (made: PaintCanvas) => Promise<NonNullable<StepEdit["controls"]>> } = {};
+
+/** The task with what guides the engine. */
+async function guided(): Promise<StepEdit> {
+  const made = canvas.value;
+  const found = await task();
+  if (!made || (!guides.value.length && !made.masks.some((one) => one.role === LINES))) return found;
+  if (!guiding.controlsOf) throw new LostError("the panels");
+  const controls = await guiding.controlsOf(made);
+  return controls.length ? { ...found, controls } : found;
 }
 
 /** What to do where the prompt names what the embedded model does not know: a person may try it, by a click. */
@@ -135,7 +149,7 @@ export async function ask(): Promise<void> {
       unpreview();
       if (restoring.value) restore(null);
       noteAsked(wish.value.intent === "expand" ? null : askedMask());
-      put(await persistently(async (key) => api.edit(now.id, await task(), key)));
+      put(await persistently(async (key) => api.edit(now.id, await guided(), key)));
       chosenStep.value = null;
       say(texts.value.jobs.asked);
     }, { about: "paint", remedy: beyondModel });

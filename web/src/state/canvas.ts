@@ -9,7 +9,7 @@ import { attempt, report } from "./notices";
 import { clings, selectAlong, selectBox, selectPoint, wire } from "./select";
 import { adopt, inOrder, onChanged, session } from "./session";
 import { movedBy, originalTiles, presentTiles } from "./tiles";
-import { margins, readWish, wish } from "./wish";
+import { guides, margins, readWish, wish, type Guide } from "./wish";
 
 export const canvas = signal<PaintCanvas | null>(null);
 export const tool = signal<ToolName>("brush");
@@ -31,9 +31,10 @@ export const outlines = signal<readonly Outline[]>([]);
 /** The step whose mask strokes of the brush change; null: strokes mark what is asked for. */
 export const restoring = signal<{ step: number; show: boolean } | null>(null);
 
-const BRUSHES: readonly string[] = ["brush", "eraser", "sketch", "sketchEraser"];
+/** How wide brushes are on a new picture, as shares of its shorter side, and so of what is shown. */
+const WIDTHS: Readonly<Record<BrushTool, number>> = { brush: 0.06, eraser: 0.06, sketch: 0.03, sketchEraser: 0.05, lines: 0.006, linesEraser: 0.04 };
 
-export const brushTool = (name: ToolName): BrushTool | null => (BRUSHES.includes(name) ? (name as BrushTool) : null);
+export const brushTool = (name: ToolName): BrushTool | null => (name in WIDTHS ? (name as BrushTool) : null);
 
 let replaying = 0;
 let restored = "";
@@ -94,7 +95,7 @@ export function attach(made: PaintCanvas): () => void {
     onChanged(sessionChanged),
     effect(() => made.setOutlines(outlines.value)),
     effect(() => {
-      wish.value;
+      void [wish.value, guides.value];
       changedDraft();
     }),
   ];
@@ -119,6 +120,8 @@ function sessionChanged(now: SessionStatus, before: SessionStatus | null): void 
   const size = { width: now.width, height: now.height };
   if (!before) {
     restored = "";
+    guides.value = [];
+    for (const [name, share] of Object.entries(WIDTHS)) made.setBrush(name as BrushTool, { size: Math.max(2, Math.round(share * Math.min(size.width, size.height))) });
     made.setPicture(presentTiles(() => session.value, size), { keepView: false });
     made.setOriginal(originalTiles(now));
     made.clearHistory();
@@ -165,7 +168,7 @@ async function clearAsked(made: PaintCanvas): Promise<void> {
 function pushStep(status: SessionStatus, depth: number): void {
   const { id } = status;
   canvas.value?.pushHistory({
-    label: status.undo.text,
+    label: sessionLabel(status.undo) ?? "",
     undo: async () => {
       const count = (session.value?.undo.count ?? 0) - depth + 1;
       if (session.value?.id === id && count > 0) await replay(() => api.undo(id, count));
@@ -205,14 +208,17 @@ export async function redo(): Promise<void> {
   else if (now.redo.count > 0) await attempt(() => replay(() => api.redo(now.id, 1)));
 }
 
-/** What undo and redo would do; null for nothing. */
+/** An action of the session among the steps of undo: its kind and its step; null for none. */
+const sessionLabel = (end: SessionStatus["undo"] | undefined): string | null => (end?.count ? `${end.do}:${end.step ?? ""}` : null);
+
+/** What undo and redo would do, as `historyWords` reads it; null for nothing. */
 export function undoText(): string | null {
   if (underway.value) return texts.value.top.underway;
-  return past.value.undo ?? (session.value?.undo.count ? session.value.undo.text : null);
+  return past.value.undo ?? sessionLabel(session.value?.undo);
 }
 
 export function redoText(): string | null {
-  return past.value.redo ?? (session.value?.redo.count ? session.value.redo.text : null);
+  return past.value.redo ?? sessionLabel(session.value?.redo);
 }
 
 /** Where a stroke paints a layer's mask: send it, and take the stroke itself away again. */
@@ -285,11 +291,11 @@ async function saveDraft(made: PaintCanvas, now: SessionStatus): Promise<void> {
   for (const mask of made.masks) {
     if (mask.role === "restore") continue;
     const png = made.isEmpty(mask.id) ? new Blob() : new Blob([await made.exportMask(mask.id)]);
-    kept.push({ name: mask.name, role: mask.role, png, look: { colour: mask.colour, opacity: mask.opacity, style: mask.style } });
+    kept.push({ name: mask.name, role: mask.role, png, look: { colour: mask.colour, opacity: mask.opacity, style: mask.style, ...(mask.extra ? { extra: mask.extra } : {}) } });
   }
   const sketch = made.sketchEmpty ? null : new Blob([await made.exportSketch()]);
   const { id, left, top, width, height } = now;
-  await keepDraft({ session: id, saved: Date.now(), left, top, width, height, masks: kept, sketch, wish: wish.value });
+  await keepDraft({ session: id, saved: Date.now(), left, top, width, height, masks: kept, sketch, wish: wish.value, guides: guides.value });
 }
 
 async function restoreDraft(now: SessionStatus): Promise<void> {
@@ -310,6 +316,7 @@ async function restoreDraft(now: SessionStatus): Promise<void> {
       if (found.sketch) await made.importSketch(found.sketch, { undoable: false });
       made.clearHistory();
     }
+    guides.value = (found?.guides ?? []) as readonly Guide[];
     const asked = readWish(found?.wish);
     if (asked) wish.value = asked;
   } catch (error) {

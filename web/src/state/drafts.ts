@@ -16,6 +16,7 @@ export interface Draft {
   readonly masks: readonly MaskDraft[];
   readonly sketch: Blob | null;
   readonly wish: unknown;
+  readonly guides?: unknown;
 }
 
 const MOST = 20;

@@ -4,7 +4,7 @@ import { effect, signal } from "@preact/signals";
 import { language, LANGUAGES, type Language } from "../text";
 
 export type Theme = "auto" | "light" | "dark";
-export type PanelName = "results" | "layers" | "masks" | "queue";
+export type PanelName = "results" | "layers" | "masks" | "guides" | "queue";
 
 /** A value of the browser's storage; null where there is none, or it can't be read. */
 export function kept<T>(name: string): T | null {

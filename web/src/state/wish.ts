@@ -25,6 +25,8 @@ export const PLACED = ["schema", "intent", "image", "mask", "avoid", "sketch", "
 
 /** The role of a mask that marks where the prompt that is its name holds. */
 export const PART = "prompt";
+/** The role of the mask that the tool of lines draws on. */
+export const LINES = "lines";
 
 export const GROUPS: Readonly<Record<"where" | "how" | "finish" | "faces", readonly string[]>> = {
   where: ["grow", "feather", "strict", "reach_limit", "padding", "area", "size", "follow_effects", "mask_blur", "working_size"],
@@ -38,6 +40,27 @@ const FRESH: Wish = { intent: "remove", prompt: "", count: 1, settings: {} };
 export const wish = signal<Wish>(FRESH);
 export const insert = signal<{ id: string; name: string } | null>(null);
 export const presets = signal<readonly Preset[]>([]);
+/** What guides an engine that takes controls, beside the prompt. */
+export interface Guide {
+  /** The lines that are drawn here, a map made from the picture, or an image that was given. */
+  readonly from: "lines" | "picture" | "image";
+  /** Of control; null: what the server has a network for. */
+  readonly kind: string | null;
+  readonly on: boolean;
+  readonly weight: number;
+  readonly start: number;
+  readonly end: number;
+  readonly mode: "balanced" | "prompt" | "control";
+  /** The network that reads it; null: the one that fits. */
+  readonly model: string | null;
+  readonly image?: { readonly id: string; readonly name: string; readonly width: number; readonly height: number };
+  /** Whether the map is made from the image. */
+  readonly preprocess?: boolean;
+}
+
+/** Of the open session. The one for lines is always the first. */
+export const guides = signal<readonly Guide[]>([]);
+
 /** Drawn by dragging the picture's edges: left, top, right, bottom. */
 export const margins = signal<readonly [number, number, number, number]>([0, 0, 0, 0]);
 

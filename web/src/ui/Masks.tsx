@@ -9,9 +9,9 @@ import { loadMask, saveMask } from "../state/files";
 import { showFrame, showReach } from "../state/frames";
 import { attempt } from "../state/notices";
 import { session } from "../state/session";
-import { PART } from "../state/wish";
+import { LINES, PART } from "../state/wish";
 import { filled, texts } from "../text";
-import { FileButton, IconButton, Segments, Select, Slider } from "./controls";
+import { Dot, FileButton, IconButton, Segments, Select, Slider } from "./controls";
 import { ByWords, SelectorOption, selectorName, toHex, toRgba } from "./ToolOptions";
 
 const COLOURS = ["#ff8a1f", "#2fa8ff", "#c45cff", "#2fc46b"];
@@ -19,7 +19,7 @@ const COLOURS = ["#ff8a1f", "#2fa8ff", "#c45cff", "#2fc46b"];
 export function MasksPanel() {
   const words = texts.value.masks;
   drawn.value;
-  const all = masks.value.filter((one) => one.role !== "restore" && one.role !== PART);
+  const all = masks.value.filter((one) => one.role !== "restore" && one.role !== PART && one.role !== LINES);
   const add = (role: string) => {
     const made = canvas.value;
     if (!made) return;
@@ -129,15 +129,6 @@ function Options({ of }: { of: readonly SelectorInfo[] }) {
         </fieldset>
       ))}
     </details>
-  );
-}
-
-/** A dot of a colour: an SVG, as the page's policy allows no inline style. */
-export function Dot({ colour }: { colour: string }) {
-  return (
-    <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
-      <circle cx="6" cy="6" r="5.500" fill={colour} />
-    </svg>
   );
 }
 

@@ -3,15 +3,16 @@ import { active } from "../state/jobs";
 import { panel, panelOpen, type PanelName } from "../state/prefs";
 import { texts } from "../text";
 import { LayersPanel } from "./Layers";
-import { MasksPanel } from "./Masks";
+import { later } from "./later";
 import { QueuePanel } from "./Queue";
 import { ResultsPanel } from "./Results";
 
-const NAMES: readonly PanelName[] = ["results", "layers", "masks", "queue"];
+const NAMES: readonly PanelName[] = ["results", "layers", "masks", "guides", "queue"];
 
 export function Panel() {
   if (!panelOpen.value) return null;
   const words = texts.value.panels;
+  const parts = later.value;
   const chosen = panel.value;
   const move = (event: KeyboardEvent) => {
     const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
@@ -43,7 +44,8 @@ export function Panel() {
       <div id="panel-content" class="panel-content" role="tabpanel" aria-labelledby={`tab-${chosen}`} tabIndex={0}>
         {chosen === "results" ? <ResultsPanel /> : null}
         {chosen === "layers" ? <LayersPanel /> : null}
-        {chosen === "masks" ? <MasksPanel /> : null}
+        {parts && chosen === "masks" ? <parts.MasksPanel /> : null}
+        {parts && chosen === "guides" ? <parts.GuidesPanel /> : null}
         {chosen === "queue" ? <QueuePanel /> : null}
       </div>
     </aside>

@@ -7,8 +7,7 @@ import { attempt } from "../state/notices";
 import { PART } from "../state/wish";
 import { filled } from "../text";
 import { allTexts as texts } from "../text/later";
-import { IconButton } from "./controls";
-import { Dot } from "./Masks";
+import { Dot, IconButton } from "./controls";
 import { toHex, toRgba } from "./ToolOptions";
 
 /** As many as a request takes. */
@@ -68,17 +67,16 @@ function Part({ part, number, empty, nothing }: { part: MaskInfo; number: number
   const made = canvas.value;
   const marked = part.id === activeMask.value;
   const name = filled(words.numbered, { number });
+  const { weight = 1, negative_prompt = "" } = (part.extra ?? {}) as { weight?: number; negative_prompt?: string };
+  const set = (what: object) => {
+    const all = { ...part.extra, ...what };
+    made?.setMaskLook(part.id, { extra: Object.fromEntries(Object.entries(all).filter(([, value]) => value !== "" && value !== undefined)) });
+  };
   return (
     <li class={marked ? "mask part chosen" : "mask part"}>
       <Dot colour={toHex(part.colour)} />
       <input class="mask-name" aria-label={`${name}: ${words.prompt}`} placeholder={words.prompt} value={part.name} maxLength={4000} onInput={(event) => made?.setMaskLook(part.id, { name: event.currentTarget.value })} />
-      {empty ? <span class="dim">{words.noArea}</span> : null}
-      <button type="button" class="button" aria-pressed={marked} onClick={() => mark(part.id, !marked)}>
-        {words.mark}
-      </button>
-      <button type="button" class="button" disabled={nothing} onClick={() => void take(part.id)}>
-        {words.use}
-      </button>
+      <input class="mask-name" aria-label={`${name}: ${words.negative}`} placeholder={words.negative} value={negative_prompt} maxLength={4000} onInput={(event) => set({ negative_prompt: event.currentTarget.value })} />
       <IconButton
         icon="trash"
         label={filled(words.remove, { name })}
@@ -87,6 +85,17 @@ function Part({ part, number, empty, nothing }: { part: MaskInfo; number: number
           made?.removeMask(part.id);
         }}
       />
+      <label class="number" title={words.weightHelp}>
+        <span>{words.weight}</span>
+        <input type="number" aria-label={`${name}: ${words.weight}`} min={0.1} max={10} step={0.1} value={weight} onChange={(event) => set({ weight: event.currentTarget.valueAsNumber > 0 ? Math.min(10, event.currentTarget.valueAsNumber) : undefined })} />
+      </label>
+      <button type="button" class="button" aria-pressed={marked} onClick={() => mark(part.id, !marked)}>
+        {words.mark}
+      </button>
+      <button type="button" class="button" disabled={nothing} onClick={() => void take(part.id)}>
+        {words.use}
+      </button>
+      {empty ? <span class="dim">{words.noArea}</span> : null}
     </li>
   );
 }

@@ -2,11 +2,11 @@
 import { signal } from "@preact/signals";
 
 import type { BrushSettings, Combine, FillSettings, Rgba } from "../canvas";
-import { brush, brushTool, canvas, colour, combine, tool } from "../state/canvas";
+import { brush, brushTool, canvas, colour, combine, masks, tool } from "../state/canvas";
 import type { HintKind, SelectorInfo } from "../api/client";
 import { clings, preferred, select, selecting, selectorOptions, setSelectorOption, takerOf, takers, wire } from "../state/select";
 import { sentence } from "../state/notices";
-import { margins } from "../state/wish";
+import { LINES, margins } from "../state/wish";
 import { texts } from "../text";
 import { IconButton, Segments, Select, Slider } from "./controls";
 
@@ -36,8 +36,12 @@ function BrushOptions({ now }: { now: BrushSettings }) {
   return (
     <>
       <Slider label={words.size} value={now.size} min={1} max={1000} curved unit=" px" onInput={(size) => set({ size })} />
-      <Slider label={words.hardness} value={now.hardness * 100} min={0} max={100} unit=" %" onInput={(one) => set({ hardness: one / 100 })} />
-      <Slider label={words.opacity} value={now.opacity * 100} min={1} max={100} unit=" %" onInput={(one) => set({ opacity: one / 100 })} />
+      {tool.value.startsWith("lines") ? null : (
+        <>
+          <Slider label={words.hardness} value={now.hardness * 100} min={0} max={100} unit=" %" onInput={(one) => set({ hardness: one / 100 })} />
+          <Slider label={words.opacity} value={now.opacity * 100} min={1} max={100} unit=" %" onInput={(one) => set({ opacity: one / 100 })} />
+        </>
+      )}
       <Select label={words.pressure} value={now.pressure} choices={pressures} onChange={(one) => set({ pressure: one as BrushSettings["pressure"] })} />
     </>
   );
@@ -80,21 +84,24 @@ function LassoOptions() {
   );
 }
 
-function SketchOptions() {
+/** Of the tools that draw on a layer of their own: the sketch, and lines that guide. */
+function DrawnOptions({ on }: { on: "sketch" | "lines" }) {
   const words = texts.value.tools;
-  const erasing = tool.value === "sketchEraser";
+  const made = canvas.value;
+  const eraser = `${on}Eraser` as const;
+  const erasing = tool.value === eraser;
+  const lines = masks.value.find((one) => one.role === LINES);
+  const clear = () => (on === "sketch" ? made?.clearSketch() : lines && void made?.refineMask({ kind: "clear" }, lines.id));
   return (
     <>
-      <label class="swatch" title={words.colour}>
-        <span class="unseen">{words.colour}</span>
-        <input
-          type="color"
-          value={toHex(colour.value)}
-          onInput={(event) => canvas.value?.setColour(toRgba(event.currentTarget.value))}
-        />
-      </label>
-      <IconButton icon="eraser" label={words.sketchEraser} pressed={erasing} onClick={() => canvas.value?.setTool(erasing ? "sketch" : "sketchEraser")} />
-      <IconButton icon="trash" label={words.clearSketch} onClick={() => canvas.value?.clearSketch()} />
+      {on === "sketch" ? (
+        <label class="swatch" title={words.colour}>
+          <span class="unseen">{words.colour}</span>
+          <input type="color" value={toHex(colour.value)} onInput={(event) => made?.setColour(toRgba(event.currentTarget.value))} />
+        </label>
+      ) : null}
+      <IconButton icon="eraser" label={words[eraser]} pressed={erasing} onClick={() => made?.setTool(erasing ? on : eraser)} />
+      <IconButton icon="trash" label={on === "sketch" ? words.clearSketch : words.clearLines} onClick={clear} />
     </>
   );
 }
@@ -210,7 +217,8 @@ export function ToolOptions() {
   return (
     <div class="options" role="group" aria-label={texts.value.tools.options}>
       <span class="options-name">{names[now] ?? ""}</span>
-      {now === "sketch" || now === "sketchEraser" ? <SketchOptions /> : null}
+      {now.startsWith("sketch") ? <DrawnOptions on="sketch" /> : null}
+      {now.startsWith("lines") ? <DrawnOptions on="lines" /> : null}
       {brushTool(now) && settings ? <BrushOptions now={settings} /> : null}
       {areas ? <AreaOptions /> : null}
       {now === "fill" ? <FillOptions /> : null}

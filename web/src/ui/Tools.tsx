@@ -1,6 +1,7 @@
 // The tools at the left side.
 import type { ToolName } from "../canvas";
 import { canvas, tool } from "../state/canvas";
+import { panel } from "../state/prefs";
 import { takerOf } from "../state/select";
 import { setIntent, wish } from "../state/wish";
 import { texts } from "../text";
@@ -18,6 +19,7 @@ const TOOL_KEYS: readonly (readonly [tool: ToolName, key: string, icon: IconName
   ["point", "W", "wand"],
   ["box", "Q", "selectBox"],
   ["sketch", "S", "sketch"],
+  ["lines", "U", "lines"],
   ["picker", "I", "picker"],
   ["expand", "C", "expand"],
   ["pan", "H", "pan"],
@@ -35,12 +37,13 @@ export function chooseTool(name: ToolName): void {
   made.setTool(name);
   made.focus();
   if (name === "expand") setIntent("expand");
-  else if (wish.value.intent === "expand" && name !== "pan" && name !== "picker") setIntent("remove");
+  else if (wish.value.intent === "expand" && !["pan", "picker", "lines"].includes(name)) setIntent("remove");
+  if (name === "lines") panel.value = "guides";
 }
 
 export function Tools() {
   const words = texts.value.tools as Record<string, unknown>;
-  const now = tool.value === "sketchEraser" ? "sketch" : tool.value;
+  const now = tool.value === "sketchEraser" ? "sketch" : tool.value === "linesEraser" ? "lines" : tool.value;
   return (
     <div class="tools" role="toolbar" aria-orientation="vertical" aria-label={texts.value.tools.label}>
       {tools().map(([name, key, icon]) => (

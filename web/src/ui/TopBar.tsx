@@ -10,6 +10,7 @@ import { filled, language, LANGUAGES, texts, type Language } from "../text";
 import { IconButton, Segments } from "./controls";
 import { Dialog } from "./Dialog";
 import { Icon } from "./icons";
+import { later } from "./later";
 
 export type DialogName = "export" | "shortcuts" | "menu" | "sideBySide";
 export const dialog = signal<DialogName | null>(null);
@@ -41,8 +42,8 @@ function NameField() {
 
 export function TopBar() {
   const words = texts.value.top;
-  const back = undoText();
-  const forward = redoText();
+  const [back, forward] = [undoText(), redoText()];
+  const named = later.value?.historyWords ?? String;
   const zoom = Math.round((view.value?.zoom ?? 1) * 100);
   const split = compareMode.value === "split";
   return (
@@ -52,8 +53,8 @@ export function TopBar() {
         <NameField />
       </div>
       <div class="top-part middle">
-        <IconButton icon="undo" keys="Ctrl+Z" disabled={back === null} label={back ? filled(words.undoWhat, { what: back }) : words.undo} onClick={() => void undo()} />
-        <IconButton icon="redo" keys="Ctrl+Shift+Z" disabled={forward === null} label={forward ? filled(words.redoWhat, { what: forward }) : words.redo} onClick={() => void redo()} />
+        <IconButton icon="undo" keys="Ctrl+Z" disabled={back === null} label={back ? filled(words.undoWhat, { what: named(back) }) : words.undo} onClick={() => void undo()} />
+        <IconButton icon="redo" keys="Ctrl+Shift+Z" disabled={forward === null} label={forward ? filled(words.redoWhat, { what: named(forward) }) : words.redo} onClick={() => void redo()} />
         <span class="rule" />
         <IconButton icon="minus" keys="Ctrl+-" label={words.zoomOut} onClick={() => canvas.value?.zoomBy(1 / 1.25)} />
         <button type="button" class="zoom" title={`${words.full} (Ctrl+1)`} aria-label={filled(words.zoomNow, { percent: zoom })} onClick={() => canvas.value?.zoomTo(1)}>

@@ -31,6 +31,15 @@ export function IconButton({ icon, label, onClick, pressed, disabled, keys, clas
   );
 }
 
+/** A dot of a colour: an SVG, as the page's policy allows no inline style. */
+export function Dot({ colour }: { colour: string }) {
+  return (
+    <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
+      <circle cx="6" cy="6" r="5.500" fill={colour} />
+    </svg>
+  );
+}
+
 interface SliderProps {
   label: string;
   value: number;

@@ -1,7 +1,8 @@
-// What the first page does without: dialogs and the settings behind the fold. It comes with the first picture.
+// What the first page does without: dialogs, the settings behind the fold, and panels that are seldom the first to be
+// seen. It comes with the first picture.
 import { signal } from "@preact/signals";
 
-type Later = typeof import("./dialogs") & typeof import("./Settings");
+type Later = typeof import("./panels");
 
 /** These parts; null until they are there. */
 export const later = signal<Later | null>(null);
@@ -10,8 +11,8 @@ let loading: Promise<void> | null = null;
 
 /** Load them, once; what failed is tried again at the next call. */
 export function loadLater(): void {
-  loading ??= Promise.all([import("./dialogs"), import("./Settings")]).then(
-    ([dialogs, settings]) => void (later.value = { ...dialogs, ...settings }),
+  loading ??= import("./panels").then(
+    (parts) => void (later.value = parts),
     () => void (loading = null),
   );
 }

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from . import (
     canvases,
     catalogue,
+    controls,
     enhancements,
     jobs,
     masks,
@@ -35,6 +36,7 @@ for part in (
     session_pictures,
     session_selections,
     catalogue,
+    controls,
     state,
     canvases,
 ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, Field
 
 from overpaint.session import Session, Step
-from overpaint.values import digest_of
+from overpaint.values import Value, digest_of
 
 from .store import StoredSession
 
@@ -44,6 +44,13 @@ class HistoryEnd(BaseModel):
 
     count: int = Field(description="how often it can be done")
     text: str = Field(description="what the next one takes back, or does again; empty for nothing")
+    do: str = Field(description="the kind of action that it is, such as edit, rerun or opacity; empty for nothing")
+    step: int | None = Field(description="the step that it changes")
+
+    @classmethod
+    def of(cls, count: int, text: str, action: Value | None) -> HistoryEnd:
+        """From the session's next action that is taken back, or done again."""
+        return cls(count=count, text=text, do=getattr(action, "do", ""), step=getattr(action, "step", None))
 
 
 class SessionStatus(BaseModel):
@@ -90,8 +97,8 @@ class SessionStatus(BaseModel):
             picture=session.look,
             branch=session.branch,
             branches=list(session.branches),
-            undo=HistoryEnd(count=session.undo_count, text=session.undo_text),
-            redo=HistoryEnd(count=session.redo_count, text=session.redo_text),
+            undo=HistoryEnd.of(session.undo_count, session.undo_text, session.undo_action),
+            redo=HistoryEnd.of(session.redo_count, session.redo_text, session.redo_action),
             steps=[StepStatus.of(step, session.take(step.number)) for step in session.steps],
             bytes=session.path.stat().st_size,
             torn=session.torn,

@@ -1,0 +1,6 @@
+// Panels and words that come with the first picture.
+export { historyWords } from "../state/history";
+export * from "./dialogs";
+export { GuidesPanel } from "./Guides";
+export { MasksPanel } from "./Masks";
+export { SettingsFold } from "./Settings";
