@@ -1,11 +1,13 @@
 """The pictures of docs/editor.md, made by the editor itself: python tests/editor_screenshots.py [FOLDER].
 
-The photograph is the editor's own example, which needs no file.
+The photograph is the editor's own example, which needs no file; the checkpoint and the ControlNet are small ones with
+random weights, which paint nothing here.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +19,8 @@ from browser import chromium
 from editor_page import Editor
 from overpaint.studio import Studio
 from servers import running
+from test_diffusion_control_engine import controlnet
+from test_diffusion_engine import checkpoint
 
 FOLDER = Path(__file__).parents[1] / "docs" / "editor"
 
@@ -47,11 +51,42 @@ def mark(editor: Editor) -> None:
     page.mouse.move(box["x"] + 30, box["y"] + box["height"] - 30)
 
 
+def guide(editor: Editor) -> None:
+    """Draw a boat to the left of the buoy, and have the picture's edges guide too."""
+    page = editor.page
+    page.locator("input[name=intent][value=add]").check(force=True)
+    page.get_by_label("Prompt").fill("a small sailing boat")
+    editor.choose(Model="tiny")
+    box = page.locator(".canvas-host").bounding_box()
+    x, y = box["x"] + box["width"] * 0.36, box["y"] + box["height"] * 0.62
+    page.get_by_role("button", name="Ellipse", exact=True).click()
+    editor.drag((x - 110, y - 135), (x + 110, y + 70))
+    page.get_by_role("button", name="Lines that guide").click()
+    hull = ((-70, 10), (-48, 42), (44, 42), (76, 8), (-70, 10))
+    for line in (hull, ((0, 8), (0, -112), (60, -8), (0, -8)), ((-6, -100), (-46, -6), (-6, -6))):
+        editor.drag(*((x + dx, y + dy) for dx, dy in line))
+    page.locator(".panel-content").get_by_role("button", name="Edges").click()
+    page.get_by_role("group", name="Lines drawn").get_by_role("slider", name="Weight").fill("0.9")
+    page.mouse.move(box["x"] + 30, box["y"] + box["height"] - 30)
+
+
 def make(folder: Path) -> list[Path]:
     """Make all of them. The files."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = ("start", "marked", "results", "layers-dark", "settings-dark", "narrow")
+    names = ("start", "marked", "results", "layers-dark", "settings-dark", "guides", "narrow")
     paths = {name: folder / f"{name}.webp" for name in names}
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["OVERPAINT_HOME"] = home
+        models = Path(home) / "models"
+        models.mkdir()
+        checkpoint(models / "tiny", 4)
+        for seed, name in enumerate(("tiny-lineart", "tiny-canny")):
+            controlnet(models / name, seed)
+        _shots(paths)
+    return list(paths.values())
+
+
+def _shots(paths: dict[str, Path]) -> None:
     with (
         tempfile.TemporaryDirectory() as data,
         Studio(threads=1) as studio,
@@ -89,12 +124,13 @@ def make(folder: Path) -> list[Path]:
         shot(page, paths["settings-dark"])
         page.get_by_role("button", name="Settings", exact=True).click()
         page.emulate_media(color_scheme="light")
+        guide(editor)
+        shot(page, paths["guides"])
         page.get_by_role("button", name="Results and layers").click()
         page.set_viewport_size({"width": 720, "height": 900})
         page.get_by_role("button", name="Fit", exact=True).click()
         shot(page, paths["narrow"])
         context.close()
-    return list(paths.values())
 
 
 if __name__ == "__main__":
