@@ -55,7 +55,9 @@ class Bar:
             self._waiting = None
             if self.progress is not None and self.task is not None:
                 words = f"{self.done} of {count} painted"
-                words += f", about {duration(math.ceil(left))} left" if self.done and left is not None else ""
+                # Where several are painted at once, the work of one is done before any is.
+                if left is not None and step * count >= steps:
+                    words += f", about {duration(math.ceil(left))} left"
                 self.progress.update(self.task, description=words, completed=step, total=steps)
 
         def stage(what: str) -> None:
