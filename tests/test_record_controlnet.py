@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -118,6 +119,22 @@ def test_no_text_breaks_the_reader(values):
         '[{"kind": "depth", "image": "a.png"}]',
     ):
         assert read_controls({**values, "Controls": text}) == plain
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        'ControlNet 0: "' + ", a: (" * 60_000 + '"',
+        'ControlNet 0: "Module: canny, Model: a' + " " * 100_000 + 'b"',
+        'a:["",' * 200_000,
+    ],
+)
+def test_a_long_text_is_read_in_a_time_that_follows_its_length(settings: str):
+    before = time.process_time()
+    found = from_parameters(f"p\nSteps: 1, Sampler: Euler, Seed: 2, {settings}")
+    assert found is not None
+    assert found.settings["steps"] == 1
+    assert time.process_time() - before < 3, "squares of these lengths take ten seconds and more"
 
 
 def test_info_has_a_line_on_controls(tmp_path, capsys: pytest.CaptureFixture[str]):

@@ -27,8 +27,9 @@ OWN = "Controls"
 """Our own key of infotext: the controls as JSON, whose images are named by their digests."""
 
 _UNIT = re.compile(r"ControlNet (\d+)", re.IGNORECASE)
-_FIELD = re.compile(r"(?:^|, )([A-Za-z][A-Za-z/_ ]*): (\([^)]*\)|[^,]*)")
-_HASH = re.compile(r"\s*\[[0-9a-f]{6,64}\]\s*$", re.IGNORECASE)
+# A pair of brackets holds no further "(": else a text of many open ones takes the square of its length.
+_FIELD = re.compile(r"(?:^|, )([A-Za-z][A-Za-z/_ ]*+): (\([^()]*+\)|[^,]*+)")
+_HASH = re.compile(r"\[[0-9a-f]{6,64}\]\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

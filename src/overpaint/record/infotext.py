@@ -25,6 +25,9 @@ from .controlnet import written_controls
 
 _LEAST_PAIRS = 3
 _LEAST_KNOWN = 2
+_MOST_PAIRS = 1000
+"""Settings that are read of a line: each costs up to the length of the line, and real ones have some dozens."""
+
 _GENERATORS = {
     "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Denoising strength", "Clip skip", "RNG", "Model hash",
     "VAE", "VAE hash", "Hashes", "Lora hashes", "TI hashes", "Mask mode", "Mask blur", "Inpaint area",
@@ -205,15 +208,16 @@ def _quoted(value: Any) -> str:
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
-    """Keys and values of one line; parts that are not a pair are skipped."""
-    at = 0
-    while at < len(line):
+    """Keys and values of one line, the first 1000; parts that are not a pair are skipped."""
+    at = found = 0
+    while at < len(line) and found < _MOST_PAIRS:
         key = _KEY.match(line, at)
         if key is None:
             comma = line.find(",", at)
             at = comma + 1 if comma >= 0 else len(line)
             continue
         value, at = _value(line, key.end())
+        found += 1
         yield key[1], value
 
 
