@@ -276,7 +276,7 @@ from overpaint.engines import Painted
 from pathlib import Path
 import numpy as np
 def paint(canvas, _):
-    time.sleep(0.1)
+    time.sleep(0.3)
     return Painted(np.full_like(canvas.pixels, canvas.controls[0].pixels.mean()))
 Bench(Path.cwd(), lambda: StandIn(paint, GUIDED)).run(ROWS)
 """
@@ -309,6 +309,6 @@ def test_a_batch_with_controls_that_is_killed_goes_on_where_it_was(folder):
     bench = Bench(folder, lambda: echo(GUIDED))
     ended = bench.run(ROWS)
     assert (ended.failed, ended.done) == (0, len(ROWS) - ended.unchanged)
-    assert done - 1 <= ended.unchanged <= done + 1
+    assert done - 2 <= ended.unchanged <= done + 1
     assert bench.strays() == []
     assert len({pixels(out / row["output"]).shape for row in ROWS}) == 1
