@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from overpaint.engines.diffusion import openvino_programs
+from overpaint.engines.diffusion import back_ends, openvino_programs
 from overpaint.engines.diffusion.back_ends import MOST_FORMS, Compiled
 from overpaint.engines.diffusion.deep_features import RowFeatures
 from overpaint.engines.diffusion.families.unet import SD1
@@ -72,6 +72,27 @@ def test_a_program_serves_several_numbers_of_rows_and_few_forms_are_compiled():
     assert len(made) == MOST_FORMS
     (note,) = back_end.notes
     assert "ran without" in note
+
+
+def test_a_program_is_made_where_there_is_memory_for_it(monkeypatch: pytest.MonkeyPatch):
+    class Counted(Compiled):
+        program_bytes = making_bytes = 10**9
+
+    made: list[torch.nn.Module] = []
+    back_end = Counted(SD1, unet(), lambda program: made.append(program) or program)
+    call, plain = NetworkCall(SD1, unet(), back_end=back_end), NetworkCall(SD1, unet())
+    monkeypatch.setattr(back_ends, "memory_left", lambda device: 5 * 10**9 - back_end.bytes - 2 * 10**9)
+    for side in (4, 6, 8, 10, 4):
+        assert torch.equal(call(given_of(1, side)), plain(given_of(1, side)))
+        assert back_end.bytes <= 3 * 10**9
+    assert len(made) == 5, "that of the first size had to go for the fourth"
+    assert not back_end.notes
+    monkeypatch.setattr(back_ends, "memory_left", lambda device: 10**8)
+    for _ in range(2):
+        assert torch.equal(call(given_of(1, 12)), plain(given_of(1, 12)))
+    assert list(back_end.notes) == [
+        "torch.compile needs 1.0 GB of memory for a program, and 0.1 GB are left: the network ran without"
+    ]
 
 
 def test_where_compiling_fails_the_network_runs_without_and_a_note_says_so():

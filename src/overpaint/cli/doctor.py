@@ -202,7 +202,7 @@ def _listed(ways: Mapping[Memory, int]) -> str:
 
 
 def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def _temporary_folder() -> Check:

@@ -6,6 +6,7 @@ forms are taken; calls of any other form run as usual.
 
 from __future__ import annotations
 
+import gc
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from typing import Any, Literal, TypeAlias
 
 import torch
 
+from .devices import memory_left
 from .families import Family
+from .placement import device_of
 from .values import Conditioning, NetworkInput
 
 BackEndName = Literal["eager", "compile", "openvino"]
@@ -102,7 +105,8 @@ class BackEnd(ABC):
         """Take a network; programs are made by calls."""
         self._family = family
         self._network = network
-        self._programs: dict[CallForm, Any] = {}
+        self._programs: dict[CallForm, Any] = {}  # the one that was used longest ago first
+        self._refused: set[CallForm] = set()
         self.notes: dict[str, None] = {}
         """What ran as usual after all, and why, for people."""
 
@@ -119,16 +123,51 @@ class BackEnd(ABC):
             stage: Is told when a program is made, which takes a minute or more.
         """
 
+    @property
+    def program_bytes(self) -> int:
+        """Memory that a program holds, beside the network's own weights."""
+        return 0
+
+    @property
+    def making_bytes(self) -> int:
+        """Memory that a program takes while it is made."""
+        return self.program_bytes
+
+    @property
+    def bytes(self) -> int:
+        """Memory that all programs hold."""
+        return len(self._programs) * self.program_bytes
+
     def _program(self, title: str, form: CallForm, make: Callable[[], Any]) -> Any | None:
-        """The program for a form; None where there are too many already."""
+        """The program for a form; None where there are too many already, or no memory for one more."""
+        if form in self._refused:
+            return None
         if form not in self._programs:
             if len(self._programs) >= MOST_FORMS:
                 self.notes[f"{title} has programs for {MOST_FORMS} forms of call: those of this size ran without"] = (
                     None
                 )
                 return None
+            if not self._has_room(title):
+                self._refused.add(form)
+                return None
             self._programs[form] = make()
-        return self._programs[form]
+        self._programs[form] = found = self._programs.pop(form)
+        return found
+
+    def _has_room(self, title: str) -> bool:
+        """Whether there is memory for one more program, where need be without those that were used longest ago."""
+        left = memory_left(device_of(self._network))
+        while left is not None and left < self.making_bytes <= left + self.bytes and self._programs:
+            self._programs.pop(next(iter(self._programs)))
+            gc.collect()  # programs may be part of reference cycles
+            left = memory_left(device_of(self._network))
+        if left is None or left >= self.making_bytes:
+            return True
+        needed, has = (f"{one / 1e9:.1f} GB" for one in (self.making_bytes, left))
+        note = f"{title} needs {needed} of memory for a program, and {has} are left: the network ran without"
+        self.notes[note] = None
+        return False
 
 
 class Compiled(BackEnd):

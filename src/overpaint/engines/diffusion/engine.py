@@ -29,7 +29,7 @@ from .devices import NARROW, device_of, memory_left, usual_dtype
 from .families import Family
 from .fp8_weights import with_fp8_weights
 from .loop import advance
-from .memory_plan import Guides, MemoryPlan, plan_of
+from .memory_plan import MemoryPlan, plan_of
 from .networks import Networks
 from .openvino_programs import check_openvino
 from .options import CARD, DiffusionOptions
@@ -252,7 +252,8 @@ class DiffusionEngine(ThreadedEngine):
     def _start(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> CanvasRun | None:
         """Start a canvas; None where there is no step to take."""
         monitor.check()
-        networks, multiple = self._networks_for(canvas, monitor, future), self._family.multiple
+        networks, found = self._networks_for(canvas, monitor, future)
+        multiple = self._family.multiple
         self._weights.use(self)
         if canvas.size.width % multiple or canvas.size.height % multiple:
             raise EngineError(f"a canvas of {canvas.size} has sides that are no multiples of {multiple}")
@@ -263,7 +264,8 @@ class DiffusionEngine(ThreadedEngine):
             nothing = f"strength 0 paints nothing: prompt{guiding}, steps, sampler and guidance had no effect"
             future.set_result(Painted(canvas.pixels.copy(), notes=(nothing,)))
             return None
-        guides = [(one, self._guide(networks.guides, one.control, monitor)) for one in canvas.controls]
+        found = found or self._guides(networks.guides, canvas, monitor)
+        guides = list(zip(canvas.controls, found, strict=True))
         for image, guide in guides:
             self._place(networks.guides, guide, image.control)
         controls = tuple((one, guide) for one, guide in guides if isinstance(guide, ControlNetwork))
@@ -294,35 +296,36 @@ class DiffusionEngine(ThreadedEngine):
         guides.make_room(needed, memory_left(device))
         self._weights.make_room(needed, name, lambda: memory_left(device))
 
-    def _networks_for(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> Networks:
-        """The networks, loaded where they are not, and placed so that the canvas has memory on the device.
+    def _networks_for(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> tuple[Networks, list[Guide]]:
+        """The networks, loaded where they are not, and placed so that the canvas has memory on the device; what reads
+        its controls, where that had to be known.
 
         Networks that other canvases are painted with stay where they are.
         """
+        wanted = list[Guide]()
         if self._networks is None:
-            self._load(canvas, monitor)
+            wanted = self._load(canvas, monitor)
         elif self._plan is not None and all(one.done() for one in self._painting if one is not future):
             networks, plan = self._networks, self._plan
             wanted = self._guides(networks.guides, canvas, monitor)
-            if not wanted.keys <= plan.guides:
+            if not {one.key for one in wanted} <= plan.guides:
                 plan = plan_of(networks.loaded, canvas.size, plan.free, plan.memory, wanted)
-            if self._memory == "auto" and plan.needs_less(canvas.size.area):
-                plan = plan_of(networks.loaded, canvas.size, plan.free, "auto", wanted)
+            fitting = plan.within(canvas.size.area) if self._memory == "auto" else plan
+            if fitting.memory != plan.memory:
                 self._networks = None
-                self._put(networks.loaded, networks.guides, plan)
-            self._plan = plan
+                self._put(networks.loaded, networks.guides, fitting)
+            elif plan is not self._plan:
+                self._keep_within(fitting, networks.loaded, networks.guides)
         assert self._networks is not None
-        return self._networks
+        return self._networks, wanted
 
-    def _guides(self, guides: KeptGuides, canvas: Canvas, monitor: Monitor) -> Guides:
-        found = [self._guide(guides, one.control, monitor) for one in canvas.controls]
-        return Guides(
-            tuple(one for one in found if isinstance(one, ControlNetwork)),
-            tuple(one for one in found if isinstance(one, Adapter)),
-        )
+    def _guides(self, guides: KeptGuides, canvas: Canvas, monitor: Monitor) -> list[Guide]:
+        """What reads each of a canvas's controls."""
+        return [self._guide(guides, one.control, monitor) for one in canvas.controls]
 
-    def _load(self, canvas: Canvas, monitor: Monitor) -> None:
-        """Load the networks for a first canvas, where there is memory for them."""
+    def _load(self, canvas: Canvas, monitor: Monitor) -> list[Guide]:
+        """Load the networks for a first canvas, where there is memory for them; as `_networks_for` what reads its
+        controls."""
         monitor.loading(self._ref.name)
         with self._weights.loading():
             needed = self._family.weight_bytes(self._ref, self.dtype, self._weights.holds)
@@ -337,25 +340,31 @@ class DiffusionEngine(ThreadedEngine):
                 network = shared_network(lambda: key, lambda: with_fp8_weights(loaded.network), network_bytes)
                 loaded = replace(loaded, network=network, digest=key[0])
             guides = KeptGuides(self._family, self._ref, loaded.network.dtype)
-            plan = None
+            plan, wanted = None, list[Guide]()
             if self._takes_turns:
                 free = memory_left(self.device)
                 if free is not None:  # what another engine has there already is there for this one, too
                     free += sum(network_bytes(one, self.device.type) for one in loaded.networks)
-                plan = plan_of(loaded, canvas.size, free, self._memory, self._guides(guides, canvas, monitor))
+                wanted = self._guides(guides, canvas, monitor)
+                plan = plan_of(loaded, canvas.size, free, self._memory, wanted)
             self._put(loaded, guides, plan)
+        return wanted
 
     def _put(self, loaded: LoadedModel, guides: KeptGuides, plan: MemoryPlan | None) -> None:
         """Put the networks where the plan says."""
         placement = None
         if plan is not None and plan.memory != "whole":
             placement = Placement(self.device, plan.memory, plan.weights_room)
-        own = sum(map(network_bytes, loaded.networks))
-        room = None if plan is None else plan.guides_room
-        guides.budget = self._weights.budget - own if room is None else min(self._weights.budget - own, room)
+        self._keep_within(plan, loaded, guides)
         original = self._original if self._fp8 else None
-        self._plan = plan
         self._networks = Networks(loaded, self._ref, self.device, placement=placement, original=original, guides=guides)
+
+    def _keep_within(self, plan: MemoryPlan | None, loaded: LoadedModel, guides: KeptGuides) -> None:
+        """Keep a plan, and as many ControlNets and IP-Adapters as have room in it beside the model."""
+        left = self._weights.budget - sum(map(network_bytes, loaded.networks))
+        room = None if plan is None else plan.guides_room
+        guides.budget = left if room is None else min(left, room)
+        self._plan = plan
 
     def _original(self) -> Any:
         """The network with its weights as published, read again."""

@@ -18,6 +18,7 @@ from overpaint.geometry import Size
 from .adapters import Adapter, tokens_of_pixels, with_pictures
 from .blocks import blocks_of, trunk_of
 from .clip import ClipText
+from .control_networks import Guide
 from .controls import ControlNetwork, Outputs, RowControl, residuals
 from .copies import copy_with, network_bytes
 from .families import Family
@@ -118,23 +119,6 @@ class ModelBytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Guides:
-    """The ControlNets and IP-Adapters of a canvas, one for each of its controls; one may be there twice."""
-
-    controls: tuple[ControlNetwork, ...] = ()
-    adapters: tuple[Adapter, ...] = ()
-
-    @property
-    def keys(self) -> frozenset[Hashable]:
-        """What tells them apart."""
-        return frozenset([*(one.key for one in self.controls), *(one.key for one in self.adapters)])
-
-
-NONE = Guides()
-"""Of a canvas without controls."""
-
-
-@dataclass(frozen=True, slots=True)
 class MemoryPlan:
     """How a model uses a device.
 
@@ -171,15 +155,20 @@ class MemoryPlan:
             return 1 << 30
         return self.counted.rows(self.memory, self.free, area=area)
 
-    def needs_less(self, area: int) -> bool:
-        """Whether a canvas of so many pixels needs less on the device at a time than the plan has there."""
+    def within(self, area: int) -> MemoryPlan:
+        """The plan itself, or one with less on the device at a time where a canvas of so many pixels needs that."""
         if self.free is None or self.counted is None:
-            return False
-        return _WAYS.index(self.counted.choice(self.free, area=area)) > _WAYS.index(self.memory)
+            return self
+        found = self.counted.choice(self.free, area=area)
+        return replace(self, memory=found) if _WAYS.index(found) > _WAYS.index(self.memory) else self
 
 
 def plan_of(
-    model: LoadedModel, size: Size, free: int | None, memory: Memory | Literal["auto"] = "auto", guides: Guides = NONE
+    model: LoadedModel,
+    size: Size,
+    free: int | None,
+    memory: Memory | Literal["auto"] = "auto",
+    guides: Sequence[Guide] = (),
 ) -> MemoryPlan:
     """The plan for a device with so many bytes free; all of the model is there where that is unknown.
 
@@ -188,18 +177,18 @@ def plan_of(
         size: Of the canvas.
         free: Bytes; None: unknown.
         memory: A way that was chosen, or "auto".
-        guides: The canvas's ControlNets and IP-Adapters.
+        guides: The canvas's ControlNets and IP-Adapters, for each of its controls the one that reads it.
     """
     counted = None
     if free is not None:
         counted = counted_bytes(model.family, model.network, model.vae, model.text_encoders, size, guides)
     if memory == "auto":
         memory = "whole" if counted is None or free is None else counted.choice(free)
-    return MemoryPlan(memory, free, counted, guides.keys)
+    return MemoryPlan(memory, free, counted, frozenset(one.key for one in guides))
 
 
 def counted_bytes(
-    family: Family, network: Any, vae: Any, encoders: tuple[Any, ...], size: Size, guides: Guides = NONE
+    family: Family, network: Any, vae: Any, encoders: tuple[Any, ...], size: Size, guides: Sequence[Guide] = ()
 ) -> ModelBytes | None:
     """The bytes of a model for canvases of a size; None for a family that gives no example of a call.
 
@@ -209,15 +198,15 @@ def counted_bytes(
         vae: The autoencoder.
         encoders: The text encoders.
         size: Of the canvas.
-        guides: Its ControlNets and IP-Adapters.
+        guides: See `plan_of`.
     """
     example = family.example_input(network, size, ROWS)
     if example is None:
         return None
     shapes = _Shapes()
     vae_shaped = shapes.of(vae)
-    adapters = [shapes.of_adapter(one) for one in guides.adapters]
-    controls = [replace(one, network=shapes.of(one.network)) for one in guides.controls]
+    adapters = [shapes.of_adapter(one) for one in guides if isinstance(one, Adapter)]
+    controls = [replace(one, network=shapes.of(one.network)) for one in guides if isinstance(one, ControlNetwork)]
     shaped = family.adapted(shapes.of(network), adapters) if adapters else shapes.of(network)
     given = _with_tokens(example, adapters)
 

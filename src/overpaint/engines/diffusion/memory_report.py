@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -75,45 +76,37 @@ def fits(names: Sequence[str], device: torch.device) -> list[Fit]:
     free = memory_left(device)
     if free is None:
         return []
-    found: dict[tuple[str, Size, str, ModelBytes], Fit] = {}
-    for ref in _published() if not names else _installed(names):
-        fit = _fit(ref, device, free)
-        if fit is not None:
-            key = fit.title, fit.size, fit.dtype, fit.plain
-            names_so_far = found[key].names if key in found else ()
-            found[key] = replace(fit, names=(*names_so_far, *([ref.name] if names else [])))
-    return list(found.values())
-
-
-def _published() -> list[ModelRef]:
-    kinds = [Kind("checkpoint", "safetensors", family=one, channels=9, prediction="epsilon") for one in USUAL]
-    return [ModelRef("", Path("none"), kind) for kind in kinds]
-
-
-def _installed(names: Sequence[str]) -> list[ModelRef]:
-    found = []
+    if not names:
+        usual = [_usual(one, device) for one in USUAL]
+        return [replace(one, free=free) for one in usual if one is not None]
+    found: dict[Fit, list[str]] = {}
     for name in names:
         try:
-            found.append(find(name))
+            fit = _fit(find(name), device)
         except OverpaintError:  # damaged, or parts are missing: the list of models says so
             continue
-    return found
+        if fit is not None:
+            found.setdefault(fit, []).append(name)
+    return [replace(fit, free=free, names=tuple(held)) for fit, held in found.items()]
 
 
-def _fit(ref: ModelRef, device: torch.device, free: int) -> Fit | None:
+@cache
+def _usual(family: str, device: torch.device) -> Fit | None:
+    kind = Kind("checkpoint", "safetensors", family=family, channels=9, prediction="epsilon")
+    return _fit(ModelRef("", Path("none"), kind), device)
+
+
+def _fit(ref: ModelRef, device: torch.device) -> Fit | None:
+    """What a checkpoint needs, without its name and the device's memory; None for a family that can't be counted."""
     family: Family = family_of(ref.kind.family or "")
     family.import_networks()
-    dtype = usual_dtype(device, family.width(ref))
-    try:
-        model, side = family.empty(ref, dtype), family.native_size(ref)
-    except OverpaintError:
-        return None
+    dtype, side = usual_dtype(device, family.width(ref)), family.native_size(ref)
+    model, size = family.empty(ref, dtype), Size(side, side)
     if model is None:
         return None
-    size = Size(side, side)
     plain = counted_bytes(family, model.network, model.vae, model.text_encoders, size)
     if plain is None:
         return None
-    small = counted_in_fp8(plain, model.network)
     title = f"{family.title}{' inpainting' if ref.kind.inpainting else ''}"
-    return Fit(title, (), size, str(dtype).removeprefix("torch."), free, plain, small, device.type != "cpu")
+    small = counted_in_fp8(plain, model.network)
+    return Fit(title, (), size, str(dtype).removeprefix("torch."), 0, plain, small, device.type != "cpu")

@@ -37,6 +37,13 @@ EXTRA = "openvino"
 KEPT_BYTES = 8 << 30
 """Of converted networks on disk. Beyond it those that were used longest ago are removed."""
 
+_HELD, _HELD_IN_BF16, _MADE = 5.4, 3.5, 10.0
+"""Bytes for each of a network's numbers: what a program holds in single precision and in bf16, what making one takes.
+
+Measured with OpenVINO 2026.4 on a U-Net of 102 million numbers, 390 MB in single precision: a program held 520 MB more,
+and 310 in bf16, without the pages of its file, which the kernel can give up; making one took 1.0 GB.
+"""
+
 _LAYOUT = 1
 """Changes where converted networks of earlier versions no longer fit."""
 
@@ -86,6 +93,25 @@ class OpenVino(BackEnd):
         self._digest = digest
         self._folder = folder or programs_folder()
 
+    @property
+    def program_bytes(self) -> int:
+        """See `BackEnd.program_bytes`: its own copy of the weights, laid out for its kernels."""
+        return int(self._numbers * (_HELD_IN_BF16 if self._in_bf16 else _HELD))
+
+    @property
+    def making_bytes(self) -> int:
+        """See `BackEnd.making_bytes`. The copies that converting needs are freed when it is done."""
+        return int(self._numbers * _MADE)
+
+    @property
+    def _in_bf16(self) -> bool:
+        half = next(self._network.parameters()).dtype != torch.float32
+        return half and "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+    @property
+    def _numbers(self) -> int:
+        return sum(one.numel() for one in self._network.parameters())
+
     def __call__(
         self, given: NetworkInput, depth: int, deep: torch.Tensor | None, stage: Stage = unheard
     ) -> Found | None:
@@ -122,9 +148,8 @@ class OpenVino(BackEnd):
                 )
             self._openvino.save_model(model, file, compress_to_fp16=half)
 
-        able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if half and "BF16" in able else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if self._in_bf16 else "f32",
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "PERFORMANCE_HINT": "LATENCY",
         }
