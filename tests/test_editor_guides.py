@@ -58,6 +58,8 @@ def test_lines_are_drawn_taken_back_and_sent_as_the_map_that_a_controlnet_reads(
     keys.press("u")
     lines = page.get_by_role("group", name="Lines drawn")
     lines.get_by_text("Nothing is drawn yet").wait_for()
+    width = page.locator(".options").get_by_role("slider", name="Size")
+    assert width.get_attribute("aria-valuetext") == "4 px"
     editor.stroke((20, 20), (20, 200))
     page.get_by_role("button", name="Undo: Lines").click()
     lines.get_by_text("Nothing is drawn yet").wait_for()
@@ -68,6 +70,7 @@ def test_lines_are_drawn_taken_back_and_sent_as_the_map_that_a_controlnet_reads(
     for _ in range(2):
         page.mouse.wheel(0, -433)  # in, to twice the size each
     editor.until(lambda: page.locator(".zoom").inner_text() == "400 %")
+    assert width.get_attribute("aria-valuetext") == "2 px", "as wide on the screen"
     page.mouse.wheel(120, 80)  # 30 and 20 pixels of the picture to the right and down
     editor.drag((middle[0] - 60, middle[1] - 100), (middle[0] - 60, middle[1] + 100))
     lines.get_by_role("slider", name="Weight").fill("0.8")

@@ -33,10 +33,15 @@ export const restoring = signal<{ step: number; show: boolean } | null>(null);
 
 /** How wide brushes are on a new picture, as shares of its shorter side, and so of what is shown. */
 const WIDTHS: Readonly<Record<BrushTool, number>> = { brush: 0.06, eraser: 0.06, sketch: 0.03, sketchEraser: 0.05, lines: 0.006, linesEraser: 0.04 };
+/** Of a line, in pixels of the screen: who zooms in draws finer ones. */
+const LINE = 4;
+const THINNEST = 2;
 
 export const brushTool = (name: ToolName): BrushTool | null => (name in WIDTHS ? (name as BrushTool) : null);
 
 let replaying = 0;
+/** As it follows the view. */
+let lineWidth = 0;
 let restored = "";
 
 /** Take a canvas into use; the function that is returned ends that. */
@@ -79,7 +84,12 @@ export function attach(made: PaintCanvas): () => void {
       if (!now.cancelled) void attempt(strokeRestores);
     }),
     made.on("history", (now) => (past.value = now)),
-    made.on("view", (now) => (view.value = now)),
+    made.on("view", (now) => {
+      view.value = now;
+      if (made.brush("lines").size !== lineWidth) return; // a person has set another
+      lineWidth = Math.max(THINNEST, Math.round((LINE * devicePixelRatio) / now.zoom));
+      made.setBrush("lines", { size: lineWidth });
+    }),
     made.on("compare", (now) => (compareMode.value = now.mode)),
     made.on("busy", (now) => (busy.value = now.busy)),
     made.on("margins", (now) => {
@@ -121,7 +131,8 @@ function sessionChanged(now: SessionStatus, before: SessionStatus | null): void 
   if (!before) {
     restored = "";
     guides.value = [];
-    for (const [name, share] of Object.entries(WIDTHS)) made.setBrush(name as BrushTool, { size: Math.max(2, Math.round(share * Math.min(size.width, size.height))) });
+    for (const [name, share] of Object.entries(WIDTHS)) made.setBrush(name as BrushTool, { size: Math.max(THINNEST, Math.round(share * Math.min(size.width, size.height))) });
+    lineWidth = made.brush("lines").size;
     made.setPicture(presentTiles(() => session.value, size), { keepView: false });
     made.setOriginal(originalTiles(now));
     made.clearHistory();
