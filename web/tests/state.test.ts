@@ -5,6 +5,7 @@ import type { HintKind, Property, SessionStatus } from "../src/api/client";
 import { pause } from "../src/api/events";
 import { kindOf, selectors } from "../src/state/catalogue";
 import { numbers } from "../src/state/example";
+import { readGuides } from "../src/state/guiding";
 import { joinedBy, takers, unaided } from "../src/state/select";
 import { sameStep } from "../src/state/session";
 import { boxOf, movedBy, partPath } from "../src/state/tiles";
@@ -33,6 +34,12 @@ test("a wish that was kept in another form is dropped, whatever it is, and break
   );
   expect(readWish({ intent: "inpaint-old", prompt: "x", count: 1, settings: {} })).toBeNull();
   expect(readWish({ intent: "remove", prompt: "", count: 900, settings: {} })?.count).toBe(1);
+});
+
+test("guides that were kept in another form are dropped, whatever they are, and break nothing", () => {
+  fc.assert(fc.property(fc.anything(), (value) => Array.isArray(readGuides(value))));
+  const guide = { from: "picture", kind: "depth", on: true, weight: 1, start: 0, end: 0.5, mode: "balanced", model: null };
+  expect(readGuides([guide, null, { ...guide, weight: "1" }, { ...guide, from: "image" }, { ...guide, kind: null }])).toEqual([guide]);
 });
 
 test("fields are shown by their schema", () => {

@@ -5,6 +5,7 @@ import { effect, signal } from "@preact/signals";
 import { api, ServerError, type EditRequest, type Schemas } from "../api/client";
 import type { PaintCanvas } from "../canvas";
 import { guiding, uploadedMask } from "./actions";
+import { canvas, drawn } from "./canvas";
 import { attempt } from "./notices";
 import { session } from "./session";
 import { guides, LINES, requestOf, wish, type Guide } from "./wish";
@@ -39,6 +40,14 @@ export function drawnLines(made: PaintCanvas): string | null {
 export function allGuides(): readonly Guide[] {
   const all = readGuides(guides.value);
   return all.some((one) => one.from === "lines") ? all : [{ ...NEW, from: "lines", kind: null }, ...all];
+}
+
+/** Of these, the ones that go with the next edit. */
+export function activeGuides(): readonly Guide[] {
+  drawn.value;
+  const made = canvas.value;
+  const lines = made && drawnLines(made);
+  return allGuides().filter((one) => one.on && (one.from !== "lines" || lines));
 }
 
 export function changeGuide(at: number, what: Partial<Guide>): void {
@@ -124,8 +133,7 @@ export function followWish(): () => void {
 async function controlsOf(made: PaintCanvas): Promise<Schemas["TaskControl"][]> {
   const lines = drawnLines(made);
   const found: Schemas["TaskControl"][] = [];
-  for (const guide of allGuides()) {
-    if (!guide.on || (guide.from === "lines" && lines === null)) continue;
+  for (const guide of activeGuides()) {
     if (guide.kind === null) await learn();
     const { weight, start, end, mode, model, image, preprocess } = guide;
     const own = guide.from === "lines" && lines !== null ? await uploadedMask(lines) : image?.id;

@@ -1,4 +1,4 @@
-// The panel beside the picture: results, layers, masks, queue.
+// The panel beside the picture: results, layers, masks, guides, queue.
 import { active } from "../state/jobs";
 import { panel, panelOpen, type PanelName } from "../state/prefs";
 import { texts } from "../text";
@@ -13,6 +13,7 @@ export function Panel() {
   if (!panelOpen.value) return null;
   const words = texts.value.panels;
   const parts = later.value;
+  const counts: Partial<Record<PanelName, number | undefined>> = { queue: active.value.length, guides: parts?.activeGuides().length };
   const chosen = panel.value;
   const move = (event: KeyboardEvent) => {
     const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
@@ -37,7 +38,7 @@ export function Panel() {
             onClick={() => (panel.value = name)}
           >
             {words[name]}
-            {name === "queue" && active.value.length ? <span class="badge">{active.value.length}</span> : null}
+            {counts[name] ? <span class="badge">{counts[name]}</span> : null}
           </button>
         ))}
       </div>

@@ -1,4 +1,5 @@
 // Panels and words that come with the first picture.
+export { activeGuides } from "../state/guiding";
 export { historyWords } from "../state/history";
 export * from "./dialogs";
 export { GuidesPanel } from "./Guides";
