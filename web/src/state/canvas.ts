@@ -323,7 +323,8 @@ async function restoreDraft(now: SessionStatus): Promise<void> {
         made.setMaskLook(id, look);
         if (draft.png.size) await made.importMask(draft.png, { id, combine: "replace", undoable: false });
       }
-      if (first) made.setActiveMask(first.id);
+      const marks = made.masks.find((one) => one.role === "repaint") ?? first;
+      if (marks) made.setActiveMask(marks.id);
       if (found.sketch) await made.importSketch(found.sketch, { undoable: false });
       made.clearHistory();
     }
