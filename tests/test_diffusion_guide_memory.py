@@ -20,10 +20,10 @@ from safetensors.torch import save_file
 import adapters
 from overpaint import Monitor, models
 from overpaint.engines.base import Canvas, ControlImage, paint
-from overpaint.engines.diffusion import back_ends, loader
+from overpaint.engines.diffusion import back_ends, diffusers_networks, loader
 from overpaint.engines.diffusion import engine as engine_module
 from overpaint.engines.diffusion import networks as networks_module
-from overpaint.engines.diffusion.adapters import Adapter, with_pictures
+from overpaint.engines.diffusion.adapters import Adapter, encoded_tokens, with_pictures
 from overpaint.engines.diffusion.back_ends import Compiled
 from overpaint.engines.diffusion.caches import bytes_of
 from overpaint.engines.diffusion.control_networks import GUIDE_BYTES, Guide, KeptGuides, guide_bytes
@@ -35,6 +35,7 @@ from overpaint.engines.diffusion.memory_plan import ModelBytes, counted_bytes
 from overpaint.engines.diffusion.network_call import NetworkCall
 from overpaint.engines.diffusion.openvino_programs import OpenVino
 from overpaint.engines.diffusion.options import DiffusionOptions
+from overpaint.engines.diffusion.placement import Placement, bring
 from overpaint.engines.diffusion.values import LoadedModel, NetworkInput
 from overpaint.engines.weight_store import WeightStore
 from overpaint.errors import Cancelled
@@ -177,6 +178,23 @@ def test_counted_bytes_are_those_that_networks_and_their_calls_hold(ref: ModelRe
     assert found.network.weights + found.pictures.weights == plain.network.weights + weights
 
 
+def test_a_union_controlnet_is_counted_too(ref: ModelRef) -> None:
+    loaded, (plain,) = parts(ref, 1, 0)
+    assert isinstance(plain, ControlNetwork)
+    _, union = diffusers_networks._control_classes()
+    sizes = ("block_out_channels", "layers_per_block", "cross_attention_dim", "attention_head_dim", "norm_num_groups")
+    sizes += ("down_block_types", "conditioning_embedding_out_channels")
+    own = {name: plain.network.config[name] for name in sizes}
+    own |= {"num_control_type": 6, "addition_time_embed_dim": 4, "num_trans_channel": 8, "num_trans_head": 2}
+    made = union(**own, num_proj_channel=8).eval().requires_grad_(False)
+    guides = [ControlNetwork(made, "union", kinds=6)]
+    network, call = call_of(loaded, guides)
+    taken = peak_bytes(lambda: NetworkCall(loaded.family, network)(call)) + bytes_of(call.controls[0][0].hint)
+    found = counted(loaded, guides)
+    assert found.guides == network_bytes(made)
+    assert found.network.call + found.network.row == pytest.approx(taken, rel=0.1)
+
+
 def test_a_controlnet_that_does_not_fit_beside_the_model_lets_networks_take_turns(
     ref: ModelRef, engine_of: Callable[..., DiffusionEngine], in_strips: None, monkeypatch: pytest.MonkeyPatch
 ):
@@ -198,6 +216,34 @@ def test_a_controlnet_that_does_not_fit_beside_the_model_lets_networks_take_turn
             assert np.array_equal(painted(engine, canvases[one]), expected[one])
             assert engine._plan is not None
             assert engine._plan.memory == ("whole" if order[: number + 1] == "p" else full.choice(free))
+
+
+def test_a_canvas_whose_controlnet_has_no_room_waits_for_those_that_are_painted(
+    engine_of: Callable[..., DiffusionEngine], in_strips: None, monkeypatch: pytest.MonkeyPatch
+):
+    usual, engine = engine_of(turns=False), engine_of()
+    lot = [guided(steps=4), guided("canny-0")]
+    expected = [paint(usual, [one])[0].pixels for one in lot]
+    monkeypatch.setattr(engine_module, "memory_left", lambda one: None if one is engine_module._CPU else 10**9)
+    painted(engine, guided())
+    assert engine._plan is not None
+    assert engine._plan.memory == "whole"
+    assert engine._plan.counted is not None
+    full = engine._plan.counted.peak("whole") / 0.899
+    monkeypatch.setattr(engine_module, "memory_left", lambda one: None if one is engine_module._CPU else 1000)
+    engine._plan = replace(engine._plan, free=int(full))  # has room for the model, and for no more
+    order: list[str] = []
+    submitted: list[Any] = []
+
+    def first(step: int, steps: int) -> None:
+        if not submitted:
+            submitted.append(engine.submit(lot[1], Monitor(on_progress=lambda *_: order.append("second"))))
+        order.append("first")
+
+    pictures = [paint(engine, lot[:1], [Monitor(on_progress=first)])[0], submitted[0].result()]
+    assert order == sorted(order)
+    assert engine._plan.memory != "whole"
+    assert all(np.array_equal(one.pixels, other) for one, other in zip(pictures, expected, strict=True))
 
 
 # ---- bounded ----
@@ -254,6 +300,49 @@ def test_controlnets_and_references_in_turns_paint_the_same_bits(
         assert all(np.array_equal(one.pixels, other.pixels) for one, other in zip(got, expected, strict=True))
     assert turns._networks is not None
     assert turns._networks.placement is not None
+
+
+@pytest.mark.parametrize("memory", ["model", "block"])
+def test_in_turns_every_weight_is_on_the_device_while_it_is_used(memory: Literal["model", "block"], ref: ModelRef):
+    loaded, guides = parts(ref, 2, 2)
+    network, given = call_of(loaded, guides)
+    controls, held = apart(guides)
+    adapter, placement = held[0], Placement(CPU, memory)
+    homes = {
+        one.data_ptr()
+        for each in (network, *guides[0].networks, *guides[1].networks, *adapter.networks)
+        for one in each.parameters()
+    }
+    away: list[str] = []
+    ran = 0
+
+    def look(module: torch.nn.Module, _: object) -> None:
+        nonlocal ran
+        own = [one for one in module.parameters(recurse=False) if one.numel()]
+        ran += len(own)
+        away.extend(type(module).__name__ for one in own if one.data_ptr() in homes)
+
+    def watched(part: Any, stage: Any) -> Any:
+        twin = placement.twin(part, stage)
+        for module in twin.modules():
+            module.register_forward_pre_hook(look)
+        return twin
+
+    twin = watched(network, "network")
+    for one in controls:
+        watched(one.network, "network")
+    NetworkCall(loaded.family, twin)(given)
+    weights = network_bytes(network) + sum(network_bytes(one.network) for one in controls)
+    assert placement.bytes == weights if memory == "model" else placement.bytes < 0.5 * weights
+    encoder, projection = (watched(one, "picture") for one in (adapter.encoder, adapter.projection))
+    bring(encoder, projection)
+    encoded_tokens(replace(adapter, encoder=encoder, projection=projection), guided(references=1).controls[0])
+    assert placement.bytes <= network_bytes(adapter.encoder) + network_bytes(adapter.projection), "the others have left"
+    assert not away
+    assert ran > 100
+    for one in placement._places:
+        one.leave()
+    assert placement.bytes == 0
 
 
 @pytest.mark.parametrize("memory", ["model", "block"])

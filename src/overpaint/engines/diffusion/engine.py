@@ -29,7 +29,7 @@ from .devices import NARROW, device_of, memory_left, usual_dtype
 from .families import Family
 from .fp8_weights import with_fp8_weights
 from .loop import advance
-from .memory_plan import MemoryPlan, plan_of
+from .memory_plan import SPARE, MemoryPlan, plan_of
 from .networks import Networks
 from .openvino_programs import check_openvino
 from .options import CARD, DiffusionOptions
@@ -239,6 +239,9 @@ class DiffusionEngine(ThreadedEngine):
             if (job := _next_of(waiting, at_hand)) is None:
                 return started
             canvas, monitor, future = job
+            if (runs or started) and self._waits(canvas):
+                waiting.insert(0, job)
+                return started
             self._painting = [*self._painting, future]
             if not self._begins(future):
                 continue
@@ -277,13 +280,31 @@ class DiffusionEngine(ThreadedEngine):
 
     def _guide(self, guides: KeptGuides, control: Control, monitor: Monitor) -> Guide:
         """What reads a control, a ControlNet or an IP-Adapter; loaded where it is not in memory and there is memory."""
-        ref = self._reference(control) if control.shows_itself else self._control(control)
+        ref = self._guide_ref(control)
         with self._weights.loading():
             if ref not in guides:
                 name = (ref.adapter if isinstance(ref, ReferenceRefs) else ref).name
                 monitor.loading(name)
                 self._make_room(guides, guides.needed(ref, self._weights.holds), name, _CPU)
             return guides.get(ref)
+
+    def _guide_ref(self, control: Control) -> ModelRef | ReferenceRefs:
+        return self._reference(control) if control.shows_itself else self._control(control)
+
+    def _waits(self, canvas: Canvas) -> bool:
+        """Whether a canvas waits until no other is painted, as there is no room for what reads its controls beside a
+        model that is on the device as a whole: then the networks will take turns.
+        """
+        networks, plan = self._networks, self._plan
+        if networks is None or plan is None or plan.memory != "whole" or self._memory != "auto":
+            return False
+        try:
+            refs = [self._guide_ref(one.control) for one in canvas.controls]
+        except OverpaintError:
+            return False  # `_start` tells
+        needed = sum(networks.guides.needed(one, self._weights.holds) for one in refs if one not in networks.guides)
+        left = memory_left(self.device)
+        return left is not None and needed > left * (1 - SPARE)
 
     def _place(self, guides: KeptGuides, guide: Guide, control: Control) -> None:
         """Take what reads a control to the device, where there is memory for it."""

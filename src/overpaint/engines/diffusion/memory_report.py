@@ -11,7 +11,7 @@ import torch
 
 from overpaint.errors import OverpaintError
 from overpaint.geometry import Size
-from overpaint.models import Kind, ModelRef, family_of, find
+from overpaint.models import Kind, ModelRef, family_of, find, read_hints
 
 from .devices import memory_left, usual_dtype
 from .families import Family
@@ -100,7 +100,7 @@ def _fit(ref: ModelRef, device: torch.device) -> Fit | None:
     """What a checkpoint needs, without its name and the device's memory; None for a family that can't be counted."""
     family: Family = family_of(ref.kind.family or "")
     family.import_networks()
-    dtype, side = usual_dtype(device, family.width(ref)), family.native_size(ref)
+    dtype, side = usual_dtype(device, family.width(ref)), read_hints(ref.path).native or family.native_size(ref)
     model, size = family.empty(ref, dtype), Size(side, side)
     if model is None:
         return None
