@@ -79,9 +79,10 @@ def about_verb(words: Sequence[str]) -> Iterator[None]:
 
 
 def hints() -> dict[str, str]:
-    """The hints by code, or by code and value, for the verb that runs."""
+    """The hints by code, or by code and value, for the verb that runs; "download" for what can be downloaded."""
     general = {key: hint for key, hint in HINTS.items() if "@" not in key}
     own = (key.split("@") for key in HINTS if "@" in key)
+    general["download"] = HINTS["model-not-downloaded"]
     return general | {code: HINTS[f"{code}@{verb}"] for code, verb in own if verb == _verb.get()}
 
 
