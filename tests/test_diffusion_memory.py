@@ -20,6 +20,7 @@ from overpaint.engines.base import Canvas, paint
 from overpaint.engines.diffusion import loader, memory_report, networks
 from overpaint.engines.diffusion.caches import bytes_of
 from overpaint.engines.diffusion.clip import ClipText
+from overpaint.engines.diffusion.devices import memory_left
 from overpaint.engines.diffusion.diffusers_networks import UNET, VAE, clip_config
 from overpaint.engines.diffusion.engine import DiffusionEngine
 from overpaint.engines.diffusion.families.unet import UNetFamily
@@ -315,6 +316,13 @@ def test_networks_of_one_stage_leave_where_there_is_no_room_for_both(pocket: tup
     output(twin := small.twin(loaded.network, "network"), loaded)
     assert small.bytes < size // 4
     assert device_of(twin) == torch.device("cpu")
+
+
+def test_memory_that_torch_holds_without_use_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"mem_get_info": (100, 1000), "memory_reserved": 50, "memory_allocated": 20}
+    for name, value in given.items():
+        monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
+    assert memory_left(torch.device("cuda")) == 130
 
 
 def test_rows_of_a_call_follow_from_free_memory(pocket: tuple[LoadedModel, ModelRef]) -> None:

@@ -292,12 +292,14 @@ class DiffusionEngine(ThreadedEngine):
         return self._reference(control) if control.shows_itself else self._control(control)
 
     def _waits(self, canvas: Canvas) -> bool:
-        """Whether a canvas waits until no other is painted, as there is no room for what reads its controls beside a
-        model that is on the device as a whole: then the networks will take turns.
+        """Whether a canvas waits until no other is painted, as there is no room for it, or for what reads its controls,
+        beside a model that is on the device as a whole: then the networks will take turns.
         """
         networks, plan = self._networks, self._plan
         if networks is None or plan is None or plan.memory != "whole" or self._memory != "auto":
             return False
+        if plan.within(canvas.size.area) is not plan:
+            return True
         try:
             refs = [self._guide_ref(one.control) for one in canvas.controls]
         except OverpaintError:
