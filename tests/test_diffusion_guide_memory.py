@@ -218,6 +218,32 @@ def test_a_controlnet_that_does_not_fit_beside_the_model_lets_networks_take_turn
             assert engine._plan.memory == ("whole" if order[: number + 1] == "p" else full.choice(free))
 
 
+def test_a_lora_whose_changed_weights_do_not_fit_lets_networks_take_turns(
+    ref: ModelRef, engine_of: Callable[..., DiffusionEngine], in_strips: None, monkeypatch: pytest.MonkeyPatch
+):
+    loaded, _ = parts(ref, 0, 0)
+    changed = {name: one for name, one in loaded.network.named_parameters() if name.endswith("conv1.weight")}
+    kohya = {f"lora_unet_{name.removesuffix('.weight').replace('.', '_')}.diff": one for name, one in changed.items()}
+    save_file(
+        {name: 0.5 * one.detach().contiguous() for name, one in kohya.items()}, models.store_folder() / "l.safetensors"
+    )
+    found = counted_bytes(loaded.family, loaded.network, loaded.vae, loaded.text_encoders, Size(SIDE, SIDE))
+    assert found is not None
+    free = int((found.peak("whole") + bytes_of(*changed.values()) / 2) / 0.9)
+    here = sum(map(network_bytes, loaded.networks))
+    styled = guided(prompt="a cat <lora:l:1>")
+    expected = painted(engine_of(turns=False), styled)
+    monkeypatch.setattr(engine_module, "memory_left", lambda one: None if one is engine_module._CPU else free - here)
+    engine = engine_of()
+    assert levels(painted(engine, guided(prompt="a cat")), expected) > 1
+    assert engine._plan is not None
+    assert engine._plan.memory == "whole"
+    assert np.array_equal(painted(engine, styled), expected)
+    assert engine._plan.memory != "whole"
+    assert engine._plan.counted is not None
+    assert engine._plan.counted.changed == bytes_of(*changed.values())
+
+
 def test_a_canvas_whose_controlnet_has_no_room_waits_for_those_that_are_painted(
     engine_of: Callable[..., DiffusionEngine], in_strips: None, monkeypatch: pytest.MonkeyPatch
 ):

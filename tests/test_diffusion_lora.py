@@ -339,6 +339,8 @@ def test_norms_biases_and_plain_differences_are_added(parts: dict[str, Parts], t
         weight(base, norm) + 0.5 * held[ORIGINAL_NORM],
     )
     assert found.bytes == 4 * sum(one.numel() for one in held.values())
+    counted = lora.changed_bytes([tmp_path / "a.safetensors"] * 2, base, parts["sd1"].text_encoders, SD1)
+    assert counted == found.bytes, "by the header alone, and each weight once"
 
 
 def test_a_file_of_differences_alone_is_a_lora(parts: dict[str, Parts], tmp_path: Path) -> None:

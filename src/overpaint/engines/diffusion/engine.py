@@ -29,13 +29,15 @@ from .devices import NARROW, device_of, memory_left, usual_dtype
 from .families import Family
 from .fp8_weights import with_fp8_weights
 from .loop import advance
+from .lora import changed_bytes
 from .memory_plan import SPARE, MemoryPlan, plan_of
 from .networks import Networks
 from .openvino_programs import check_openvino
 from .options import CARD, DiffusionOptions
 from .placement import Placement
 from .settings import check_names, paint_settings, text_settings
-from .used import UNKNOWN, digest_of, used_control, used_models
+from .text_plan import CanvasTexts
+from .used import UNKNOWN, digest_of, loras_of, used_control, used_models
 from .usual import usual_of
 from .values import LoadedModel, NotFiniteError
 
@@ -298,15 +300,24 @@ class DiffusionEngine(ThreadedEngine):
         networks, plan = self._networks, self._plan
         if networks is None or plan is None or plan.memory != "whole" or self._memory != "auto":
             return False
-        if plan.within(canvas.size.area) is not plan:
-            return True
         try:
+            plan = plan.with_changed(self._changed_bytes(canvas, networks.loaded))
+            if plan.within(canvas.size.area).memory != plan.memory:
+                return True
             refs = [self._guide_ref(one.control) for one in canvas.controls]
         except OverpaintError:
             return False  # `_start` tells
         needed = sum(networks.guides.needed(one, self._weights.holds) for one in refs if one not in networks.guides)
         left = memory_left(self.device)
         return left is not None and needed > left * (1 - SPARE)
+
+    def _changed_bytes(self, canvas: Canvas, loaded: LoadedModel) -> int:
+        """Bytes of the weights that the LoRAs of a canvas's prompts change."""
+        settings = paint_settings(canvas, self._family, loaded.scheduler_config)
+        files = [one.path for one in loras_of(CanvasTexts.read(settings.sampling, settings.text), self._ref)]
+        if files and self._fp8:  # the network is made anew
+            return network_bytes(loaded.network)
+        return changed_bytes(files, loaded.network, loaded.text_encoders, self._family) if files else 0
 
     def _place(self, guides: KeptGuides, guide: Guide, control: Control) -> None:
         """Take what reads a control to the device, where there is memory for it."""
@@ -331,8 +342,10 @@ class DiffusionEngine(ThreadedEngine):
         elif self._plan is not None and all(one.done() for one in self._painting if one is not future):
             networks, plan = self._networks, self._plan
             wanted = self._guides(networks.guides, canvas, monitor)
+            changed = self._changed_bytes(canvas, networks.loaded)
             if not {one.key for one in wanted} <= plan.guides:
-                plan = plan_of(networks.loaded, canvas.size, plan.free, plan.memory, wanted)
+                plan = plan_of(networks.loaded, canvas.size, plan.free, plan.memory, wanted, changed)
+            plan = plan.with_changed(changed)
             fitting = plan.within(canvas.size.area) if self._memory == "auto" else plan
             if fitting.memory != plan.memory:
                 self._networks = None
@@ -369,7 +382,8 @@ class DiffusionEngine(ThreadedEngine):
                 if free is not None:  # what another engine has there already is there for this one, too
                     free += sum(network_bytes(one, self.device.type) for one in loaded.networks)
                 wanted = self._guides(guides, canvas, monitor)
-                plan = plan_of(loaded, canvas.size, free, self._memory, wanted)
+                changed = self._changed_bytes(canvas, loaded)
+                plan = plan_of(loaded, canvas.size, free, self._memory, wanted, changed)
             self._put(loaded, guides, plan)
         return wanted
 

@@ -18,6 +18,7 @@ import torch
 
 from overpaint.models import ModelError, detect, digest, family_title, read_json, read_table
 
+from .caches import bytes_of
 from .copies import shared_copy
 from .families import Family
 from .lora_changes import BIASES, LATENTS, LoraLayer, change, change_bias, of_latents
@@ -94,10 +95,9 @@ def read_lora(path: Path, name: str | None = None, *, allow_pickle: bool = False
     Raises:
         ModelError: Not a LoRA; a method that is not supported (OFT, GLoRA); damaged; a pickle that is not allowed.
     """
-    file, settings = path, {}
+    file, settings = _weights_of(path), {}
     if path.is_dir():
         settings = read_json(path / "adapter_config.json")
-        file = path / "adapter_model.safetensors"
     kind = detect(file)
     name = name or path.stem
     if kind.what != "lora":
@@ -220,8 +220,7 @@ def merge(
     Raises:
         ModelError: A LoRA for another family, for other sizes, or without a single layer of this model.
     """
-    networks: dict[Part, Any] = {"unet": network}
-    networks.update(zip(_TEXTS, text_encoders, strict=False))
+    networks = _parts(network, text_encoders)
     tables: dict[Part, dict[str, str]] = {part: layer_names(one, part, family) for part, one in networks.items()}
     changed: dict[Part, dict[str, torch.Tensor]] = {part: {} for part in networks}
     notes = []
@@ -273,6 +272,39 @@ def merge(
         size,
         tuple(notes),
     )
+
+
+def changed_bytes(
+    paths: Sequence[Path], network: Any, text_encoders: Sequence[Any], family: Family | None = None
+) -> int:
+    """Memory of the weights that LoRAs change, from the headers of their files; as `merge` gives it (`Merged.bytes`).
+
+    Args:
+        paths: Of the LoRAs.
+        network: See `merge`.
+        text_encoders: See `merge`.
+        family: See `merge`.
+
+    Raises:
+        ModelError: A file is missing or damaged.
+    """
+    networks = _parts(network, text_encoders)
+    tables: dict[Part, dict[str, str]] = {part: layer_names(one, part, family) for part, one in networks.items()}
+    changed = set[tuple[Part, str, str]]()
+    for key in (key for path in paths for key in read_table(_weights_of(path)).tensors):
+        if (place := place_of(key)) is not None and (module := tables.get(place[0], {}).get(place[1])) is not None:
+            changed.add((place[0], module, "bias" if place[2] in BIASES else "weight"))
+    tensors = [getattr(networks[part].get_submodule(module), name, None) for part, module, name in changed]
+    return bytes_of(*tensors)
+
+
+def _parts(network: Any, text_encoders: Sequence[Any]) -> dict[Part, Any]:
+    """The networks by the names that LoRAs have for them."""
+    return {"unet": network, **dict(zip(_TEXTS, text_encoders, strict=False))}
+
+
+def _weights_of(path: Path) -> Path:
+    return path / "adapter_model.safetensors" if path.is_dir() else path
 
 
 def _check_family(lora: Lora, family: Family | None) -> None:

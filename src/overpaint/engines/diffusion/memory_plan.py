@@ -68,6 +68,7 @@ class ModelBytes:
         area: Pixels of the canvas that calls were counted for. They grow with the area.
         pictures: The picture encoders of IP-Adapters.
         guides: Of `network` and `pictures`, the weights of ControlNets and IP-Adapters.
+        changed: Weights that LoRAs change. Where all networks are on the device, they are there twice.
     """
 
     text: PartBytes
@@ -77,6 +78,7 @@ class ModelBytes:
     area: int
     pictures: PartBytes = PartBytes(0, 0, 0)
     guides: int = 0
+    changed: int = 0
 
     def peak(self, memory: Memory, *, rows: int = ROWS, area: int | None = None) -> int:
         """The most bytes on the device at once.
@@ -100,7 +102,7 @@ class ModelBytes:
         calculated."""
         text, vae, network, pictures = self.text, self.vae, self.network, self.pictures
         if memory == "whole":
-            whole = text.weights + vae.weights + network.weights + pictures.weights
+            whole = text.weights + vae.weights + network.weights + pictures.weights + self.changed
             return whole, whole, whole, whole
         if memory == "model":
             return text.weights, vae.weights, network.weights, pictures.weights
@@ -155,6 +157,12 @@ class MemoryPlan:
             return 1 << 30
         return self.counted.rows(self.memory, self.free, area=area)
 
+    def with_changed(self, changed: int) -> MemoryPlan:
+        """The plan with so many bytes of weights that a canvas's LoRAs change, or as many as were counted before."""
+        if self.counted is None or changed <= self.counted.changed:
+            return self
+        return replace(self, counted=replace(self.counted, changed=changed))
+
     def within(self, area: int) -> MemoryPlan:
         """The plan itself, or one with less on the device at a time where a canvas of so many pixels needs that."""
         if self.free is None or self.counted is None:
@@ -169,6 +177,7 @@ def plan_of(
     free: int | None,
     memory: Memory | Literal["auto"] = "auto",
     guides: Sequence[Guide] = (),
+    changed: int = 0,
 ) -> MemoryPlan:
     """The plan for a device with so many bytes free; all of the model is there where that is unknown.
 
@@ -178,10 +187,12 @@ def plan_of(
         free: Bytes; None: unknown.
         memory: A way that was chosen, or "auto".
         guides: The canvas's ControlNets and IP-Adapters, for each of its controls the one that reads it.
+        changed: Bytes of the weights that its LoRAs change.
     """
     counted = None
     if free is not None:
         counted = counted_bytes(model.family, model.network, model.vae, model.text_encoders, size, guides)
+        counted = None if counted is None else replace(counted, changed=changed)
     if memory == "auto":
         memory = "whole" if counted is None or free is None else counted.choice(free)
     return MemoryPlan(memory, free, counted, frozenset(one.key for one in guides))
