@@ -3,8 +3,10 @@
     python -m benchmarks.diffusion
     python -m benchmarks.diffusion --steps 2 --precision float32
     python -m benchmarks.diffusion --jobs photo,crop
+    python -m benchmarks.diffusion choices
 
-What single choices (guidance interval, deep features, back ends, few steps) save is in `benchmarks.diffusion_choices`.
+With `choices` it shows what single choices (guidance interval, deep features, back ends, few steps) save: see
+benchmarks/diffusion_choices.py, which has options of its own.
 The weights are random, since times do not depend on their values. All methods of a job run in one process with the
 same weights, steps, guidance, threads and precision. A run's time is split into seconds a step and a fixed part
 (encoding, decoding, pasting, text) by the times at which steps end; both give the seconds of 20 steps.
@@ -22,7 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import page, report
+from benchmarks import diffusion_choices, page, report
 from benchmarks.diffusion_jobs import JOBS, Methods, unknown_jobs
 from benchmarks.diffusion_model import FAMILIES, write_checkpoint
 from benchmarks.diffusion_times import STEPS, RunTimes
@@ -33,6 +35,9 @@ HEADINGS = ("job", "way", "canvas", "s a step", "once, s", "{steps} steps, s", "
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 on success, 2 for an unknown job."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["choices"]:
+        return diffusion_choices.main(given[1:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks.diffusion", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--jobs", help=f"by name, separated by commas: {', '.join(JOBS)}")
     parser.add_argument("--family", choices=FAMILIES, default="sd1", help="of the checkpoint (default: sd1)")
@@ -46,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, help="threads of torch (default: torch's default)")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where results go (default: {OUT})")
     parser.add_argument("--page", type=Path, metavar="FILE", help="put the table into this page (docs/benchmarks.md)")
-    wanted = parser.parse_args(argv)
+    wanted = parser.parse_args(given)
     names = (
         wanted.jobs.split(",") if wanted.jobs else [name for name, job in JOBS.items() if wanted.family in job.families]
     )

@@ -1,7 +1,7 @@
 """What choices that a user can see and undo do to the time of an edit, and to the picture.
 
-    python -m benchmarks.diffusion_choices
-    python -m benchmarks.diffusion_choices --only crop,caching2 --steps 8
+    python -m benchmarks.diffusion choices
+    python -m benchmarks.diffusion choices --only crop,caching2 --steps 8
 
 An edit of a 512x512 picture whose mask is 10 % of it, with a network of Stable Diffusion 1.5's size and random weights
 for the time, and the embedded model for the picture: PSNR within the hole to the same edit with the whole computation.
@@ -71,20 +71,29 @@ def _caching(interval: int, depth: int = 1) -> dict[str, int]:
 
 CHOICES = {
     "crop": Choice("crop to the mask, `size` 256"),
-    "interval": Choice("and `guidance_interval` 0, 0.6", UNTIL),
-    "caching2": Choice("and `cache_interval` 2", options=_caching(2)),
-    "caching2deep": Choice("and `cache_interval` 2, `cache_depth` 3", options=_caching(2, 3)),
-    "caching3": Choice("and `cache_interval` 3", options=_caching(3)),
-    "compile": Choice("and `backend` compile", options={"backend": "compile"}, judged=False),
-    "openvino": Choice("and `backend` openvino", options={"backend": "openvino"}, judged=False),
-    "again": Choice("the same picture again", again=True, judged=False),
-    "tiny": Choice("and a tiny `vae`", tiny=True, judged=False),
+    "interval": Choice("crop, `guidance_interval` 0, 0.6", UNTIL),
+    "caching2": Choice("crop, `cache_interval` 2", options=_caching(2)),
+    "caching2deep": Choice("crop, `cache_interval` 2, `cache_depth` 3", options=_caching(2, 3)),
+    "caching3": Choice("crop, `cache_interval` 3", options=_caching(3)),
+    "compile": Choice("crop, `backend` compile", options={"backend": "compile"}, judged=False),
+    "openvino": Choice("crop, `backend` openvino", options={"backend": "openvino"}, judged=False),
+    "again": Choice("crop, the same picture and prompt again", again=True, judged=False),
+    "tiny": Choice("crop, a tiny `vae`", tiny=True, judged=False),
     "all": Choice(
-        "crop, interval, `cache_interval` 2, openvino", UNTIL, {**_caching(2), "backend": "openvino"}, judged=False
+        "crop, `guidance_interval` 0, 0.6, `cache_interval` 2, `backend` openvino",
+        UNTIL,
+        {**_caching(2), "backend": "openvino"},
+        judged=False,
     ),
-    "lossy": Choice("crop, interval, `cache_interval` 2", UNTIL, _caching(2)),
+    "lossy": Choice("crop, `guidance_interval` 0, 0.6, `cache_interval` 2", UNTIL, _caching(2)),
     "few": Choice("crop, 4 steps without guidance", FEW, judged=False),
-    "fewest": Choice("crop, 4 steps, openvino, tiny `vae`", FEW, {"backend": "openvino"}, tiny=True, judged=False),
+    "fewest": Choice(
+        "crop, 4 steps without guidance, `backend` openvino, a tiny `vae`",
+        FEW,
+        {"backend": "openvino"},
+        tiny=True,
+        judged=False,
+    ),
 }
 
 
@@ -196,7 +205,7 @@ def differences(choices: Sequence[str]) -> dict[str, list[float]]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 on success, 2 for an unknown choice."""
     about = (__doc__ or "").split("\n")[0]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.diffusion_choices", description=about)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.diffusion choices", description=about)
     parser.add_argument("--only", help=f"by name, separated by commas: {', '.join(CHOICES)}")
     parser.add_argument("--steps", type=int, default=20, help="steps of an edit (default: 20)")
     # Several threads wait for each other, which counts as processor seconds where other programs run.
@@ -208,7 +217,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = wanted.only.split(",") if wanted.only else list(CHOICES)
     if bad := [name for name in names if name not in CHOICES]:
         there = ", ".join(CHOICES)
-        print(f"benchmarks.diffusion_choices: no choice {', '.join(bad)}; there are: {there}", file=sys.stderr)
+        print(f"benchmarks.diffusion choices: no choice {', '.join(bad)}; there are: {there}", file=sys.stderr)
         return 2
     if wanted.page is not None:
         page.section_marks(wanted.page, "diffusion-choices")
@@ -243,7 +252,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     (wanted.out / "results.json").write_text(figures, "utf-8")
     (wanted.out / "table.md").write_text(table, "utf-8")
     if wanted.page is not None:
-        said = page.measured_with(report.machine(), "python -m benchmarks.diffusion_choices")
+        said = page.measured_with(report.machine(), "python -m benchmarks.diffusion choices")
         steps = f"{wanted.steps} steps where the row names no others; 3 steps of diffusers were run."
         about = f"{wanted.threads} threads. {steps}"
         page.replace_section(wanted.page, "diffusion-choices", f"{said} {about}\n\n{table}")
