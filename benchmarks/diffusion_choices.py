@@ -232,14 +232,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         step, once = diffusers_seconds(checkpoint, 3)
         console.print(f"diffusers: {step:.2f} s a step, {once:.2f} s once")
         gc.collect()
-        edits = Edits(checkpoint, write_tiny_vae(Path(folder) / "tiny"), wanted.steps, wanted.threads)
-        try:
-            for name in names:
+        tiny = write_tiny_vae(Path(folder) / "tiny")
+        for name in names:
+            edits = Edits(checkpoint, tiny, wanted.steps, wanted.threads)  # programs of other choices take no memory
+            try:
                 edits.run(CHOICES[name], steps=2)  # loading, compiling, converting
                 seconds[name] = min(edits.run(CHOICES[name]) for _ in range(wanted.rounds))
-                console.print(f"{CHOICES[name].title}: {seconds[name]:.1f} s", highlight=False)
-        finally:
-            edits.close()
+            finally:
+                edits.close()
+            console.print(f"{CHOICES[name].title}: {seconds[name]:.1f} s", highlight=False)
     table = _table(seconds, quality, once + DIFFUSERS_STEPS * step)
     wanted.out.mkdir(parents=True, exist_ok=True)
     made = {
