@@ -41,6 +41,8 @@ UNTIL = {"guidance_interval": (0.0, 0.6)}
 FEW = {"steps": 4, "guidance_scale": 1.0, "sampler": "LCM"}
 WORDS = ("a red rose", "a sunflower", "a bowl of soup", "a yellow tulip")
 DIFFUSERS_STEPS = 50
+EQUAL = 120.0
+"""What stands for the PSNR of equal pictures, in dB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ class Choice:
         options: Of the engine.
         tiny: Whether the VAE is a tiny one.
         again: Whether the picture was edited before, with the same mask and prompt.
-        judged: Whether the embedded model shows what it does to the picture. The others change nothing, or need weights
-            that were distilled to few steps.
+        judged: Whether the embedded model shows what it does to the picture. The others need weights of their own: a
+            tiny VAE, or a network that was distilled to few steps.
     """
 
     title: str
@@ -75,15 +77,14 @@ CHOICES = {
     "caching2": Choice("crop, `cache_interval` 2", options=_caching(2)),
     "caching2deep": Choice("crop, `cache_interval` 2, `cache_depth` 3", options=_caching(2, 3)),
     "caching3": Choice("crop, `cache_interval` 3", options=_caching(3)),
-    "compile": Choice("crop, `backend` compile", options={"backend": "compile"}, judged=False),
-    "openvino": Choice("crop, `backend` openvino", options={"backend": "openvino"}, judged=False),
-    "again": Choice("crop, the same picture and prompt again", again=True, judged=False),
+    "compile": Choice("crop, `backend` compile", options={"backend": "compile"}),
+    "openvino": Choice("crop, `backend` openvino", options={"backend": "openvino"}),
+    "again": Choice("crop, the same picture and prompt again", again=True),
     "tiny": Choice("crop, a tiny `vae`", tiny=True, judged=False),
     "all": Choice(
         "crop, `guidance_interval` 0, 0.6, `cache_interval` 2, `backend` openvino",
         UNTIL,
         {**_caching(2), "backend": "openvino"},
-        judged=False,
     ),
     "lossy": Choice("crop, `guidance_interval` 0, 0.6, `cache_interval` 2", UNTIL, _caching(2)),
     "few": Choice("crop, 4 steps without guidance", FEW, judged=False),
@@ -198,7 +199,7 @@ def differences(choices: Sequence[str]) -> dict[str, list[float]]:
             whole = painted(CHOICES["crop"], number)
             for name in choices:
                 error = (painted(CHOICES[name], number) - whole)[mask > 0]
-                found[name].append(-10 * math.log10(max(float(np.mean(error**2)), 1e-12)))
+                found[name].append(-10 * math.log10(max(float(np.mean(error**2)), 10 ** (-EQUAL / 10))))
     return found
 
 
@@ -266,7 +267,7 @@ def _table(seconds: Mapping[str, float], quality: Mapping[str, Sequence[float]],
     lines.append(f"| diffusers, float32, 50 steps, whole picture | {default:.0f} | | |")
     for name, one in seconds.items():
         found = sorted(quality.get(name, ()))
-        worst = f"{found[0]:.0f} to {found[-1]:.0f}" if found else ""
+        worst = "" if not found else "equal" if found[0] >= EQUAL else f"{found[0]:.0f} to {found[-1]:.0f}"
         lines.append(f"| {CHOICES[name].title} | {one:.1f} | {default / one:.1f} times | {worst} |")
     return "\n".join(lines) + "\n"
 
