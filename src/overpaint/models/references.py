@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from .controls import only_usable, usable_control
 from .detect import detect
 from .families import family_title
 from .network_store import find_network, networks_here
-from .store import entries, known_licence, locate
+from .store import ModelEntry, entries, known_licence, locate
 from .terms import check_terms
 from .values import Kind, ModelRef
 
@@ -51,6 +51,7 @@ def find_reference(
     *,
     allow_pickle: bool = False,
     published: bool = True,
+    fits_checkpoint: Callable[[ModelRef], bool] = lambda _: False,
 ) -> ReferenceRefs:
     """The IP-Adapter for checkpoints of a family, and its encoder. Nothing is downloaded.
 
@@ -62,6 +63,7 @@ def find_reference(
             here of the sizes that the adapter reads.
         allow_pickle: Whether a pickle may be read, weights only.
         published: Whether the checkpoint has its family's published sizes, so that published adapters fit it.
+        fits_checkpoint: Whether an adapter whose sizes are of no family was made for the checkpoint.
 
     Raises:
         ModelError: There is no adapter ("control-missing", "model-unknown", "model-not-downloaded"), or no encoder
@@ -71,7 +73,7 @@ def find_reference(
             first ("licence-not-accepted").
     """
     if name is None:
-        name = _only_adapter(family, allow_pickle=allow_pickle, published=published)
+        name = _only_adapter(family, fits_checkpoint, allow_pickle=allow_pickle, published=published)
     found, path, origin = locate(name, paths=False)
     kind = detect(path)
     if kind.what != "ip-adapter":
@@ -93,9 +95,17 @@ def find_reference(
     return _with_encoder(adapter, encoder, allow_pickle=allow_pickle)
 
 
-def _only_adapter(family: str, *, allow_pickle: bool, published: bool) -> str:
-    here = [one for one in entries() if one.kind is not None and one.kind.what == "ip-adapter"]
-    fitting = [one for one in here if one.kind is not None and one.kind.family == family]
+def _only_adapter(
+    family: str, fits_checkpoint: Callable[[ModelRef], bool], *, allow_pickle: bool, published: bool
+) -> str:
+    """The one adapter here for a checkpoint: of its own sizes where these are of no family, else of its family."""
+
+    def ref(entry: ModelEntry, kind: Kind) -> ModelRef:
+        return ModelRef(entry.name, entry.path, kind, allow_pickle=allow_pickle)
+
+    here = {one: one.kind for one in entries() if one.kind is not None and one.kind.what == "ip-adapter"}
+    own = [one for one, kind in here.items() if kind.family is None and fits_checkpoint(ref(one, kind))]
+    fitting = own or [one for one, kind in here.items() if kind.family == family]
     if not fitting:
         rows = [row.name for row in CATALOGUE if row.what == "ip-adapter" and row.family == family and published]
         ways = f"{rows[0]!r} can be downloaded, or one of {', '.join(rows[1:])}" if rows else "add one of this family"

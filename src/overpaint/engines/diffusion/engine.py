@@ -186,7 +186,17 @@ class DiffusionEngine(ThreadedEngine):
     def _reference(self, control: Control) -> ReferenceRefs:
         family, pickles = self._ref.kind.family or "", self._ref.allow_pickle
         published, encoder = self._family.published(self._ref), encoder_option(control)
-        refs = find_reference(family, control.model, encoder, allow_pickle=pickles, published=published)
+
+        def fits(adapter: ModelRef) -> bool:
+            try:
+                self._family.check_adapter(adapter, self._ref)
+            except ModelError:
+                return False
+            return True
+
+        refs = find_reference(
+            family, control.model, encoder, allow_pickle=pickles, published=published, fits_checkpoint=fits
+        )
         self._family.check_adapter(refs.adapter, self._ref)
         return refs
 
