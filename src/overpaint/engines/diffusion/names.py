@@ -87,7 +87,7 @@ SAMPLER_NAMES: Mapping[str, SamplingName] = MappingProxyType(
         "euler_cfg_pp": SamplingName(
             "Euler CFG++", (), ("euleracfgpp", "eulerancestralcfgpp"), traits=frozenset({"negative"})
         ),
-        "pndm": SamplingName("PNDM", ("plms",)),
+        "pndm": SamplingName("PLMS"),
         "unipc": SamplingName("UniPC", ("unipcmultistep", "unipcbh2")),
         "lcm": SamplingName("LCM", usual="sgm_uniform", traits=frozenset({"noise"})),
         "tcd": SamplingName("TCD", usual="sgm_uniform", traits=_RENEWS),
