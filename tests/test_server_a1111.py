@@ -39,7 +39,7 @@ from overpaint.server.compat.a1111.controlnet import units_of
 from overpaint.server.compat.a1111.outpainting import outpainting
 from overpaint.server.compat.a1111.pictures import MaskReading, ready_inputs
 from overpaint.server.compat.a1111.refusals import ControlUnitError
-from overpaint.server.compat.a1111.translate import overruled_scripts
+from overpaint.server.compat.a1111.translate import Sampled, overruled_scripts, sampled
 from overpaint.server.compat.calls import Call
 from overpaint.server.native.catalogue import Kept
 from overpaint.studio import Studio
@@ -499,6 +499,12 @@ def test_a_picture_s_infotext_reproduces_its_settings_and_its_pixels(ann):
     with Studio(threads=1) as studio:
         again = studio.edit(np.asarray(photo()), request, mask=drawn())
     assert np.array_equal(again.picture.samples, np.asarray(made))
+    further = info_of(reply)["extra_generation_params"]
+    assert further.items() >= {
+        "Mask blur": "3 2", "Inpaint area": "Only masked", "Masked area padding": 6, "Masked content": "latent noise",
+        "Soft inpainting enabled": True, "Soft inpainting schedule bias": 1.2, "Noise multiplier": 1.05,
+    }.items()  # fmt: skip
+    assert not further.keys() & {"Steps", "Sampler", "Seed", "Size", "Model", "Denoising strength", "RNG", "Version"}
     for key, value in {
         "Variation seed": "9", "Seed resize from": "64x96", "Eta": "0.8", "Sigma noise": "1.02", "NGMS": "0.5",
         "Noise multiplier": "1.05", "Extra noise": "0.05", "RNG": "NV", "ENSD": "31337", "Skip Early CFG": "0.1",
@@ -559,6 +565,17 @@ def test_settings_that_can_not_be_followed_are_named(ann):
     assert "beyond the first batch latent noise has each picture's own seed" in notes
     one = inpainted(ann, "pocket", steps=1, inpainting_fill=2, n_iter=2, seed=5)
     assert [opened(text).text["parameters"].count('"content_seed\\": 5') for text in one["images"]] == [1, 1]
+
+
+def test_the_samplers_of_automatic1111_are_listed_by_its_names_and_read_by_both_names(ann):
+    known = "DPM++ 2M, DPM++ SDE, DPM++ 2M SDE, DPM++ 2M SDE Heun, DPM++ 3M SDE, DPM++ 2S a, DPM fast, DPM adaptive, "
+    known += "Restart, Euler a, Euler, LMS, Heun, DPM2, DPM2 a, DDIM, DDIM CFG++, PLMS, UniPC, LCM"
+    rows = ann.get("/sdapi/v1/samplers").json()
+    assert set(known.split(", ")) <= {one["name"] for one in rows}
+    for one in rows:
+        for name in (one["name"], *one["aliases"]):
+            assert sampled(name, None).sampler == one["name"]
+    assert sampled("PNDM", None) == sampled("PLMS", None) == Sampled("PLMS")
 
 
 def test_schedulers_have_their_exponents(ann):
@@ -851,6 +868,8 @@ def test_a_unit_of_an_ip_adapter_becomes_a_reference_picture_of_its_own_size(ann
     ]
     assert [(one.preprocess, one.inside) for one in settings] == [(None, None)] * 2
     assert [one.resize for one in found] == [None, None]
+    with pytest.raises(ControlUnitError, match=r"there are ip-adapter-auto, ip-adapter_clip_\w+, .* and \d+ others"):
+        units_of({"controlnet": {"args": [{"module": "reference_only", "image": "A"}]}}, models)
     with pytest.raises(ControlUnitError, match="no image to paint after"):
         units_of({"controlnet": {"args": [{"module": "ip-adapter_clip_h"}]}}, models)
     asked: list[Any] = []
@@ -1035,7 +1054,9 @@ def test_infotext_is_read_from_every_kind_of_file(ann):
     assert found["info"] == info_of(reply)["infotexts"][0]
     assert found["info"].splitlines()[0] == "a red rose"
     assert "Seed: 123, " in found["info"].splitlines()[-1]
-    assert found["parameters"]["Seed"] == "123"
+    said = found["parameters"]
+    assert (said["Prompt"], said["Negative prompt"], said["Seed"]) == ("a red rose", "blurred", "123")
+    assert (said["Size-1"], said["Size-2"], "Size" in said) == ("256", "256", False)
     assert ann.post("/sdapi/v1/png-info", json={"image": b64(photo())}).json()["info"] == ""
     assert ann.post("/sdapi/v1/png-info", json={"image": "AAAA"}).status_code == 422
 

@@ -69,6 +69,8 @@ def test_maps_come_behind_the_pictures_and_infotext_names_their_units(server):
     assert 'ControlNet 0: "Module: canny, Model: tiny-canny, Weight: 0.8, ' in text
     assert "Threshold A: 20, Threshold B: 60, Guidance Start: 0, Guidance End: 0.7, " in text
     assert 'ControlNet 1: "Module: none, Model: tiny-canny, Weight: 1, ' in text
+    further = info["extra_generation_params"]
+    assert further["ControlNet 0"].startswith("Module: canny, Model: tiny-canny, Weight: 0.8, ")
     kept = server.server.settings.data / "pictures"
     assert not [path for path in kept.rglob("*") if path.is_file()], "nothing of a call stays"
 

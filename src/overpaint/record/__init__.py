@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ._claims import StatedOrigin, declared_type, said_types, stated_origin, type_of_record
 from ._embed import NAMESPACE, SIDECAR_SUFFIX, embed, sidecar_path, strip
+from ._foreign import option_value
 from ._found import generator_of, read_record
 from ._marks import MarksRecord, ProvenanceMode, WatermarkRecord
 from ._record import ENHANCERS, FACES, TEACHES, UPSCALER, FoundRecord, Record, RegionRecord, StoredRecord, version
@@ -65,6 +66,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "infotext",
     "joined_types",
     "network_name",
+    "option_value",
     "parse_infotext",
     "provenance_of",
     "read_record",

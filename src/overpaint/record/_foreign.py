@@ -86,7 +86,7 @@ def _from_infotext(given: Mapping[str, str]) -> dict[str, Any]:
         sides = _sides(value)
         match name := _INFOTEXT_NAMES.get(key, key):
             case _ if key in _OPTIONS:
-                options[_OPTIONS[key]] = _as_option(value)
+                options[_OPTIONS[key]] = option_value(value)
             case "Seed resize from" if sides is not None:
                 options |= {"seed_resize_from_w": sides[0], "seed_resize_from_h": sides[1]}
             case "RNG" if value in ("CPU", "NV"):
@@ -125,8 +125,8 @@ def _blur(value: str) -> tuple[float, float] | None:
     return float(parts[0]), float(parts[-1])
 
 
-def _as_option(value: str) -> Any:
-    """A number, or yes or no, that was written as text."""
+def option_value(value: str) -> Any:
+    """A value of infotext as what it is: a number, or yes or no; else the text."""
     return {"True": True, "False": False}.get(value, _as_number(value))
 
 

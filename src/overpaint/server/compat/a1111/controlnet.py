@@ -139,8 +139,11 @@ def module_of(name: str) -> ControlModule:
     """The preprocessor of this name. ControlUnitError for one that is not here."""
     wanted, found = control_module(name)
     if found is None:
+        kind = re.split("[-_ ]", wanted, maxsplit=1)[0]
+        others = sorted(CONTROL_MODULES, key=lambda one: (CONTROL_MODULES[one].kind != kind, one))
+        alike = CONTROL_MODULES[others[0]].kind == kind  # what serves the same comes before what is spelled alike
         raise ControlUnitError(
-            f"the preprocessor {name[:80]!r} is not here; there are {some_names(sorted(CONTROL_MODULES), wanted)}"
+            f"the preprocessor {name[:80]!r} is not here; there are {some_names(others, '' if alike else wanted)}"
             f"{did_you_mean(wanted, CONTROL_MODULES)}",
             field="module",
             value=name[:80],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -29,6 +30,9 @@ EnlargingFilter: TypeAlias = Literal["nearest", "lanczos"]
 
 COVER = 1
 """The number of the resize mode that cuts at the sides (see `RESIZE_MODES`)."""
+
+
+_SIDES = re.compile(r"(\d+)x(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +278,8 @@ def cut_out(picture: bytes, mask: bytes, invert: bool, pixels: int | None) -> by
 def infotext_of(picture: bytes, pixels: int | None) -> tuple[str, dict[str, str]]:
     """How a picture was made, in AUTOMATIC1111's words, and its settings by key; "" where it does not say.
 
+    The settings are those of its own reader: with both prompts, and each "256x128" as two numbers.
+
     PictureError where it can't be read.
     """
     from overpaint.record import infotext, parse_infotext, read_record
@@ -287,7 +293,12 @@ def infotext_of(picture: bytes, pixels: int | None) -> tuple[str, dict[str, str]
             return "", {}
         record = getattr(found, "record", None)
         text = infotext(record) if record is not None else found.raw
-    return text, dict(parse_infotext(text).settings)
+    info = parse_infotext(text)
+    said = {"Prompt": info.prompt, "Negative prompt": info.negative_prompt}
+    for key, value in info.settings.items():
+        sides = _SIDES.fullmatch(value)
+        said |= {key: value} if sides is None else {f"{key}-1": sides[1], f"{key}-2": sides[2]}
+    return text, said
 
 
 def _mask(data: bytes, size: Size, reading: MaskReading) -> Mask:

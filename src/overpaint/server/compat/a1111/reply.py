@@ -9,10 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from overpaint.record import option_value, parse_infotext
 from overpaint.server.compat.calls import CallResult
 
 from .bodies import PaintBody, PictureBody
 from .checkpoints import Checkpoint
+
+_USUAL_KEYS = frozenset(
+    {"Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Face restoration", "Size", "Model", "VAE"}
+    | {"Variation seed", "Variation seed strength", "Seed resize from", "Denoising strength"}
+    | {"Conditional mask weight", "Clip skip", "ENSD", "RNG", "Version"}
+)
+"""Keys of infotext that are no further ones in AUTOMATIC1111's replies, which have these settings elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ class PaintReply:
             "seed_resize_from_w": body.seed_resize_from_w,
             "seed_resize_from_h": body.seed_resize_from_h,
             "denoising_strength": body.denoising_strength,
-            "extra_generation_params": {},
+            "extra_generation_params": self._further(),
             "index_of_first_image": 0,
             "infotexts": [str(one.facts.get("infotext", "")) for one in self.results],
             "styles": [],
@@ -95,6 +103,12 @@ class PaintReply:
             "interrupted": self.interrupted,
             "notes": list(self.notes),
         }
+
+    def _further(self) -> dict[str, Any]:
+        """What the infotext of the first picture says beyond the settings that every picture has."""
+        text = str(self.results[0].facts.get("infotext", "")) if self.results else ""
+        pairs = parse_infotext(text).settings.items()
+        return {key: option_value(value) for key, value in pairs if key not in _USUAL_KEYS}
 
     @property
     def _numbered(self) -> list[tuple[int, CallResult]]:
