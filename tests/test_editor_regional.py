@@ -85,3 +85,40 @@ def test_a_prompt_for_a_part_is_marked_painted_and_stored_with_its_mask(editor: 
     editor.ready()
     editor.page.get_by_role("button", name="Settings (").click()
     assert editor.page.get_by_label("Part 1: What to paint there").input_value() == "a red car", "a draft keeps them"
+
+
+def test_while_strokes_mark_a_part_it_is_said_and_generate_escape_and_done_end_it(editor: Editor) -> None:
+    editor.open(picture())
+    page = editor.page
+    page.locator(".intents").get_by_text("Replace", exact=True).click()
+    editor.choose(Model="tiny", steps="2", size="64")
+    settings = page.get_by_role("button", name="Settings (")
+    chip = page.get_by_role("group", name="Marking part 1")
+    page.get_by_label("Prompt").fill("a street")
+
+    def begin(button: str) -> None:
+        settings.click()
+        page.get_by_text("Prompts for parts").and_(page.locator("summary")).wait_for()
+        if not page.get_by_role("button", name=button).is_visible():
+            page.get_by_text("Prompts for parts").click()
+        page.get_by_role("button", name=button).click()
+        settings.click()
+        chip.wait_for()
+
+    begin("New part")
+    rectangle(editor, (20, 20), (60, 60))
+    page.get_by_text("Strokes mark part 1. Press Done").first.wait_for()
+    chip.get_by_role("button", name="Done").press("Enter")
+    chip.wait_for(state="detached")
+    begin("Mark it")
+    page.locator(".canvas-host").focus()
+    page.keyboard.press("Escape")
+    chip.wait_for(state="detached")
+    begin("Mark it")
+    page.keyboard.press("Control+Enter")
+    chip.wait_for(state="detached")
+    rectangle(editor, (100, 80), (220, 160))
+    editor.generate()
+    editor.until(lambda: len(editor.steps()) == 1)
+    box = editor.steps()[0]["box"]
+    assert box[0] > 60, "the rectangle was the mask's, not the part's"

@@ -5,7 +5,7 @@ import { api, bytes, LostError, ServerError, type Schemas, type StepEdit } from 
 import { pause } from "../api/events";
 import type { PaintCanvas } from "../canvas";
 import { filled, texts } from "../text";
-import { canvas, changes, compareMode, noteAsked, restore, restoring } from "./canvas";
+import { canvas, changes, compareMode, endMarking, markedPart, noteAsked } from "./canvas";
 import { engineOf, engines, intents } from "./catalogue";
 import { jobs, put } from "./jobs";
 import { attempt, notify, report, say, settle, type Remedy } from "./notices";
@@ -73,7 +73,7 @@ export function missing(): string | null {
   const { intent, prompt, settings } = wish.value;
   const id = askedMask();
   if (intent === "expand") return margins.value.some((one) => one > 0) ? null : words.noMargins;
-  if (intent !== "custom" && (id === null || made.isEmpty(id))) return intent === "background" ? words.noSubject : words.noMask;
+  if (intent !== "custom" && (id === null || made.isEmpty(id))) return markedPart.value ? filled(words.marksPart, { number: markedPart.value }) : intent === "background" ? words.noSubject : words.noMask;
   const options = (settings.options as Record<string, unknown> | undefined) ?? {};
   const source = prompt.trim() || insert.value || Object.keys(options).length > 0;
   if (["replace", "add", "recolor", "background"].includes(intent) && !source) return words.noPrompt;
@@ -135,8 +135,9 @@ function beyondModel(error: unknown): Remedy | null {
 /** Ask for what the wish says. Sent again after a lost connection it is the same job. */
 export async function ask(): Promise<void> {
   const now = session.value;
-  const why = missing();
   if (!now || asking.value) return;
+  endMarking();
+  const why = missing();
   if (why) {
     notify("info", why);
     say(why);
@@ -147,7 +148,6 @@ export async function ask(): Promise<void> {
   try {
     await attempt(async () => {
       unpreview();
-      if (restoring.value) restore(null);
       noteAsked(wish.value.intent === "expand" ? null : askedMask());
       put(await persistently(async (key) => api.edit(now.id, await guided(), key)));
       chosenStep.value = null;

@@ -1,5 +1,5 @@
 // The canvas engine and the session in step: pictures, one line of undo, drafts, what masks there are.
-import { effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 
 import { api, type SessionStatus } from "../api/client";
 import type { BrushSettings, BrushTool, Combine, HistoryState, MaskInfo, Outline, PaintCanvas, Rgba, ToolName, View } from "../canvas";
@@ -9,7 +9,7 @@ import { attempt, report } from "./notices";
 import { clings, selectAlong, selectBox, selectPoint, wire } from "./select";
 import { adopt, inOrder, onChanged, session } from "./session";
 import { movedBy, originalTiles, presentTiles } from "./tiles";
-import { guides, margins, readWish, wish, type Guide } from "./wish";
+import { guides, margins, PART, readWish, wish, type Guide } from "./wish";
 
 export const canvas = signal<PaintCanvas | null>(null);
 export const tool = signal<ToolName>("brush");
@@ -247,16 +247,22 @@ async function strokeRestores(): Promise<void> {
   await inOrder(async () => adopt(await api.paintBack(now.id, target.step, mask.id, target.show)));
 }
 
-/** Let strokes paint what is below a step back, on an empty mask of its own; null ends that. */
-export function restore(step: number | null, show = false): void {
+/** The place, from 1, of the part that strokes mark; 0 where they mark something else. */
+export const markedPart = computed(() => 1 + masks.value.filter((one) => one.role === PART).findIndex((one) => one.id === activeMask.value));
+
+/** Let strokes mark again what is repainted, where they marked a part or a layer's mask. */
+export function endMarking(): void {
+  const made = canvas.value;
+  if (!made || !(restoring.value || markedPart.value)) return;
+  restoring.value = null;
+  made.setActiveMask(made.masks.find((one) => one.role === "repaint")?.id ?? made.activeMask);
+}
+
+/** Let strokes paint what is below a step back, on an empty mask of its own. */
+export function restore(step: number, show = false): void {
   const made = canvas.value;
   if (!made) return;
   const own = made.masks.find((one) => one.role === "restore");
-  if (step === null) {
-    restoring.value = null;
-    if (own) made.setActiveMask(made.masks.find((one) => one.role === "repaint")?.id ?? made.masks[0]?.id ?? "");
-    return;
-  }
   const id = own?.id ?? made.addMask({ name: texts.value.layers.restoreMask, role: "restore", colour: { red: 80, green: 190, blue: 120, alpha: 255 } });
   made.setActiveMask(id);
   if (brushTool(made.tool) !== "brush") made.setTool("brush");

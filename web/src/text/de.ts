@@ -88,6 +88,7 @@ export const de: Texts & LaterTexts = {
     restoring: "Malt auf {name}",
     back: "Original zurück",
     show: "Ebene wieder zeigen",
+    marking: "Teil {number} wird markiert",
     done: "Fertig",
   },
   intents: {
@@ -107,6 +108,7 @@ export const de: Texts & LaterTexts = {
     go: "Erzeugen",
     noPicture: "Zuerst ein Bild öffnen.",
     noMask: "Markieren, was sich ändern soll: darübermalen.",
+    marksPart: "Striche markieren Teil {number}. Fertig drücken, dann markieren, was sich ändern soll.",
     noSubject: "Markieren, was bleibt: über das Motiv malen.",
     noMargins: "Zuerst einen Rand des Bildes nach außen ziehen.",
     tryAnyway: "Das kleine Modell trotzdem versuchen",

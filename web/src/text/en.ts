@@ -85,6 +85,7 @@ export const en = {
     restoring: "Painting on {name}",
     back: "Back to the original",
     show: "Show the layer again",
+    marking: "Marking part {number}",
     done: "Done",
   },
   intents: {
@@ -104,6 +105,7 @@ export const en = {
     go: "Generate",
     noPicture: "Open a picture first.",
     noMask: "Mark what should change: paint over it.",
+    marksPart: "Strokes mark part {number}. Press Done, then mark what should change.",
     noSubject: "Mark what should stay: paint over the subject.",
     noMargins: "Drag an edge of the picture outward first.",
     tryAnyway: "Try the small model all the same",

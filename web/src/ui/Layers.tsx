@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 
 import { api, type StepStatus } from "../api/client";
 import { change, rerun, rerunStale } from "../state/actions";
-import { restore, restoring } from "../state/canvas";
+import { endMarking, restore, restoring } from "../state/canvas";
 import { attempt } from "../state/notices";
 import { panel } from "../state/prefs";
 import { adopt, chosenStep, inOrder, session, stepName, steps } from "../state/session";
@@ -68,7 +68,7 @@ function Layer({ step, top, bottom }: { step: StepStatus; top: boolean; bottom: 
         />
         {step.stale && step.visible ? <p class="hint">{words.stale}</p> : null}
         <div class="row tight">
-          <IconButton icon="brush" pressed={active} label={`${words.restore}: ${name}`} onClick={() => restore(active ? null : step.number)} />
+          <IconButton icon="brush" pressed={active} label={`${words.restore}: ${name}`} onClick={() => (active ? endMarking() : restore(step.number))} />
           <IconButton icon="again" label={`${words.rerun}: ${name}`} onClick={() => void rerun(step.number)} />
           <IconButton
             icon="more"

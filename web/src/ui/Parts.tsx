@@ -2,7 +2,7 @@
 import type { EngineInfo } from "../api/client";
 import type { MaskInfo } from "../canvas";
 import { askedMask } from "../state/actions";
-import { activeMask, brushTool, canvas, drawn, masks } from "../state/canvas";
+import { activeMask, brushTool, canvas, drawn, endMarking, masks } from "../state/canvas";
 import { attempt } from "../state/notices";
 import { PART } from "../state/wish";
 import { filled } from "../text";
@@ -18,9 +18,10 @@ const COLOURS = ["#2fc46b", "#c45cff", "#2fa8ff", "#f0c020", "#ff6fae", "#20c0c0
 /** Let strokes mark the part, or again what is repainted. */
 function mark(part: string, marks: boolean): void {
   const made = canvas.value;
-  if (!made) return;
-  made.setActiveMask(marks ? part : (askedMask() ?? part));
-  if (marks && !brushTool(made.tool)) made.setTool("brush");
+  endMarking();
+  if (!made || !marks) return;
+  made.setActiveMask(part);
+  if (!brushTool(made.tool)) made.setTool("brush");
 }
 
 /** The area of the mask that says where to repaint, as the area of a part. */
@@ -44,7 +45,7 @@ export function PartPrompts({ engine }: { engine: EngineInfo | null }) {
     mark(id, true);
   };
   return (
-    <details class="details" open={all.length > 0}>
+    <details class="details" open={all.length > 0} onToggle={(event) => event.currentTarget.open || endMarking()}>
       <summary>{words.heading}</summary>
       <p class="dim">{words.help}</p>
       <ul class="masks" aria-label={words.heading}>

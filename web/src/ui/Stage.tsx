@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 
 import { createCanvas } from "../canvas";
-import { attach, busy, canvas, compareMode, restoring } from "../state/canvas";
+import { attach, busy, compareMode, endMarking, markedPart, restoring } from "../state/canvas";
 import { discard, keepTake, previewed, unpreview } from "../state/actions";
 import { selecting } from "../state/select";
 import { session, stepName } from "../state/session";
@@ -24,6 +24,7 @@ export function Stage() {
       <div class="over">
         <PreviewChip />
         <RestoreChip />
+        <PartChip />
         {selecting.value ? <div class="chip quiet">{texts.value.select.busy}</div> : busy.value ? <div class="chip quiet">…</div> : null}
       </div>
       <Notices />
@@ -65,16 +66,28 @@ function RestoreChip() {
       <button type="button" class="button small" aria-pressed={target.show} onClick={() => (restoring.value = { ...target, show: true })}>
         {words.show}
       </button>
-      <button type="button" class="button small primary" onClick={() => endRestoring()}>
-        {words.done}
-      </button>
+      <Done />
     </div>
   );
 }
 
-function endRestoring(): void {
-  const made = canvas.value;
-  restoring.value = null;
-  const other = made?.masks.find((one) => one.role === "repaint");
-  if (made && other) made.setActiveMask(other.id);
+/** Strokes mark a part, whose settings are closed by then. */
+function PartChip() {
+  const number = markedPart.value;
+  const words = texts.value.tools;
+  const name = filled(words.marking, { number });
+  return number ? (
+    <div class="chip" role="group" aria-label={name}>
+      <span>{name}</span>
+      <Done />
+    </div>
+  ) : null;
+}
+
+function Done() {
+  return (
+    <button type="button" class="button small primary" onClick={endMarking}>
+      {texts.value.tools.done}
+    </button>
+  );
 }

@@ -1,6 +1,6 @@
 // Keys of the whole page. Those of the picture go to its canvas; none is taken from a field that is typed in.
 import { ask, cancelFirst, cycleCompare, discard, keepTake, previewed, showOriginal, stepTake, unpreview } from "../state/actions";
-import { canvas, redo, restore, restoring, undo } from "../state/canvas";
+import { canvas, endMarking, markedPart, redo, restoring, undo } from "../state/canvas";
 import { attempt } from "../state/notices";
 import { session, shownStep } from "../state/session";
 import { chooseTool, tools } from "./Tools";
@@ -136,8 +136,8 @@ function down(event: KeyboardEvent): void {
     event.preventDefault();
     return;
   }
-  if (event.key === "Escape" && restoring.value) {
-    restore(null);
+  if (event.key === "Escape" && (restoring.value || markedPart.value)) {
+    endMarking();
     return;
   }
   const named = tools().find(([, key]) => key.toLowerCase() === event.key);
