@@ -264,6 +264,10 @@ def test_a_field_of_another_name_is_known():
     row = Reader(RowDefaults()).read(RawRow(1, {"picture": "a.png", "box": "1,1,9,9"}))
     assert isinstance(row, BadRow)
     assert "did you mean 'image'?" in row.reason
+    row = Reader(RowDefaults()).read(RawRow(1, {"image": "a.png", "box": "1,1,9,9", "name": "b"}))
+    assert isinstance(row, BadRow)
+    assert row.reason.startswith("unknown field 'name'")
+    assert "did you mean" not in row.reason, "no field is called so, or nearly"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from overpaint.doors import forms
 from overpaint.doors.extension import Extension, _to_aspect, margins_of
+from overpaint.doors.requests import settings_of
 from overpaint.errors import RequestError
 from overpaint.geometry import Box, Margins, Size
 
@@ -153,3 +154,15 @@ def test_an_aspect_ratio_is_reached_by_adding_on_one_axis_alone(
     assert new.width == width or new.height == height
     # within half a pixel of the ratio, on the side that grew
     assert abs(new.width - across / down * new.height) <= 0.5 or abs(new.height - down / across * new.width) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("soft_inpainting=yes", True), ("soft_inpainting=1", True), ("exact_steps=Off", False),
+        ("noise_source=NV", "nv"), ("guidance_method=APG", "apg"),
+        ("subseed=1", 1), ("vae=ON", "ON"), ("to=Yes", "Yes"), ("soft_inpainting=maybe", "maybe"), ("eta=true", True),
+    ],
+)  # fmt: skip
+def test_words_of_an_engines_option_are_the_values_that_it_takes(text: str, value: object) -> None:
+    assert settings_of(None, {}, [text]) == {"options": {text.partition("=")[0]: value}}

@@ -13,7 +13,7 @@ from PIL import Image
 from overpaint.cli import main
 from overpaint.cli.messages import HINTS, in_json, in_line
 from overpaint.doors.words import error_values
-from overpaint.errors import MaskError, ModelError, OutputError, OverpaintError, RequestError, some_names
+from overpaint.errors import MaskError, ModelError, OutputError, OverpaintError, RequestError, did_you_mean, some_names
 from overpaint.mask.formats import from_labelme
 from overpaint.request import EditRequest
 from overpaint.validation import SettingError
@@ -141,3 +141,15 @@ def test_a_message_lists_few_of_many_names_the_nearest_first():
     assert some_names(many, "Kind-37", most=2).startswith("kind-37, ")
     assert len(some_names([f"name {number}" for number in range(9000)], "name 7")) < 200
     assert some_names(many, "x" * 9000).endswith(" and 37 others")
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "meant"),
+    [
+        ("rwo", "row", True), ("vea", "vae", True), ("strenght", "strength", True), ("stylo2", "style", True),
+        ("lora", "format", False), ("eta", "detail", False), ("subseed", "seed", False), ("name", "filename", False),
+        ("subseed_strength", "strength", False), ("soft_inpainting", "inpainting_fill", False),
+    ],
+)  # fmt: skip
+def test_a_name_that_shares_letters_with_another_is_no_slip_of_it(name, known, meant):
+    assert did_you_mean(name, [known]) == (f"; did you mean {known!r}?" if meant else "")

@@ -327,8 +327,31 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     names = {one.lower(): one for one in sorted(known) if len(one) <= _LONGEST_NAME}
     if len(name) > _LONGEST_NAME or len(names) > _MOST_NAMES:
         return ""
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    alike = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.6)
+    near = [one for one in alike if _is_misspelt(name.lower(), one)]
     return f"; did you mean {names[near[0]]!r}?" if near else ""
+
+
+def _is_misspelt(name: str, known: str) -> bool:
+    """Whether a name is a known one with a few slips: one for each three characters of the longer. "lora" shares three
+    letters with "format", in their order, and is no slip of it.
+
+    A slip is a character too much, too few or another one, or two that changed places (optimal string alignment).
+    """
+    most = max(1, len(name) // 3, len(known) // 3)
+    if abs(len(name) - len(known)) > most:
+        return False
+    before: list[int] = []
+    above = list(range(len(known) + 1))
+    for row, one in enumerate(name, start=1):
+        here = [row]
+        for column, other in enumerate(known, start=1):
+            cost = min(above[column] + 1, here[-1] + 1, above[column - 1] + (one != other))
+            if row > 1 and column > 1 and one == known[column - 2] and name[row - 2] == other:
+                cost = min(cost, before[column - 2] + 1)
+            here.append(cost)
+        before, above = above, here
+    return above[-1] <= most
 
 
 def some_names(known: Iterable[str], name: str = "", *, most: int = 8) -> str:

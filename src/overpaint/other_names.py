@@ -26,6 +26,9 @@ VALUE_ALIASES: Mapping[str, Mapping[str, str]] = {name: _by_alias(of) for name, 
 OPTION_ALIASES = _by_alias(_TABLES["options"])
 """Names of options of the command line that are no settings of the request."""
 
+OPTION_USES = _by_alias(_TABLES["uses"])
+"""What the command line has in place of an option of another name: an option and what it is given."""
+
 VERB_ALIASES = _by_alias(_TABLES["verbs"])
 """Names of verbs of the command line."""
 

@@ -43,6 +43,8 @@ HINTS: dict[str, str] = json.loads(Path(__file__).with_name("hints.json").read_t
 _OF_ANY_INTENT = ("edit", "session edit", "session rerun")
 """Verbs without options of their own for one intent: an engine's options are given as --option NAME=VALUE."""
 
+_LONGEST_SHOWN = 40  # characters of a value that a suggestion repeats
+
 _verb: ContextVar[str] = ContextVar("the verb that runs", default="")
 
 _OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "variant", "picture", "vary"))
@@ -164,7 +166,7 @@ def _is_point(word: str) -> bool:
 
 
 def _unknown_option(error: UnknownOptionError, chain: str) -> str:
-    from overpaint.other_names import OPTION_ALIASES, suggest_setting
+    from overpaint.other_names import OPTION_ALIASES, OPTION_USES, SETTING_ALIASES, suggest_setting
 
     name = (error.token.keyword or error.token.value).split("=", 1)[0]
     there = [argument for argument in error.argument_collection if argument.parse]
@@ -177,11 +179,46 @@ def _unknown_option(error: UnknownOptionError, chain: str) -> str:
         return f"unknown option {name}: nothing is painted here; 'session edit' and 'session rerun' paint on a server"
     if meant == "PICTURE":
         return f"unknown option {name}: the picture is given without an option"
+    if meant not in known and plain in OPTION_USES and OPTION_USES[plain].split()[0] in known:
+        return f"unknown option {name}; right would be {OPTION_USES[plain]}"
     if meant not in known:
-        # settings have other names too, and near misses are found
+        meant = _named(SETTING_ALIASES.get(plain.replace("-", "_"), ""))
+    if meant not in known and "--option" in known and (whose := _of_engine(plain, _value_after(error, name))):
+        return f"unknown option {name}: it is an option of {whose}"
+    if meant not in known:  # near misses are found
         setting = re.search("'(.*)'", suggest_setting(plain, [option.strip("-").replace("-", "_") for option in known]))
-        meant = "--" + setting[1].removeprefix("mask.").replace("_", "-") if setting else ""
+        meant = _named(setting[1]) if setting else ""
     return f"unknown option {name}" + (f"; did you mean {meant!r}?" if meant in known else "")
+
+
+def _named(setting: str) -> str:
+    return "--" + setting.removeprefix("mask.").replace("_", "-")
+
+
+def _value_after(error: UnknownOptionError, name: str) -> str:
+    """The value that was given with an unknown option; "" for none."""
+    words = [str(word) for word in error.root_input_tokens or []]
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        if word.partition("=")[0] == name:
+            value = word.partition("=")[2] or ("" if after.startswith("-") else after)
+            return "" if len(value) > _LONGEST_SHOWN or not value.isprintable() else value
+    return ""
+
+
+def _of_engine(plain: str, value: str) -> str:
+    """Which engine has an option of this name, and how it is given: that of checkpoints before others; "" for none."""
+    from overpaint.doors.engine_tables import card_or_none
+    from overpaint.engines import names
+    from overpaint.studio.choose import MODEL_ENGINE
+
+    for engine in (MODEL_ENGINE, *names()):
+        card = card_or_none(engine)
+        for option, about in card.options.model_fields.items() if card is not None else ():
+            if option.replace("_", "-") == plain:
+                whose = "a checkpoint" if engine == MODEL_ENGINE else f"the engine {engine!r}"
+                known = "true" if about.annotation is bool else value or "VALUE"
+                return f"{whose}: --option {option}={known}"
+    return ""
 
 
 def _instead(plain: str, meant: str, chain: str) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from overpaint.errors import RequestError
 from overpaint.request import EditRequest
+from overpaint.validation import bare_type
 
 from . import forms
+from .engine_tables import card_or_none
+
+_TRUTH = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 
 
 def settings_of(intent: str | None, settings: Mapping[str, Any], options: Iterable[str] = ()) -> dict[str, Any]:
@@ -20,7 +24,7 @@ def settings_of(intent: str | None, settings: Mapping[str, Any], options: Iterab
     """
     given = dict(settings)
     pairs = [forms.key_value(text, "option") for text in options]
-    own = dict(pairs)
+    own = {name: option_value(name, value) for name, value in pairs}
     for name in own:
         values = [value for key, value in pairs if key == name]
         if len(values) > 1:
@@ -30,6 +34,25 @@ def settings_of(intent: str | None, settings: Mapping[str, Any], options: Iterab
     if intent is not None:
         given["intent"] = intent
     return given
+
+
+def option_value(name: str, value: object) -> object:
+    """The value of an engine's option from what was written: yes, on and 1 are true where it is true or false, and a
+    word of its choices may have capitals. Any other value stays, for the engine to check.
+    """
+    if not isinstance(value, str | int):
+        return value
+    from overpaint.engines import names
+
+    tables = [card.options.model_fields for card in map(card_or_none, names()) if card is not None]
+    kinds = [bare_type(table[name].annotation) for table in tables if name in table]
+    if len(set(kinds)) != 1:
+        return value
+    word = str(value).strip().lower()
+    if kinds[0] is bool:
+        return _TRUTH.get(word, value)
+    choices = get_args(kinds[0]) if get_origin(kinds[0]) is Literal else ()
+    return next((one for one in choices if str(one).lower() == word), value)
 
 
 def request_of(

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from overpaint.bounded import is_shortage
-from overpaint.errors import EngineError, MaskError, OverpaintError, RequestError, did_you_mean
+from overpaint.errors import EngineError, MaskError, OverpaintError, RequestError, did_you_mean, some_names
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.picture import Picture
@@ -181,7 +181,7 @@ def options_of(card: SelectorCard, options: Mapping[str, JsonValue]) -> BaseMode
         problem += reason_of(first, card.options)
         if first["type"] == "extra_forbidden":
             problem, value = f"the selector {card.name!r} has no option {name!r}{did_you_mean(name, known)}", name
-        message = f"{problem}; its options: {', '.join(known) or 'none'}"
+        message = f"{problem}; its options: {some_names(known, name) or 'none'}"
         raise RequestError(message, code="selector-option", field="select_option", value=value) from None
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from overpaint import pocket
 from overpaint.engines import Engine, EngineCard
-from overpaint.errors import RequestError
+from overpaint.errors import RequestError, some_names
 from overpaint.other_names import suggest_setting
 from overpaint.request import EditRequest, IntentRule
 from overpaint.validation import reason_of
@@ -224,5 +224,5 @@ def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> Base
         if first["type"] == "extra_forbidden":
             near = suggest_setting(name, (*known, *EditRequest.model_fields))
             problem, value = f"the engine {card.name!r} has no option {name!r}{near}", name
-        message = f"{problem}; its options: {', '.join(known) or 'none'}"
+        message = f"{problem}; its options: {some_names(known, name) or 'none'}"
         raise RequestError(message, field="options", value=value) from None
