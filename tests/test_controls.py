@@ -21,7 +21,8 @@ from overpaint.doors.controls import ControlInput, control_input, control_table
 from overpaint.engines import EngineCard
 from overpaint.errors import RequestError
 from overpaint.maps import make_map
-from overpaint.request import Control
+from overpaint.request import Control, EditRequest
+from overpaint.studio.controls import controls_of, scene_controls
 from servers import running
 from stand_ins import StandIn, echo
 
@@ -190,6 +191,22 @@ def test_rows_have_controls_as_text_and_as_tables_and_a_changed_drawing_paints_a
     assert bench.run(tables).done == 2, "those that read the drawing"
     bad = bench.rows([{"image": "photo.png", "box": BOX, "controls": "canny:weight=9"}])[0]
     assert "weight must be between 0 and 4" in str(bad.error)
+
+
+@pytest.mark.parametrize("kind", ["canny", "lineart", "scribble", "softedge"])
+def test_a_photo_that_is_given_as_a_map_is_told_and_its_map_is_none(kind):
+    shown = Image.open(Path(__file__).parents[1] / "docs" / "gallery" / "remove-04.jpg").reduce(3)
+    photo = np.asarray(shown.convert("RGB"))
+    drawn = np.rint(make_map(kind, photo.astype(np.float32) / 255, {}) * 255).astype(np.uint8)
+    size = overpaint.Size(*shown.size)
+    for image, told in ((photo, True), (photo[..., 1], True), (drawn, False), (255 - drawn, False)):
+        controls, rasters = controls_of([{"kind": kind, "image": image}])
+        (found,) = scene_controls(EditRequest.of("replace", controls=controls), size, rasters)
+        said = f"the image of the control {kind!r} looks like a photo, not like a map of the kind {kind}"
+        assert [note.startswith(said) for note in found.notes if "photo" in note] == [True] * told
+    controls, rasters = controls_of([{"kind": kind, "image": photo, "preprocess": True}])
+    (found,) = scene_controls(EditRequest.of("replace", controls=controls), size, rasters)
+    assert not found.notes
 
 
 def test_a_drawing_that_is_too_large_for_a_record_is_given_to_a_replay(folder, engine, capsys, monkeypatch):

@@ -9,7 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from overpaint.request import DRAWN_KINDS
+
 from .contours import Flags, Floats, alone, blurred, dark_lines_at, edges_at, linked, long_enough, thinned
+
+_DARK = 32  # of 256 levels: the ground of a map, also as JPEG
+_RARE = 2e-4  # share of the pixels that a level has at least to count
+_MANY_LEVELS = 128
 
 
 def canny_map(pixels: Floats, low: float = 100, high: float = 200, shortest: int = 12) -> Floats:
@@ -133,3 +139,25 @@ def is_dark_on_light(drawing: NDArray[np.uint8]) -> bool:
     grey = drawing if drawing.ndim == 2 else drawing.mean(axis=2)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     return bool(np.median(border) > 127 and np.median(grey) > 127)
+
+
+def looks_like_photo(image: NDArray[np.uint8], kind: str) -> bool:
+    """Whether an image that was given as the map of this kind looks like a photo instead: less than half of it is
+    ground, black or white, and the rest has many levels; of a depth map, that it has many colours.
+
+    On the 19 sheets of photos in docs/gallery 17 were told from drawings; of their maps, as files and as JPEG, and
+    inverted, none was taken for a photo.
+
+    Args:
+        image: (H, W) or (H, W, 3) uint8.
+        kind: The map's; kinds whose map is a picture never do.
+    """
+    if kind in DRAWN_KINDS or kind == "openpose":
+        brightest = image if image.ndim == 2 else image.max(axis=2)
+        levels = np.bincount(brightest.ravel(), minlength=256) / brightest.size
+        ground = max(levels[:_DARK].sum(), levels[-_DARK:].sum())
+        return bool(ground < 0.5 and np.count_nonzero(levels > _RARE) > _MANY_LEVELS)
+    if kind == "depth" and image.ndim == 3:
+        coloured = np.ptp(image, axis=2) > _DARK
+        return bool(coloured.mean() > 0.05 and len(np.unique(image[coloured] >> 4, axis=0)) > _MANY_LEVELS)
+    return False

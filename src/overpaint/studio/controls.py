@@ -13,7 +13,7 @@ from overpaint.engines import ControlImage, EngineCard
 from overpaint.errors import InputError, RequestError
 from overpaint.frame import Frame
 from overpaint.geometry import Margins, Size
-from overpaint.maps import KINDS, is_dark_on_light, make_map, map_kind, map_options, used_by_map
+from overpaint.maps import KINDS, is_dark_on_light, looks_like_photo, make_map, map_kind, map_options, used_by_map
 from overpaint.mask import Mask
 from overpaint.picture import Picture, from_array
 from overpaint.picture.colour import converter_for
@@ -197,6 +197,9 @@ def _in_scene(control: Control, size: Size, rasters: Mapping[str, NDArray[Any]])
     raster = blob_array(control.image, rasters)
     image = raster[..., :3] if raster.ndim == 3 else raster
     notes = []
+    if not control.made and looks_like_photo(image, control.kind):
+        what = f"looks like a photo, not like a map of the kind {control.kind}"
+        notes.append(f"the image of the control {control.kind!r} {what}; preprocess=true makes the map of it")
     if not control.made and control.kind in DRAWN_KINDS and is_dark_on_light(image):
         image = 255 - image
         notes.append(f"the image of the control {control.kind!r} has dark lines on a light ground, and was inverted")
