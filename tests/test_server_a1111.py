@@ -36,6 +36,7 @@ from overpaint.request import PICTURE_KINDS, EditRequest
 from overpaint.server import new_key
 from overpaint.server.compat.a1111.bodies import PictureBody
 from overpaint.server.compat.a1111.controlnet import units_of
+from overpaint.server.compat.a1111.dialect import softening
 from overpaint.server.compat.a1111.outpainting import outpainting
 from overpaint.server.compat.a1111.pictures import MaskReading, ready_inputs
 from overpaint.server.compat.a1111.refusals import ControlUnitError
@@ -499,6 +500,10 @@ def test_a_picture_s_infotext_reproduces_its_settings_and_its_pixels(ann):
     with Studio(threads=1) as studio:
         again = studio.edit(np.asarray(photo()), request, mask=drawn())
     assert np.array_equal(again.picture.samples, np.asarray(made))
+    text = {"infotext": info_of(reply)["infotexts"][0]}
+    said = ann.post("/sdapi/v1/img2img", json={"init_images": [b64(photo())], "mask": b64(drawn()), **text}).json()
+    assert info_of(said)["notes"] == []
+    assert not changed(opened(said["images"][0]), made).any(), "the text alone, sent as the field infotext"
     further = info_of(reply)["extra_generation_params"]
     assert further.items() >= {
         "Mask blur": "3 2", "Inpaint area": "Only masked", "Masked area padding": 6, "Masked content": "latent noise",
@@ -530,11 +535,74 @@ def test_infotext_has_blur_and_mode_of_the_mask_as_the_client_sent_them(ann, ful
     without = inpainted(ann, "pocket", **settings, mask=None)
     assert "Mask blur" not in info_of(without)["infotexts"][0]
     assert "Mask blur: 4, " in info_of(inpainted(ann, "telea", inpaint_full_res=full_res))["infotexts"][0]
+    alone = {"init_images": [b64(photo())], "mask": b64(inverted), "infotext": texts[1]}
+    said = ann.post("/sdapi/v1/img2img", json=alone).json()
+    assert not changed(opened(said["images"][0]), opened(turned["images"][0])).any()
     again = read_record(base64.b64decode(turned["images"][0])).record
     with Studio(threads=1) as studio:
         start = np.asarray(photo().resize((96, 60), Image.Resampling.LANCZOS)) if not full_res else np.asarray(photo())
         replayed = studio.edit(start, again.request)
     assert replayed.record.mask_sha256 == again.mask_sha256
+
+
+OF_AUTOMATIC1111 = (
+    "a rose\nNegative prompt: bad\nSteps: 12, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, Seed: 5, "
+    "Size: 512x768, Model hash: abcdef1234, Model: v1-5, Variation seed: 3, Variation seed strength: 0.1, Seed resize "
+    "from: 64x96, Denoising strength: 0.6, Conditional mask weight: 0.5, Clip skip: 2, ENSD: 31337, {mask}, "
+    'ControlNet 0: "Module: canny, Model: control_canny [d14c016b], Weight: 0.8, Threshold A: 90, Threshold B: 180, '
+    'Control Mode: My prompt is more important", Hires upscale: 2, Version: v1.10.1'
+)
+"""As AUTOMATIC1111 1.10 writes it; only settings of the mask are open."""
+
+
+def test_infotext_stands_in_for_fields_that_are_left_out():
+    masked = "Mask mode: Inpaint not masked, Mask blur: 6, Inpaint area: Only masked, Masked area padding: 48, "
+    masked += "Masked content: latent noise, Soft inpainting enabled: True, Soft inpainting schedule bias: 1.2"
+    body = PictureBody.read({"infotext": OF_AUTOMATIC1111.format(mask=masked)})
+    found = {name: getattr(body, name) for name in body.model_fields_set - {"infotext", "alwayson_scripts"}}
+    assert found == {
+        "prompt": "a rose", "negative_prompt": "bad", "steps": 12, "sampler_name": "DPM++ 2M", "scheduler": "Karras",
+        "cfg_scale": 6.5, "seed": 5, "width": 512, "height": 768, "subseed": 3, "subseed_strength": 0.1,
+        "seed_resize_from_w": 64, "seed_resize_from_h": 96, "denoising_strength": 0.6, "mask_blur": 6,
+        "inpainting_mask_invert": True, "inpaint_full_res": True, "inpaint_full_res_padding": 48, "inpainting_fill": 2,
+        "override_settings": {
+            "sd_model_checkpoint": "v1-5", "CLIP_stop_at_last_layers": 2, "inpainting_mask_weight": 0.5,
+            "eta_noise_seed_delta": 31337, "randn_source": "GPU",
+        },
+    }  # fmt: skip
+    assert softening(body.alwayson_scripts, []) == {"soft_inpainting": True, "soft_bias": 1.2}
+    (unit,) = units_of(body.alwayson_scripts, ["control_canny"])
+    control = unit.control(None)
+    assert (control.kind, control.model, control.weight, control.mode) == ("canny", "control_canny", 0.8, "prompt")
+    assert dict(control.options) == {"low": 90, "high": 180}
+    assert "infotext: Hires upscale has no effect" in body.said.notes
+    assert any("ControlNet 0 was guided by a picture that is not in this text" in one for one in body.said.notes)
+    own = {"seed": 9, "sampler_index": "Euler", "mask_blur_x": 1, "prompt": "", "override_settings": {"sd_vae": "a"}}
+    own |= {"alwayson_scripts": {"ControlNet": {"args": []}, "Seed": {"args": [8]}, "Sampler": {"args": [7]}}}
+    body = PictureBody.read({"infotext": OF_AUTOMATIC1111.format(mask="RNG: CPU"), **own})
+    assert (body.seed, body.steps, body.sampler, body.scheduler, body.prompt) == (9, 7, "Euler", None, "")
+    assert (body.mask_blur, body.inpaint_full_res, body.inpainting_fill) == (None, False, 1), "as absent ones mean"
+    assert body.inpaint_full_res_padding == 32
+    assert (body.override_settings["sd_vae"], body.override_settings["randn_source"]) == ("a", "CPU")
+    assert units_of(body.alwayson_scripts, []) == []
+
+
+def test_what_of_infotext_can_not_be_taken_is_named(ann):
+    """A value that can't be read is left out: a field of that value would fail the call."""
+    text = (
+        OF_AUTOMATIC1111.format(mask="Masked content: sand, Seed: many").replace("DPM++ 2M", "Odd").replace("12", "x")
+    )
+    info = info_of(inpainted(ann, "telea", infotext=text))
+    assert {
+        "infotext: steps can't be 'x', and was left out", "infotext: seed can't be 'many', and was left out",
+        "infotext: sampler_name can't be 'Odd', and was left out", "infotext: the masked content 'sand' is not known",
+    } <= set(info["notes"])  # fmt: skip
+    assert any(one.startswith("infotext: its controls were left out: ") for one in info["notes"])
+    assert PictureBody.read({"infotext": "a rose, " * 10**5}).said.notes == ["infotext: it is too long to be read"]
+    by_engine = inpainted(ann, "telea", inpainting_fill=1)
+    again = {"init_images": [b64(photo())], "mask": b64(drawn()), "infotext": info_of(by_engine)["infotexts"][0]}
+    same = ann.post("/sdapi/v1/img2img", json=again).json()
+    assert not changed(opened(same["images"][0]), opened(by_engine["images"][0])).any()
 
 
 def test_variations_of_a_variation_keep_the_seed(ann):

@@ -75,6 +75,15 @@ def test_maps_come_behind_the_pictures_and_infotext_names_their_units(server):
     assert not [path for path in kept.rglob("*") if path.is_file()], "nothing of a call stays"
 
 
+def test_infotext_brings_back_units_whose_map_is_made_of_the_edited_picture(server):
+    first = reply(server, {"module": "canny", "weight": 0.8, "threshold_a": 20, "threshold_b": 60}, width=64, height=64)
+    body = {"init_images": [b64(photo())], "mask": b64(drawn()), "infotext": info_of(first)["infotexts"][0]}
+    again = httpx2.post(f"{server.url}/sdapi/v1/img2img", json=body, timeout=60, trust_env=False).json()
+    assert len(again["images"]) == 2, "the picture and its map"
+    for one, other in zip(again["images"], first["images"], strict=True):
+        assert not changed(opened(one), opened(other)).any()
+
+
 def test_a_client_that_wants_no_maps_gets_none(server):
     canny = {"module": "canny"}
     assert len(reply(server, canny, {**canny, "save_detected_map": False})["images"]) == 2

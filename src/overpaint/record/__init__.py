@@ -12,7 +12,16 @@ from ._foreign import option_value
 from ._found import generator_of, read_record
 from ._marks import MarksRecord, ProvenanceMode, WatermarkRecord
 from ._record import ENHANCERS, FACES, TEACHES, UPSCALER, FoundRecord, Record, RegionRecord, StoredRecord, version
-from .controlnet import CONTROL_MODES, CONTROL_MODULES, ControlModule, control_module, network_name
+from .controlnet import (
+    CONTROL_MODES,
+    CONTROL_MODULES,
+    ControlModule,
+    ReadControls,
+    control_module,
+    network_name,
+    read_controls,
+    usual_module,
+)
 from .infotext import Infotext, infotext, parse_infotext
 from .provenance import (
     EditStatement,
@@ -43,6 +52,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "NAMESPACE",
     "Provenance",
     "ProvenanceMode",
+    "ReadControls",
     "Record",
     "RegionRecord",
     "SIDECAR_SUFFIX",
@@ -69,6 +79,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "option_value",
     "parse_infotext",
     "provenance_of",
+    "read_controls",
     "read_record",
     "said_types",
     "sidecar_path",
@@ -77,6 +88,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "strip",
     "type_of_edit",
     "type_of_record",
+    "usual_module",
     "version",
     "watermark_names",
     "with_statement",

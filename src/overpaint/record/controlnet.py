@@ -125,6 +125,11 @@ def control_module(name: str) -> tuple[str, ControlModule | None]:
     return plain, CONTROL_MODULES.get(plain)
 
 
+def usual_module(kind: str, options: Mapping[str, Any]) -> str | None:
+    """The preprocessor that stands for a map of ours with these options; None for a kind that has none."""
+    return "blur_gaussian" if kind == "tile" and "blur" in options else _USUAL.get(kind)
+
+
 def network_name(model: str) -> str:
     """The name of a network without a digest behind it; "" for none."""
     plain = _HASH.sub("", model).strip()
@@ -149,7 +154,7 @@ def _table(control: Control) -> dict[str, Any]:
 
 
 def _unit(control: Control) -> Iterator[tuple[str, str]]:
-    usual = "blur_gaussian" if control.kind == "tile" and "blur" in control.options else _USUAL.get(control.kind)
+    usual = usual_module(control.kind, control.options)
     module = usual or "none" if control.made or control.shows_itself else "none"
     yield "Module", module
     yield "Model", re.sub(r"[,:]", " ", (control.model or "None").rpartition("/")[2])

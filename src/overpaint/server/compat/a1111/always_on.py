@@ -17,6 +17,18 @@ CONTROLNET = "controlnet"
 
 SOFT_INPAINTING = "soft inpainting"
 
+SOFTENING: Mapping[str, str] = MappingProxyType(
+    {
+        "schedule bias": "soft_bias",
+        "preservation strength": "soft_preservation",
+        "transition contrast boost": "soft_contrast",
+        "mask influence": "soft_mask_influence",
+        "difference threshold": "soft_difference_threshold",
+        "difference contrast": "soft_difference_contrast",
+    }
+)
+"""Arguments of the extension for soft inpainting after the first, by their labels, with our options."""
+
 BUILT_IN = ("comments", "extra options", "refiner", "sampler", "seed")
 """AUTOMATIC1111's own scripts that are served for every picture, as `GET /sdapi/v1/scripts` has them."""
 

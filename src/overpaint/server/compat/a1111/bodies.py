@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PrivateAttr
 
 from overpaint.request import MOST_SEED
 from overpaint.server.compat.lenient import Lenient, Number, Whole, Yes
 from overpaint.server.tasks import MOST_VARIATIONS
 
 from .always_on import standing_in
+from .infotext_fields import SaidByInfotext, said_by_infotext
 
 MOST_SIDE = 1 << 15
 
@@ -43,7 +44,6 @@ IGNORED: Mapping[str, tuple[Any, ...]] = MappingProxyType(
         "refiner_switch_at": (*_NO, 1),
         "enable_hr": _NO,
         "save_images": _NO,
-        "infotext": _NO,
         "disable_extra_networks": _NO,
     }
 )
@@ -99,14 +99,27 @@ class PaintBody(Lenient):
     script_name: Words | None = None
     script_args: list[Any] = Field(default_factory=list)
     alwayson_scripts: dict[str, Any] = Field(default_factory=dict)
+    infotext: Words | None = None
     send_images: Yes = True
+    _said: SaidByInfotext = PrivateAttr(default_factory=SaidByInfotext)
 
     @classmethod
     def read(cls, table: Any) -> Any:
-        """See `Lenient.read`; arguments of scripts stand in for fields that are left out."""
+        """See `Lenient.read`; arguments of scripts, then `infotext`, stand in for fields that are left out."""
+        said = SaidByInfotext()
         if isinstance(table, dict):
             table = {**standing_in(table), **{name: value for name, value in table.items() if value is not None}}
-        return super().read(table)
+            if isinstance(text := table.get("infotext"), str) and text.strip():
+                said = said_by_infotext(text, cls)
+                table = said.completed(table)
+        body = super().read(table)
+        body._said = said
+        return body
+
+    @property
+    def said(self) -> SaidByInfotext:
+        """What `infotext` says."""
+        return self._said
 
     @property
     def count(self) -> int:

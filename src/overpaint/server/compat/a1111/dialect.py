@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from overpaint.server.compat.lenient import Number, Whole, Yes
 
-from .always_on import SOFT_INPAINTING, arguments_of
+from .always_on import SOFT_INPAINTING, SOFTENING, arguments_of
 from .bodies import PaintBody, PictureBody
 
 _FRACTION, _COUNT, _SWITCH = TypeAdapter[float](Number), TypeAdapter[int](Whole), TypeAdapter[bool](Yes)
@@ -32,18 +32,6 @@ _OF_PICTURES: Mapping[str, tuple[str, TypeAdapter[Any], Any]] = MappingProxyType
     }
 )
 """Settings of the web UI with our options, how they are read, and the values that change nothing; of img2img alone."""
-
-_SOFTENING: Mapping[str, str] = MappingProxyType(
-    {
-        "schedule bias": "soft_bias",
-        "preservation strength": "soft_preservation",
-        "transition contrast boost": "soft_contrast",
-        "mask influence": "soft_mask_influence",
-        "difference threshold": "soft_difference_threshold",
-        "difference contrast": "soft_difference_contrast",
-    }
-)
-"""Arguments of the extension for soft inpainting after the first, by their labels, with our options."""
 
 SETTINGS = frozenset({*_OF_BOTH, *_OF_PICTURES, "randn_source"})
 """Settings of the web UI that act in the dialect webui alone."""
@@ -101,11 +89,11 @@ def softening(scripts: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
         return {}
     if isinstance(arguments[0], Mapping):
         plain = {str(label).strip().lower(): value for label, value in arguments[0].items()}
-        arguments = [plain.get("soft inpainting"), *(plain.get(label) for label in _SOFTENING)]
+        arguments = [plain.get("soft inpainting"), *(plain.get(label) for label in SOFTENING)]
     if arguments[0] in (False, None, "", 0):
         return {}
     options: dict[str, Any] = {"soft_inpainting": True}
-    for (label, option), value in zip(_SOFTENING.items(), arguments[1:], strict=False):
+    for (label, option), value in zip(SOFTENING.items(), arguments[1:], strict=False):
         try:
             options |= {} if value is None else {option: _FRACTION.validate_python(value)}
         except ValidationError:

@@ -22,7 +22,7 @@ from overpaint.server.reading import bounded
 from overpaint.server.tasks import EditTask, Marks
 from overpaint.studio.choose import SURROUNDINGS_ENGINE
 
-from .always_on import check_always_on
+from .always_on import CONTROLNET, check_always_on
 from .bodies import PaintBody, PictureBody, TextBody
 from .callers import ActiveCall, CallerState, models_of, state_of
 from .checkpoints import Checkpoint, Models
@@ -55,8 +55,8 @@ async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bo
     """
     sampled(body.sampler, body.scheduler)  # so that a wrong name is refused before pictures are read
     script = outpainting(body.script_name, body.script_args)
-    notes = check_always_on(body.alwayson_scripts) + overruled_scripts(body)
-    units = await run_in_threadpool(lambda: units_of(body.alwayson_scripts, [*control_networks(), *adapter_networks()]))
+    notes = check_always_on(body.alwayson_scripts) + overruled_scripts(body) + body.said.notes
+    units = await run_in_threadpool(_units, body, notes)
     if not isinstance(body, PictureBody) and any(one.picture is None for one in units):
         message = "a unit of ControlNet without an image takes the picture that is edited, and there is none"
         raise ControlUnitError(message, field="alwayson_scripts")
@@ -67,6 +67,18 @@ async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bo
     async with Call(request, owner) as call:
         with state.working(ActiveCall(call, body.count)):
             return await _Painting(request, state, call, body, script, notes, own_size, units).reply()
+
+
+def _units(body: PaintBody, notes: list[str]) -> list[ControlUnit]:
+    """The units of a body. Those of infotext are left out, with a note, where they are not for this machine."""
+    networks = [*control_networks(), *adapter_networks()]
+    try:
+        return units_of(body.alwayson_scripts, networks)
+    except ControlUnitError as error:
+        if body.alwayson_scripts.get(CONTROLNET) is not body.said.scripts.get(CONTROLNET, ""):
+            raise
+        notes.append(f"infotext: its controls were left out: {error}")
+        return []
 
 
 @dataclass(slots=True)
