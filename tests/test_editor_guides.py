@@ -49,6 +49,12 @@ def beginning(editor: Editor, model: str) -> None:
     editor.choose(Model=model, steps="2", size="64")
 
 
+def marked(editor: Editor) -> bool:
+    """Whether masks or lines are shown over the picture."""
+    script = "one => one.getContext('2d').getImageData(0, 0, one.width, one.height).data.some((value) => value > 0)"
+    return bool(editor.page.locator(".canvas-host canvas").nth(1).evaluate(script))
+
+
 def test_lines_are_drawn_taken_back_and_sent_as_the_map_that_a_controlnet_reads(editor: Editor) -> None:
     beginning(editor, "tiny")
     before = editor.pixels()
@@ -77,8 +83,13 @@ def test_lines_are_drawn_taken_back_and_sent_as_the_map_that_a_controlnet_reads(
     lines.get_by_text("More", exact=True).click()
     lines.get_by_role("slider", name="To", exact=True).fill("60")
     assert faults(page) == []
+    assert marked(editor)
     editor.generate()
     editor.until(lambda: len(editor.steps()) == 1)
+    page.locator(".take").first.wait_for()  # among the results, which are shown by now
+    editor.until(lambda: not marked(editor))
+    editor.tab("Guides")
+    editor.until(lambda: marked(editor))
     (control,) = asked(editor)["controls"]
     expected = {"kind": "scribble", "weight": 0.8, "start": 0, "end": 0.6, "mode": "balanced"}
     assert {name: control[name] for name in expected} == expected, "the kind is one that a network here reads"

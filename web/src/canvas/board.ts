@@ -83,6 +83,8 @@ export interface Board {
   loupe: boolean;
   margins: Margins;
   outlines: readonly Outline[];
+  /** Masks are shown over the picture. */
+  marksShown: boolean;
   preview: PatchPreview | null;
   /** The pointer (or the keyboard's cursor) in picture coordinates. */
   cursor: Point | null;

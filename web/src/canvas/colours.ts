@@ -17,7 +17,7 @@ export function colourAt(board: Board, layer: HTMLCanvasElement, point: Point): 
   const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
   const [x, y] = [Math.floor(point.x), Math.floor(point.y)];
   const [r, g, b, a] = sketch.raster.read({ left: x, top: y, right: x + 1, bottom: y + 1 });
-  const share = sketch.visible ? a! / 255 : 0;
+  const share = a! / 255;
   const mix = (below: number, above: number): number => Math.round(below + (above - below) * share);
   return { red: mix(red!, r!), green: mix(green!, g!), blue: mix(blue!, b!), alpha: 255 };
 }

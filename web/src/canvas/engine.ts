@@ -85,6 +85,7 @@ export class Engine implements PaintCanvas {
       loupe: false,
       margins: NO_MARGINS,
       outlines: [],
+      marksShown: true,
       preview: null,
       cursor: null,
       keyboardCursor: false,
@@ -412,16 +413,16 @@ export class Engine implements PaintCanvas {
     this.#board.sketch.clear();
   }
 
-  setSketchVisible(on: boolean): void {
-    this.#board.sketch.visible = on;
-    this.#scene.overlay(null);
-  }
-
   // Over it
 
   setOutlines(outlines: readonly Outline[]): void {
     this.#board.outlines = outlines;
     this.#scene.top();
+  }
+
+  setMarksShown(on: boolean): void {
+    this.#board.marksShown = on;
+    this.#scene.all();
   }
 
   get margins(): Margins {

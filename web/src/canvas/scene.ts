@@ -153,8 +153,8 @@ export class Scene implements Redraw {
     context.beginPath();
     context.rect(area.left, area.top, area.right - area.left, area.bottom - area.top);
     context.clip();
-    if (board.sketch.visible) board.sketch.view.draw(context, placement, area);
-    for (const mask of board.masks.all) this.#drawMask(context, mask, area);
+    board.sketch.view.draw(context, placement, area);
+    if (board.marksShown) for (const mask of board.masks.all) this.#drawMask(context, mask, area);
     context.restore();
   }
 
@@ -205,7 +205,7 @@ export class Scene implements Redraw {
   /** Ants move only while there are some, and while the page is seen. */
   #march(): void {
     const { board } = this;
-    const wanted = !board.reducedMotion && board.compare.mode === "off" && board.masks.all.some(({ info, raster }) => info.style === "ants" && raster.tiles.size > 0);
+    const wanted = !board.reducedMotion && board.marksShown && board.compare.mode === "off" && board.masks.all.some(({ info, raster }) => info.style === "ants" && raster.tiles.size > 0);
     if (wanted && !this.#ants) {
       this.#ants = window.setInterval(() => {
         if (document.hidden) return;

@@ -9,7 +9,6 @@ import type { Box } from "./types";
 export class Sketch {
   readonly raster = new TileRaster(4);
   readonly view = new RasterView(this.raster);
-  visible = true;
 
   constructor(readonly board: Board) {}
 

@@ -24,7 +24,7 @@ export function drawTop(board: Board, scene: Scene, antPhase: number): void {
   if (!board.size) return;
   const pen = new Pen(board, context);
   if (board.compare.mode === "off") {
-    drawContours(board, scene, context, antPhase);
+    if (board.marksShown) drawContours(board, scene, context, antPhase);
     for (const outline of board.outlines) pen.outline(outline);
     if (board.draft) {
       const { points, closed, subtract } = board.draft;

@@ -367,10 +367,11 @@ export interface PaintCanvas {
   exportSketch(): Promise<Uint8Array<ArrayBuffer>>;
   importSketch(data: Uint8Array | Blob, options?: { readonly undoable?: boolean }): Promise<void>;
   clearSketch(): void;
-  setSketchVisible(on: boolean): void;
 
   // What the app draws over it
   setOutlines(outlines: readonly Outline[]): void;
+  /** Show masks over the picture, or the picture alone. */
+  setMarksShown(on: boolean): void;
   readonly margins: Margins;
   setMargins(margins: Margins): void;
 

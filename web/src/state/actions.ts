@@ -9,6 +9,7 @@ import { canvas, changes, compareMode, endMarking, markedPart, noteAsked } from 
 import { engineOf, engines, intents } from "./catalogue";
 import { jobs, put } from "./jobs";
 import { attempt, notify, report, say, settle, type Remedy } from "./notices";
+import { panel } from "./prefs";
 import { changeStep, chosenStep, session, shownStep } from "./session";
 import { boxOf, takePath } from "./tiles";
 import { guides, insert, LINES, margins, PART, requestOf, setSetting, takesPicture, wish } from "./wish";
@@ -151,6 +152,7 @@ export async function ask(): Promise<void> {
       noteAsked(wish.value.intent === "expand" ? null : askedMask());
       put(await persistently(async (key) => api.edit(now.id, await guided(), key)));
       chosenStep.value = null;
+      panel.value = "results";
       say(texts.value.jobs.asked);
     }, { about: "paint", remedy: beyondModel });
   } finally {

@@ -6,6 +6,7 @@ import type { BrushSettings, BrushTool, Combine, HistoryState, MaskInfo, Outline
 import { filled, texts } from "../text";
 import { draftOf, keepDraft } from "./drafts";
 import { attempt, report } from "./notices";
+import { panel, panelOpen } from "./prefs";
 import { clings, selectAlong, selectBox, selectPoint, wire } from "./select";
 import { adopt, inOrder, onChanged, session } from "./session";
 import { movedBy, originalTiles, presentTiles } from "./tiles";
@@ -68,16 +69,21 @@ export function attach(made: PaintCanvas): () => void {
     made.on("masks", (now) => {
       masks.value = now.masks;
       activeMask.value = now.active;
+      showMarks();
       changedDraft();
     }),
     made.on("mask", (now) => {
       changes.set(now.id, (changes.get(now.id) ?? 0) + 1);
+      showMarks();
       if (now.final) changedDraft();
     }),
     made.on("sketch", (now) => {
       if (now.final) changedDraft();
     }),
-    made.on("strokeBegin", () => (underway.value = made.painting)),
+    made.on("strokeBegin", () => {
+      underway.value = made.painting;
+      showMarks();
+    }),
     made.on("polygon", () => (underway.value = made.painting)),
     made.on("strokeEnd", (now) => {
       underway.value = made.painting;
@@ -104,6 +110,7 @@ export function attach(made: PaintCanvas): () => void {
     made.on("error", (now) => report(now.error)),
     onChanged(sessionChanged),
     effect(() => made.setOutlines(outlines.value)),
+    effect(() => made.setMarksShown(!resultAlone.value || (panelOpen.value && ["masks", "guides"].includes(panel.value)))),
     effect(() => {
       void [wish.value, guides.value];
       changedDraft();
@@ -139,6 +146,8 @@ function sessionChanged(now: SessionStatus, before: SessionStatus | null): void 
     void restoreDraft(now);
     return;
   }
+  const added = now.steps.length > before.steps.length;
+  const alone = added && unmarked;
   const moved = movedBy(before, now);
   if (moved) {
     made.setPicture(presentTiles(() => session.value, size), { oldAt: moved, keepView: false });
@@ -149,10 +158,20 @@ function sessionChanged(now: SessionStatus, before: SessionStatus | null): void 
     made.refreshPicture();
   }
   if (replaying > 0 || now.undo.count <= before.undo.count) return;
-  const added = now.steps.length > before.steps.length;
   void (added ? clearAsked(made) : Promise.resolve()).catch(report).then(() => {
+    unmarked = resultAlone.value = alone;
     for (let depth = before.undo.count + 1; depth <= now.undo.count; depth++) pushStep(now, depth);
   });
+}
+
+/** A new result is seen without the parts and lines that were asked with, until something is marked again. */
+const resultAlone = signal(false);
+/** Nothing was marked since an edit was asked for. */
+let unmarked = false;
+
+/** Show what is marked over the result again. */
+export function showMarks(): void {
+  unmarked = resultAlone.value = false;
 }
 
 /** The mask that was asked with, and how often it had been changed by then. */
@@ -161,6 +180,7 @@ let asked: { mask: string; changes: number } | null = null;
 /** Remember what was asked with, so that it can go once its result is there. */
 export function noteAsked(mask: string | null): void {
   asked = mask === null ? null : { mask, changes: changes.get(mask) ?? 0 };
+  unmarked = true;
 }
 
 /** How often each mask was changed. */
@@ -192,6 +212,7 @@ function pushStep(status: SessionStatus, depth: number): void {
 }
 
 async function replay(act: () => Promise<SessionStatus>): Promise<void> {
+  showMarks();
   await inOrder(async () => {
     replaying++;
     try {

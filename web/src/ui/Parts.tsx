@@ -1,8 +1,10 @@
 // Prompts for parts of the picture: what is to be painted in each, and the mask that marks it, which is painted as others are.
+import { useEffect } from "preact/hooks";
+
 import type { EngineInfo } from "../api/client";
 import type { MaskInfo } from "../canvas";
 import { askedMask } from "../state/actions";
-import { activeMask, brushTool, canvas, drawn, endMarking, masks } from "../state/canvas";
+import { activeMask, brushTool, canvas, drawn, endMarking, masks, showMarks } from "../state/canvas";
 import { attempt } from "../state/notices";
 import { PART } from "../state/wish";
 import { filled } from "../text";
@@ -34,6 +36,7 @@ async function take(part: string): Promise<void> {
 
 export function PartPrompts({ engine }: { engine: EngineInfo | null }) {
   const words = texts.value.parts;
+  useEffect(showMarks, []);
   drawn.value;
   const made = canvas.value;
   const all = masks.value.filter((one) => one.role === PART);
