@@ -362,7 +362,9 @@ class TestCommands:
         Path("mask.png").rename("moved.png")
         capsys.readouterr()
         assert main(["replay", "photo.remove.png"]) == 2
-        assert "neither inline nor among the inputs" in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert "the 800x700 mask (" in err
+        assert "neither inline nor among the inputs; --mask FILE gives it" in err
         assert main(["replay", "photo.remove.png", "--mask", "moved.png"]) == 0
 
     def test_private_keeps_the_prompt_out_of_log_and_picture(self, capsys):

@@ -219,7 +219,9 @@ def test_a_drawing_that_is_too_large_for_a_record_is_given_to_a_replay(folder, e
     monkeypatch.setattr("overpaint.studio.Studio", lambda **_: _with(echo(GUIDED)))
     capsys.readouterr()
     assert main(["replay", "out.png", "--image", "large.png"]) == 2
-    assert "neither inline nor among the inputs" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "the 800x600 map of the control 'softedge' (" in err
+    assert "neither inline nor among the inputs; --control FILE gives it" in err
     assert main(["replay", "out.png", "--image", "large.png", "--control", "lines.png"]) == 0
     assert "every pixel equal" in capsys.readouterr().out
 

@@ -119,8 +119,16 @@ def raster_bytes(raster: NDArray[Any]) -> bytes:
     return np.ascontiguousarray(raster, dtype=raster.dtype.newbyteorder("<")).tobytes()
 
 
-def blob_array(blob: Blob, inputs: Mapping[str, NDArray[Any]] | None = None) -> NDArray[Any]:
+def blob_array(
+    blob: Blob, inputs: Mapping[str, NDArray[Any]] | None = None, *, what: str = "raster", field: str = ""
+) -> NDArray[Any]:
     """The raster of a blob, (H, W) for one channel and (H, W, C) for more, from `inputs` (by digest) or its own code.
+
+    Args:
+        blob: The blob.
+        inputs: Rasters by the digest of their bytes.
+        what: What the raster is to people, for the error where it is missing.
+        field: The field of the request that names it, which is that error's field and value.
 
     Raises:
         RequestError: It is neither in `inputs` nor inline, or differs from the blob in size, depth or digest.
@@ -129,7 +137,15 @@ def blob_array(blob: Blob, inputs: Mapping[str, NDArray[Any]] | None = None) -> 
 
     raster = (inputs or {}).get(blob.sha256)
     if raster is None:
-        raster = _decode(blob)
+        if blob.data is None:
+            raise RequestError(
+                f"the {blob.size} {what} ({blob.sha256[:12]}...) is neither inline nor among the inputs",
+                code="raster-missing",
+                field=field,
+                value=field or None,
+                hint="give it with the request",
+            )
+        raster = _decode(blob, blob.data)
     raster = np.asarray(raster)
     if raster.shape not in (blob.shape, (*blob.shape, 1)):
         raise RequestError(f"the input {blob.sha256[:12]}... has the shape {raster.shape}, not {blob.shape}")
@@ -181,17 +197,11 @@ def _encode(raster: NDArray[np.uint8]) -> str | None:
     return text if len(text) <= INLINE_LIMIT else None
 
 
-def _decode(blob: Blob) -> NDArray[np.uint8]:
+def _decode(blob: Blob, text: str) -> NDArray[np.uint8]:
     """The raster of the inline code."""
     import numpy as np
 
-    area, text = blob.width * blob.height, blob.data
-    if text is None:
-        raise RequestError(
-            f"the {blob.size} raster {blob.sha256[:12]}... is neither inline nor among the inputs: "
-            "give it with the request",
-            code="raster-missing",
-        )
+    area = blob.width * blob.height
     if blob.depth != 8 or not text.startswith(_PREFIX):
         raise RequestError(f"the inline raster {blob.sha256[:12]}... has an unknown code: {text[:12]!r}...")
     if area > PIXEL_LIMIT:

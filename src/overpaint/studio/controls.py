@@ -185,7 +185,7 @@ def _in_scene(control: Control, size: Size, rasters: Mapping[str, NDArray[Any]])
         return SceneControl(control)
     given = control.image.size
     if control.shows_itself:
-        return SceneControl(control, _reduced(blob_array(control.image, rasters)))
+        return SceneControl(control, _reduced(_given(control, rasters)))
     if abs(given.width * size.height / (given.height * size.width) - 1) > _PROPORTION:
         raise RequestError(
             f"the image of the control {control.kind!r} is {given}; "
@@ -194,7 +194,7 @@ def _in_scene(control: Control, size: Size, rasters: Mapping[str, NDArray[Any]])
             field="controls",
             value=str(given),
         )
-    raster = blob_array(control.image, rasters)
+    raster = _given(control, rasters)
     image = raster[..., :3] if raster.ndim == 3 else raster
     notes = []
     if not control.made and looks_like_photo(image, control.kind):
@@ -210,6 +210,13 @@ def _in_scene(control: Control, size: Size, rasters: Mapping[str, NDArray[Any]])
         image = np.asarray(cv2.resize(np.ascontiguousarray(image), tuple(size), interpolation=how), np.uint8)
         notes.append(f"the image of the control {control.kind!r} was resized from {given} to {size}")
     return SceneControl(control, image, tuple(notes))
+
+
+def _given(control: Control, rasters: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """The raster of a control's image. RequestError where it is not there."""
+    assert control.image is not None
+    what = f"{'picture' if control.shows_itself or control.made else 'map'} of the control {control.kind!r}"
+    return blob_array(control.image, rasters, what=what, field="controls")
 
 
 def _reduced(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -192,7 +192,9 @@ def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] 
     if found != wanted:
         message = f"a sketch is RGBA of the picture's size, {wanted}, not {found}"
         raise RequestError(message, code="sketch-size", field="sketch", value=found)
-    return given if isinstance(given, np.ndarray) else blob_array(given, rasters.by_digest)
+    return (
+        given if isinstance(given, np.ndarray) else blob_array(given, rasters.by_digest, what="sketch", field="sketch")
+    )
 
 
 def _as_request(given: Any) -> EditRequest | None:

@@ -109,7 +109,7 @@ def insert_of(request: EditRequest, rasters: Mapping[str, NDArray[Any]]) -> NDAr
     if request.insert is None:
         return None
     try:
-        raster = blob_array(request.insert, rasters)
+        raster = blob_array(request.insert, rasters, what="picture that is put in", field="insert")
     except RequestError as error:
         error.field = error.field or "insert"
         raise

@@ -149,7 +149,7 @@ def _shape(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, pi
         case RasterPart():
             if part.raster.size != size:  # before a pixel is decoded
                 raise wrong_size(part.raster.size, size)
-            raster = blob_array(part.raster, inputs)
+            raster = blob_array(part.raster, inputs, what="mask", field="mask")
             return of_raster(raster) if part.levels is None else of_values(raster)
         case SelectPart():
             if picture is None:
