@@ -34,7 +34,7 @@ from overpaint.maps import KINDS
 from overpaint.record import CONTROL_MODULES, read_record
 from overpaint.request import PICTURE_KINDS, EditRequest
 from overpaint.server import new_key
-from overpaint.server.compat.a1111.bodies import PictureBody
+from overpaint.server.compat.a1111.bodies import PictureBody, TextBody
 from overpaint.server.compat.a1111.controlnet import units_of
 from overpaint.server.compat.a1111.dialect import softening
 from overpaint.server.compat.a1111.outpainting import outpainting
@@ -577,6 +577,9 @@ def test_infotext_stands_in_for_fields_that_are_left_out():
     assert dict(control.options) == {"low": 90, "high": 180}
     assert "infotext: Hires upscale has no effect" in body.said.notes
     assert any("ControlNet 0 was guided by a picture that is not in this text" in one for one in body.said.notes)
+    text = TextBody.read({"infotext": OF_AUTOMATIC1111.format(mask=masked)})
+    assert (text.steps, text.strange) == (12, [])
+    assert "infotext: Masked content has no effect" in text.said.notes
     own = {"seed": 9, "sampler_index": "Euler", "mask_blur_x": 1, "prompt": "", "override_settings": {"sd_vae": "a"}}
     own |= {"alwayson_scripts": {"ControlNet": {"args": []}, "Seed": {"args": [8]}, "Sampler": {"args": [7]}}}
     body = PictureBody.read({"infotext": OF_AUTOMATIC1111.format(mask="RNG: CPU"), **own})

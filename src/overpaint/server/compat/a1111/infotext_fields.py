@@ -61,6 +61,14 @@ _OPTIONS: Mapping[str, tuple[str, Any]] = MappingProxyType(
 
 _FILLS = ("fill", "original", "latent noise", "latent nothing")
 _SOFT = ("Soft inpainting enabled", *(f"Soft inpainting {label}" for label in SOFTENING))
+_OF_MASKS = (
+    "Mask mode",
+    "Mask blur",
+    "Inpaint area",
+    "Masked area padding",
+    "Masked content",
+    "Soft inpainting enabled",
+)
 _READ = frozenset({"Size", "Seed resize from", "Model", "VAE", "Face restoration", "Options", "Controls", *_SOFT}) | {
     *("Mask blur", "Mask mode", "Inpaint area", "Masked content"),
     *(
@@ -136,6 +144,8 @@ def said_by_infotext(text: str, body: type[BaseModel]) -> SaidByInfotext:
             )
         known = {*_FIELDS, *_OPTIONS, *_READ}
         lost = [key for key in (*settings, *further) if key not in known and not key.startswith("ControlNet ")]
+        if "init_images" not in body.model_fields:
+            lost += [key for key in _OF_MASKS if key in settings]
         if settings.get("Intent") in ("custom", "remove", None):
             lost = [key for key in lost if key != "Intent"]
         said.notes += [f"infotext: {key[:40]} has no effect" for key in lost[:_MOST_NAMED]]
