@@ -649,8 +649,15 @@ def test_the_samplers_of_automatic1111_are_listed_by_its_names_and_read_by_both_
     assert sampled("PNDM", None) == sampled("PLMS", None) == Sampled("PLMS")
 
 
-def test_schedulers_have_their_exponents(ann):
-    rhos = {one["name"]: one["default_rho"] for one in ann.get("/sdapi/v1/schedulers").json()}
+def test_schedulers_have_their_exponents_and_the_names_that_automatic1111_has(ann):
+    rows = ann.get("/sdapi/v1/schedulers").json()
+    names = {name for one in rows for name in (one["name"], *(one["aliases"] or ()))}
+    known = "automatic uniform karras exponential polyexponential sgm_uniform kl_optimal align_your_steps simple normal"
+    assert {*known.split(), "ddim", "beta"} <= names
+    for one in rows[1:]:
+        for name in (one["name"], one["label"], *(one["aliases"] or ())):
+            assert sampled("Euler", name).scheduler == sampled("Euler", one["label"]).scheduler
+    rhos = {one["name"]: one["default_rho"] for one in rows}
     assert (rhos["karras"], rhos["polyexponential"], rhos["automatic"], rhos["kl_optimal"]) == (7.0, 1.0, -1.0, -1.0)
 
 

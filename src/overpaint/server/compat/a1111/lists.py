@@ -70,11 +70,17 @@ async def schedulers(owner: Reader) -> list[dict[str, Any]]:
     """The schedulers."""
     from overpaint.engines.diffusion.names import SCHEDULER_NAMES
 
-    rows = [("automatic", "Automatic", -1.0)]
-    rows += [(name, one.title, -1.0 if one.rho is None else one.rho) for name, one in SCHEDULER_NAMES.items()]
+    rows: list[tuple[str, str, tuple[str, ...], float | None]] = [("automatic", "Automatic", (), None)]
+    rows += [(name, one.title, one.aliases, one.rho) for name, one in SCHEDULER_NAMES.items()]
     return [
-        {"name": name, "label": label, "aliases": None, "default_rho": rho, "need_inner_model": False}
-        for name, label, rho in rows
+        {
+            "name": name,
+            "label": label,
+            "aliases": list(aliases) or None,
+            "default_rho": -1.0 if rho is None else rho,
+            "need_inner_model": False,
+        }
+        for name, label, aliases, rho in rows
     ]
 
 
