@@ -11,7 +11,10 @@ import pytest
 import checkpoints
 from checkpoints import TINY
 from editor_page import Editor, faults, picture, png
+from overpaint.geometry import Size
+from overpaint.picture import open_picture
 from overpaint.studio import Studio
+from overpaint.studio.controls import control_map
 from servers import Running, running
 from test_diffusion_control_engine import controlnet
 from test_diffusion_engine import checkpoint
@@ -125,6 +128,23 @@ def test_the_server_says_what_could_guide_a_request(server: Running) -> None:
         assert (found["used"], found["kinds"], found["family"]) == (False, [], None)
 
 
+def test_the_map_of_a_sessions_picture_is_the_one_that_a_control_makes_of_it(server: Running) -> None:
+    with server.client() as client:
+        headers = {"content-type": "application/octet-stream"}
+        sent = client.post("/pictures", content=png(picture()), headers=headers).raise_for_status().json()
+        session = client.post("/sessions", json={"picture": sent["id"]}).raise_for_status().json()
+        path = f"/sessions/{session['id']}/map"
+        reply = client.get(path, params={"kind": "canny"}).raise_for_status()
+        assert open_picture(reply.content).samples.tolist() == control_map(picture(), "canny").samples.tolist()
+        small = client.get(path, params={"kind": "tile", "side": 64}).raise_for_status()
+        assert open_picture(small.content).size == Size(64, 48)
+        again = client.get(path, params={"kind": "canny"}, headers={"if-none-match": reply.headers["etag"]})
+        assert again.status_code == 304
+        for kind, code in (("depth", "request-invalid"), ("nonsense", "control-kind-unknown")):
+            refused = client.get(path, params={"kind": kind})
+            assert (refused.status_code, refused.json()["error"]["code"]) == (422, code)
+
+
 def test_what_is_missing_for_a_guide_is_said_before_anything_is_asked_for(editor: Editor) -> None:
     editor.open(picture())
     editor.page.locator(".intents").get_by_text("Replace", exact=True).click()
@@ -136,6 +156,9 @@ def test_what_is_missing_for_a_guide_is_said_before_anything_is_asked_for(editor
     row = editor.page.get_by_role("group", name="Edges of the picture")
     row.get_by_text("No network on the server reads Edges for photo.").wait_for()
     assert row.locator("code").inner_text() == "overpaint models get controlnet-canny-sd15"
+    row.get_by_text("Show the map").click()
+    shown = row.get_by_role("img", name="Edges of the picture")
+    editor.until(lambda: shown.count() and shown.evaluate("one => one.naturalWidth") == 320)
     panel.get_by_role("button", name="Depth").click()
     depth = editor.page.get_by_role("group", name="Depth of the picture")
     depth.get_by_text("overpaint models get depth-anything-v2-small").wait_for()

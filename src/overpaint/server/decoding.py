@@ -78,6 +78,15 @@ def thumbnail_of(data: bytes, side: int, pixels: int | None) -> bytes:
     return out.getvalue()
 
 
+def map_of(data: bytes, kind: str, pixels: int | None) -> bytes:
+    """A PNG of the map that a control of a kind makes of a picture, without a network."""
+    from overpaint.picture import encode
+    from overpaint.studio.controls import control_map
+
+    with _limited(pixels):
+        return encode(control_map(data, kind), "png").data
+
+
 def displayed_size_of(data: bytes, pixels: int | None) -> tuple[int, int]:
     """Width and height of a picture as it is shown, from its header where that is enough. PictureError for none."""
     from overpaint.picture import current_limits, open_picture

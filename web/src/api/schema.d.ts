@@ -1,4 +1,4 @@
-// Made by npm run api from the description with the SHA-256 6ad0ce05bb4af989a285a87db7991dc3c20c95de48e1c0520fb4bb76f0c00bf5
+// Made by npm run api from the description with the SHA-256 58ca7afa1f9a8a462fc1d7457959c1233d575658fb8e1fb37478579128c6309c
 
 export interface paths {
     "/overpaint/v1/canvases": {
@@ -916,6 +916,26 @@ export interface paths {
          * @description Everything that was done, in its order, also what was undone.
          */
         get: operations["sessions-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/overpaint/v1/sessions/{id}/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Session Map
+         * @description A PNG of the map of a kind that the picture gives without a network. An unchanged one is answered 304.
+         */
+        get: operations["sessions-map-session_map"];
         put?: never;
         post?: never;
         delete?: never;
@@ -5985,6 +6005,61 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HistoryEntry"][];
                 };
+            };
+            /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+            /** @description Failed: 503 for now (memory, ledger; see Retry-After), 507 no room (the disk, or what the client may store), 500 for a fault of the server */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReply"];
+                };
+            };
+        };
+    };
+    "sessions-map-session_map": {
+        parameters: {
+            query: {
+                /** @description of control: canny, lineart, scribble, softedge or tile */
+                kind: string;
+                /** @description its longest side; nothing is enlarged */
+                side?: number;
+                /** @description the picture's digest: then it is kept for good */
+                v?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description the session's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
+                };
+            };
+            /** @description The caller has it already (If-None-Match) */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, 412 changed meanwhile, 413 too large, 422 not valid, 429 too many jobs (see Retry-After) */
             "4XX": {

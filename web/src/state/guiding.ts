@@ -17,6 +17,8 @@ export type ControlFacts = Schemas["ControlFacts"];
 export const DRAWN = ["lineart", "scribble", "softedge", "canny"] as const;
 /** Kinds whose maps are made from the picture by a button each. */
 export const MADE = ["canny", "depth", "openpose", "tile"] as const;
+/** Of these, the ones that no network makes: their maps can be looked at. */
+export const SHOWN: readonly string[] = ["canny", "tile"];
 /** Kinds whose image is a picture of its own, of any proportions. */
 export const PICTURES: readonly string[] = ["reference"];
 

@@ -342,6 +342,7 @@ export const de: Texts & LaterTexts = {
     start: "Ab",
     end: "Bis",
     more: "Mehr",
+    map: "Karte zeigen",
     mode: "Was mehr zählt",
     modes: { balanced: "beides", prompt: "der Prompt", control: "diese Führung" },
     network: "Netz",

@@ -112,6 +112,7 @@ export const later = {
     start: "From",
     end: "To",
     more: "More",
+    map: "Show the map",
     mode: "What counts more",
     modes: { balanced: "both", prompt: "the prompt", control: "this guide" },
     network: "Network",

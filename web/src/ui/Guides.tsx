@@ -1,10 +1,10 @@
 // What guides a model beside the prompt: lines that are drawn, maps of the picture, images of one's own.
 import { Fragment } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { canvas, drawn, tool } from "../state/canvas";
 import { models } from "../state/catalogue";
-import { addImage, addMade, allGuides, answer, changeGuide, DRAWN, drawnLines, factsOf, followWish, kindOf, MADE, misshapen, PICTURES, refusal, removeGuide, type ControlFacts } from "../state/guiding";
+import { addImage, addMade, allGuides, answer, changeGuide, DRAWN, drawnLines, factsOf, followWish, kindOf, MADE, misshapen, PICTURES, refusal, removeGuide, SHOWN, type ControlFacts } from "../state/guiding";
 import { sentence } from "../state/notices";
 import { session } from "../state/session";
 import type { Guide } from "../state/wish";
@@ -87,12 +87,25 @@ function GuideRow({ guide, at }: { guide: Guide; at: number }) {
         ) : guide.on ? (
           <>
             <Slider label={words.weight} value={guide.weight} min={0} max={2} step={0.05} onInput={(weight) => change({ weight })} />
+            {guide.from === "picture" && SHOWN.includes(kindOf(guide)) ? <Map kind={kindOf(guide)} name={name} /> : null}
             <More guide={guide} change={change} />
           </>
         ) : null}
         <Problem guide={guide} />
       </div>
     </li>
+  );
+}
+
+/** The map that the picture gives, once it is asked for. */
+function Map({ kind, name }: { kind: string; name: string }) {
+  const [open, setOpen] = useState(false);
+  const now = session.value;
+  return (
+    <details class="details forming" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{texts.value.guides.map}</summary>
+      {open && now ? <Shot path={`/sessions/${now.id}/map?kind=${kind}&v=${now.picture}`} version="" alt={name} /> : null}
+    </details>
   );
 }
 

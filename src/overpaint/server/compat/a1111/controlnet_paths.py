@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any
 
-import anyio
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BeforeValidator, Field
@@ -18,12 +17,13 @@ from overpaint.request import PICTURE_KINDS
 from overpaint.server.compat.lenient import Lenient, Number, Whole
 from overpaint.server.compat.models import adapter_networks, control_networks
 from overpaint.server.native.callers import Editor, Reader
+from overpaint.server.native.maps import map_turns
 
 from .bodies import Words
 from .controlnet import MOST_UNITS, module_of
 from .pictures import map_picture, mapped_picture
 from .reading import of_picture, read
-from .refusals import ControlUnitError, MapsBusyError
+from .refusals import ControlUnitError
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,8 +41,6 @@ _TYPES = {
 """The extension's groups, by the kinds of their maps."""
 
 _MOST_SIDE, _MOST_PICTURES = 2048, 16
-_MOST_WAITING = 8
-"""Calls that wait for their turn; more are refused."""
 
 
 @router.get("/controlnet/version")
@@ -133,9 +131,7 @@ async def detect(request: Request, owner: Editor) -> dict[str, Any]:
     options = {name: max(1.0, float(value)) for name, value in zip(module.thresholds, sent, strict=False) if value > 0}
     side = body.controlnet_processor_res if body.controlnet_processor_res >= 64 else 512
     images = []
-    turns = _turns(request)
-    if turns.statistics().tasks_waiting >= _MOST_WAITING:
-        raise MapsBusyError("too many maps are being made", hint="ask again later")
+    turns = map_turns(request)
     for one in body.controlnet_input_images:
         async with turns:  # what waits holds no thread: other paths are served meanwhile
             if await request.is_disconnected():
@@ -152,15 +148,6 @@ async def _map(request: Request, image: Any, side: int, kind: str, options: dict
         return found
     shown = await of_picture(request, map_picture, image, field, side)
     return await run_in_threadpool(_mapped, shown, kind, options)
-
-
-def _turns(request: Request) -> anyio.CapacityLimiter:
-    """One map at a time in each application, as a network may take much memory."""
-    state = request.app.state
-    if not hasattr(state, "control_maps"):
-        state.control_maps = anyio.CapacityLimiter(1)
-    found: anyio.CapacityLimiter = state.control_maps
-    return found
 
 
 def _mapped(picture: bytes, kind: str, options: dict[str, float]) -> bytes:

@@ -36,13 +36,6 @@ class ControlUnitError(ServerError):
     status = 422
 
 
-class MapsBusyError(ServerError):
-    """Too many control maps are being made."""
-
-    code = "maps-busy"
-    status = 429
-
-
 class UnservedError(ServerError):
     """The endpoint is known, and does nothing here."""
 
