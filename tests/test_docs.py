@@ -14,7 +14,13 @@ import pytest
 from PIL import Image
 
 from overpaint import Mask, Session
+from overpaint.doors.controls import control_input
+from overpaint.doors.requests import settings_of
+from overpaint.engines import card
+from overpaint.engines.diffusion.options import SOFT_OPTIONS
 from overpaint.geometry import Size
+from overpaint.maps import map_kind, map_options
+from overpaint.studio.choose import checked_options
 from servers import running
 from test_untouched import picture_of
 
@@ -76,6 +82,20 @@ def test_links_lead_somewhere(page):
 def test_the_readme_leads_to_every_page():
     linked = set(re.findall(r"\(docs/([\w-]+\.md)\)", (ROOT / "README.md").read_text()))
     assert linked == {page.name for page in (ROOT / "docs").glob("*.md")}
+
+
+def test_the_settings_of_automatic1111s_page_have_the_names_that_stand_beside_them():
+    section = (ROOT / "docs" / "compat.md").read_text().split("## Coming from AUTOMATIC1111")[1].split("\n## ")[0]
+    listed = set(re.findall(r"^\| `(--[\w-]+)`", (ROOT / "docs" / "cli.md").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?<![\w-])--[a-z][\w-]*", section)) <= listed
+    options = re.findall(r"--option ([a-z_0-9]+=[\w.]+)", section)
+    for text in options:
+        checked_options(card("diffusion"), settings_of(None, {}, [text])["options"])
+    assert {text.partition("=")[0] for text in options} >= SOFT_OPTIONS
+    controls = re.findall(r"`--control ([a-z][^`]*)`", section)
+    assert {control_input(text).settings["kind"] for text in controls} == {"canny", "tile", "reference"}
+    for control in (control_input(text).settings for text in controls if not text.startswith("reference")):
+        map_options(map_kind(control["kind"]), control.get("options", {}))
 
 
 @pytest.mark.skipif(shutil.which("curl") is None or shutil.which("jq") is None, reason="needs curl and jq")

@@ -162,6 +162,7 @@ def test_an_aspect_ratio_is_reached_by_adding_on_one_axis_alone(
         ("soft_inpainting=yes", True), ("soft_inpainting=1", True), ("exact_steps=Off", False),
         ("noise_source=NV", "nv"), ("guidance_method=APG", "apg"),
         ("subseed=1", 1), ("vae=ON", "ON"), ("to=Yes", "Yes"), ("soft_inpainting=maybe", "maybe"), ("eta=true", True),
+        ("subseed_strength=.2", 0.2), ("eta=1", 1), ("eta=nan", "nan"),
     ],
 )  # fmt: skip
 def test_words_of_an_engines_option_are_the_values_that_it_takes(text: str, value: object) -> None:

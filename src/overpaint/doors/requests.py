@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -13,6 +14,7 @@ from overpaint.validation import bare_type
 from . import forms
 from .engine_tables import card_or_none
 
+_NUMBER = re.compile(r"[-+]?(\d{1,20}\.?\d{0,20}|\.\d{1,20})")
 _TRUTH = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 
 
@@ -51,6 +53,8 @@ def option_value(name: str, value: object) -> object:
     word = str(value).strip().lower()
     if kinds[0] is bool:
         return _TRUTH.get(word, value)
+    if kinds[0] is float and isinstance(value, str) and _NUMBER.fullmatch(word):  # JSON has no .5 and no 1.
+        return float(word)
     choices = get_args(kinds[0]) if get_origin(kinds[0]) is Literal else ()
     return next((one for one in choices if str(one).lower() == word), value)
 
