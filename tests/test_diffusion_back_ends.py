@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -189,6 +191,35 @@ def test_a_missing_openvino_is_a_clear_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"overpaint\[openvino\]"):
         check_openvino()
+
+
+_TRACED = """
+import torch
+from overpaint.engines.diffusion.openvino_programs import forget_traces
+
+def traced():
+    return torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2))
+
+def name(module):
+    return module._c._type().qualified_name()
+
+traced()
+forget_traces()
+first = name(traced())
+assert name(traced()) != first  # PyTorch keeps what was traced: a further one has a name of its own
+forget_traces()
+used = traced()
+assert name(used) == first
+expected = used(torch.ones(1, 2))
+traced()
+forget_traces()
+assert torch.equal(used(torch.ones(1, 2)), expected)
+"""
+
+
+def test_what_was_traced_is_forgotten_unless_some_of_it_is_still_in_use():
+    # in a process of its own: modules that other tests compiled would count
+    subprocess.run([sys.executable, "-W", "ignore", "-c", _TRACED], check=True)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ Overpaint's own, by the digest of what they are made of, and a later process rea
 from __future__ import annotations
 
 import copy
+import gc
 import hashlib
 import importlib.util
 import json
@@ -137,16 +138,8 @@ class OpenVino(BackEnd):
 
         def convert(file: Path) -> None:
             stage("converting the network for OpenVINO (once for this shape, and kept)")
-            # Its converter gives wrong numbers for bfloat16: it gets a copy in single precision.
-            wide = copy.deepcopy(self._network).float() if half else self._network
-            module = NetworkProgram(self._family, wide, form).eval()
-            given = tuple(one.float() for one in example)
-            with warnings.catch_warnings(), torch.no_grad():
-                warnings.simplefilter("ignore")  # tracing warns of sizes that are fixed, as they are meant to be
-                model = self._openvino.convert_model(
-                    module, example_input=given, input=[tuple(one.shape) for one in given]
-                )
-            self._openvino.save_model(model, file, compress_to_fp16=half)
+            self._save(form, example, file, half)
+            forget_traces()
 
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if self._in_bf16 else "f32",
@@ -162,6 +155,33 @@ class OpenVino(BackEnd):
                     raise
                 failure = error  # another process has removed it since, as one that was used long ago
         raise failure
+
+    def _save(self, form: CallForm, example: list[torch.Tensor], file: Path, half: bool) -> None:
+        """Convert the network for a form of call, into a file."""
+        # Its converter gives wrong numbers for bfloat16: it gets a copy in single precision.
+        wide = copy.deepcopy(self._network).float() if half else self._network
+        module = NetworkProgram(self._family, wide, form).eval()
+        given = tuple(one.float() for one in example)
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")  # tracing warns of sizes that are fixed, as they are meant to be
+            model = self._openvino.convert_model(module, example_input=given, input=[tuple(one.shape) for one in given])
+        self._openvino.save_model(model, file, compress_to_fp16=half)
+
+
+def forget_traces() -> None:
+    """Have PyTorch forget what was traced, of which it keeps graphs and weights until the process ends.
+
+    This empties every module that was traced or scripted in this process. So nothing is done while there is one.
+    """
+    from torch.jit import ScriptModule, _recursive, _state
+
+    gc.collect()
+    if any(issubclass(type(one), ScriptModule) for one in gc.get_objects()):
+        return
+    with suppress(AttributeError):  # another version of PyTorch: then they stay
+        torch._C._jit_clear_class_registry()
+        _recursive.concrete_type_store = _recursive.ConcreteTypeStore()
+        _state._clear_class_state()
 
 
 def converted_file(folder: Path, name: str, convert: Callable[[Path], None], limit: int = KEPT_BYTES) -> Path:
