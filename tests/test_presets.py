@@ -202,3 +202,18 @@ def test_the_command_tells_what_a_preset_set_and_refuses_one_that_it_does_not_kn
     assert any("preset fast had no effect" in note for note in table["notes"])
     assert main([*call, "--preset", "quick", "--overwrite"]) == 2
     assert "--preset must be one of fast, not 'quick'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("stock", "family", "says"), [
+    ("bare", "sd1", "'overpaint models get' brings lcm-lora-sd15 and taesd, with which --preset fast is faster."),
+    ("bare", "sd2", "'overpaint models get' brings taesd, with"),
+    ("stocked", "sd1", ""),
+    ("stocked", "sd2", ""),
+])  # fmt: skip
+def test_the_list_of_models_says_what_would_make_the_preset_faster(stock, family, says, request, capsys, monkeypatch):
+    request.getfixturevalue(stock)
+    monkeypatch.setattr(models, "entries", lambda: [model("some", "checkpoint", family), model("a", "vae", None)])
+    assert main(["models", "list"]) == 0
+    out = capsys.readouterr().out
+    assert says in out
+    assert ("--preset fast" in out) == bool(says)

@@ -134,7 +134,7 @@ def _steps(request: EditRequest, card: EngineCard, family: str, *, deep: bool) -
         settings = (usual_of_lora(lora.name) or Usual()).model_dump(exclude_none=True)
         return _PresetRule(settings, lora=lora.name)
     if suits:
-        lacks = tuple(row.name for row in CATALOGUE if row.what == "lora" and row.family == family)
+        lacks = _published("lora", family)
     guided = deep and (request.guidance_scale or usual.guidance_scale or 1) > 1
     keeps = deep and not request.exact  # in exact mode the whole network runs at every step
     return _PresetRule(
@@ -150,8 +150,22 @@ def _vae(request: EditRequest, family: str) -> _PresetRule:
         return _PresetRule()
     if (vae := _tiny_vae(family)) is not None:
         return _PresetRule(options={"vae": vae.name})
-    fits = "sdxl" if family == "sdxl" else "sd1"  # that of SD 1 is that of SD 2
-    return _PresetRule(lacks=tuple(row.name for row in CATALOGUE if row.what == "tiny-vae" and row.family == fits))
+    return _PresetRule(lacks=_published("tiny-vae", family))
+
+
+def lacking_for_fast(family: str) -> tuple[str, ...]:
+    """What the preset fast would use with checkpoints of a family, is published, and is not on this machine."""
+    if family not in U_NETS:
+        return ()
+    loras = () if _lcm_lora(family) else _published("lora", family)
+    return (*loras, *(() if _tiny_vae(family) else _published("tiny-vae", family)))
+
+
+def _published(what: str, family: str) -> tuple[str, ...]:
+    """The LoRAs or tiny VAEs of the catalogue that fit a family."""
+    if what == "tiny-vae" and family == "sd2":
+        family = "sd1"  # its VAE is that of SD 1
+    return tuple(row.name for row in CATALOGUE if row.what == what and row.family == family)
 
 
 def _lcm_lora(family: str) -> ModelEntry | None:
