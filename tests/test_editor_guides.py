@@ -113,6 +113,13 @@ def test_lines_are_drawn_taken_back_and_sent_as_the_map_that_a_controlnet_reads(
     editor.ready()
     editor.tab("Guides")
     assert lines.get_by_role("slider", name="Weight").input_value() == "0.8", "a draft keeps lines and their settings"
+    lines.get_by_role("slider", name="Weight").fill("1.5")
+    editor.tab("Results")
+    page.locator(".panel details summary").first.click()
+    page.get_by_role("button", name="Use these settings").click()
+    editor.tab("Guides")
+    editor.until(lambda: lines.get_by_role("slider", name="Weight").input_value() == "0.8")
+    assert page.locator(".guide").count() == 1
 
 
 def test_the_server_says_what_could_guide_a_request(server: Running) -> None:

@@ -107,6 +107,9 @@ def test_while_strokes_mark_a_part_it_is_said_and_generate_escape_and_done_end_i
 
     begin("New part")
     rectangle(editor, (20, 20), (60, 60))
+    settings.click()
+    page.get_by_label("Part 1: What to paint there").fill("a red car")
+    settings.click()
     page.get_by_text("Strokes mark part 1. Press Done").first.wait_for()
     chip.get_by_role("button", name="Done").press("Enter")
     chip.wait_for(state="detached")
@@ -122,3 +125,13 @@ def test_while_strokes_mark_a_part_it_is_said_and_generate_escape_and_done_end_i
     editor.until(lambda: len(editor.steps()) == 1)
     box = editor.steps()[0]["box"]
     assert box[0] > 60, "the rectangle was the mask's, not the part's"
+    settings.click()
+    page.get_by_role("button", name="Remove Part 1").click()
+    page.locator(".part").wait_for(state="detached")
+    settings.click()
+    page.locator(".panel details summary").first.click()
+    page.get_by_role("button", name="Use these settings").click()
+    settings.click()
+    part = page.locator(".part")
+    editor.until(lambda: part.get_by_text("not marked").count() == 0 and part.count() == 1)
+    assert page.get_by_label("Part 1: What to paint there").input_value() == "a red car"

@@ -22,7 +22,7 @@ export const SHOWN: readonly string[] = ["canny", "tile"];
 /** Kinds whose image is a picture of its own, of any proportions. */
 export const PICTURES: readonly string[] = ["reference"];
 
-const NEW = { on: true, weight: 1, start: 0, end: 1, mode: "balanced", model: null } as const;
+export const NEW = { on: true, weight: 1, start: 0, end: 1, mode: "balanced", model: null } as const;
 const MODES: readonly unknown[] = ["balanced", "prompt", "control"];
 const PAUSE = 400;
 const PROPORTION = 0.02;

@@ -15,7 +15,8 @@ import { toHex, toRgba } from "./ToolOptions";
 /** As many as a request takes. */
 const MOST = 8;
 
-const COLOURS = ["#2fc46b", "#c45cff", "#2fa8ff", "#f0c020", "#ff6fae", "#20c0c0", "#9a7bff", "#b0d030"];
+/** Of parts, in their order. */
+export const COLOURS = ["#2fc46b", "#c45cff", "#2fa8ff", "#f0c020", "#ff6fae", "#20c0c0", "#9a7bff", "#b0d030"];
 
 /** Let strokes mark the part, or again what is repainted. */
 function mark(part: string, marks: boolean): void {

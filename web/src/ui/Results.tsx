@@ -1,5 +1,5 @@
 // The strip of variations of one layer, and of what forms just now.
-import type { JobStatus, StepStatus } from "../api/client";
+import type { JobStatus, StepEdit, StepStatus } from "../api/client";
 import { bringBack, discard, discardAll, keepTake, moreLikeThis, preview, previewed, takesOf } from "../state/actions";
 import { active, doing, madeBy, previews } from "../state/jobs";
 import { notify, sentence } from "../state/notices";
@@ -9,6 +9,7 @@ import { wish, wishOf } from "../state/wish";
 import { filled, texts } from "../text";
 import { Select } from "./controls";
 import { Icon } from "./icons";
+import { later } from "./later";
 import { JobLine } from "./Queue";
 import { Shot } from "./Shot";
 import { dialog } from "./TopBar";
@@ -126,7 +127,8 @@ function Takes({ step }: { step: StepStatus }) {
 function Details({ step, take }: { step: StepStatus; take: number }) {
   const words = texts.value.results;
   const made = madeBy(step.number, take);
-  const asked = (made?.job.task as { request?: Record<string, unknown> } | undefined)?.request ?? { intent: step.intent, prompt: step.prompt };
+  const first = madeBy(step.number, 1)?.job.task as StepEdit | undefined; // what is painted again says only what differs
+  const asked = { intent: step.intent, prompt: step.prompt, ...first?.request, ...(made?.job.task as StepEdit | undefined)?.request } as Readonly<Record<string, unknown>>;
   const seed = made?.result.seed ?? (take === step.take ? step.seed : null);
   const rows = Object.entries(asked).filter(([name, value]) => !["schema", "seed", "mask", "image", "sketch", "insert", "avoid"].includes(name) && value !== null && value !== "");
   return (
@@ -151,6 +153,7 @@ function Details({ step, take }: { step: StepStatus; take: number }) {
         class="button"
         onClick={() => {
           wish.value = { ...wishOf(asked, seed), count: wish.value.count };
+          if (first) void later.value?.bringBack(first);
           notify("info", words.loaded);
         }}
       >

@@ -2,6 +2,7 @@
 export { activeGuides } from "../state/guiding";
 export { historyWords } from "../state/history";
 export * from "./dialogs";
+export { bringBack } from "./earlier";
 export { GuidesPanel } from "./Guides";
 export { MasksPanel } from "./Masks";
 export { SettingsFold } from "./Settings";
