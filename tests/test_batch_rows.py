@@ -268,6 +268,9 @@ def test_a_field_of_another_name_is_known():
     assert isinstance(row, BadRow)
     assert row.reason.startswith("unknown field 'name'")
     assert "did you mean" not in row.reason, "no field is called so, or nearly"
+    row = Reader(RowDefaults()).read(RawRow(1, {"image": "a.png", "box": "1,1,9,9", "subseed": 3}))
+    assert isinstance(row, BadRow)
+    assert """it is an option of an engine: the field 'options' takes {"subseed": 3}""" in row.reason
 
 
 @pytest.mark.parametrize(

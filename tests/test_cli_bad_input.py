@@ -129,6 +129,12 @@ TABLE: list[tuple[str, list[str], int, str]] = [
         2,
         "the engine 'exemplar' has no option 'patsh'; did you mean 'patch'?; its options: quality, patch",
     ),
+    (
+        "an option of another engine",
+        ["remove", *PHOTO, *MARKED[:2], "--engine", "exemplar", "--option", "subseed=7"],
+        2,
+        "the engine 'exemplar' has no option 'subseed'; its options: quality, patch",
+    ),
     ("far too wide", ["expand", *PHOTO, "--left", "999999"], 2, "--left must be at most 65536, not 999999"),
     (
         "a polygon of commas",

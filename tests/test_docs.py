@@ -20,6 +20,7 @@ from overpaint.engines import card
 from overpaint.engines.diffusion.options import SOFT_OPTIONS
 from overpaint.geometry import Size
 from overpaint.maps import map_kind, map_options
+from overpaint.other_names import OPTION_USES
 from overpaint.studio.choose import checked_options
 from servers import running
 from test_untouched import picture_of
@@ -88,6 +89,9 @@ def test_the_settings_of_automatic1111s_page_have_the_names_that_stand_beside_th
     section = (ROOT / "docs" / "compat.md").read_text().split("## Coming from AUTOMATIC1111")[1].split("\n## ")[0]
     listed = set(re.findall(r"^\| `(--[\w-]+)`", (ROOT / "docs" / "cli.md").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?<![\w-])--[a-z][\w-]*", section)) <= listed
+    assert {use.split()[0] for use in OPTION_USES.values()} <= listed
+    own = set(re.findall(r"--option (\w+)=", " ".join(OPTION_USES.values())))
+    assert own <= set(card("diffusion").options.model_fields)
     options = re.findall(r"--option ([a-z_0-9]+=[\w.]+)", section)
     for text in options:
         checked_options(card("diffusion"), settings_of(None, {}, [text])["options"])

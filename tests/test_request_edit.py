@@ -123,6 +123,8 @@ def test_a_value_that_can_not_be_is_one_clear_error(given_settings, message):
         ("negative-prompt", "negative_prompt"),
         ("Prompt", "prompt"),
         ("stregth", "strength"),
+        ("subseed_strength", "options"),
+        ("soft_inpainting", "options"),
     ],
 )
 def test_an_unknown_key_is_an_error_that_suggests_the_right_name(name, right):
@@ -150,7 +152,7 @@ def test_other_programs_names_are_read_from_the_package():
 
 def test_another_program_name_stands_for_one_of_ours_only():
     tables = json.loads(Path(other_names.__file__).with_suffix(".json").read_text(encoding="utf-8"))
-    for table in (tables["settings"], *tables["values"].values(), tables["options"], tables["verbs"]):
+    for table in (tables["settings"], *tables["values"].values(), tables["options"], tables["uses"], tables["verbs"]):
         names = " ".join(table.values()).split()
         assert len(names) == len(set(names))
 

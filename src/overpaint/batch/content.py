@@ -29,11 +29,18 @@ def check_table(table: Mapping[str, Any], known: Collection[str]) -> None:
     for name, value in table.items():
         if name not in known:
             right = suggest_setting(name, known)
-            if (own := "colour" if name == "color" else name) in _OF_ENGINES:
+            if (own := "colour" if name == "color" else name) in _OF_ENGINES or _is_of_checkpoints(name):
                 option = {own: value if isinstance(value, str | int | float) else "..."}
                 right = f"; it is an option of an engine: the field 'options' takes {json.dumps(option)}"
             raise RequestError(f"unknown field {name!r:.80}{right}", field=ROW)
         _check_value(value, name)
+
+
+def _is_of_checkpoints(name: str) -> bool:
+    """Whether it is an option of a checkpoint, such as eta."""
+    from overpaint.engines import card
+
+    return name in card("diffusion").options.model_fields
 
 
 def _check_value(value: Any, field: str) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from overpaint import pocket
 from overpaint.engines import Engine, EngineCard
 from overpaint.errors import RequestError, some_names
-from overpaint.other_names import suggest_setting
+from overpaint.other_names import SETTING_ALIASES, suggest_setting
 from overpaint.request import EditRequest, IntentRule
 from overpaint.validation import reason_of
 
@@ -223,6 +223,7 @@ def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> Base
         problem = f"the option {name}={value!r} does not suit the engine {card.name!r}: {reason}"
         if first["type"] == "extra_forbidden":
             near = suggest_setting(name, (*known, *EditRequest.model_fields))
+            near = "" if SETTING_ALIASES.get(name) == "options" else near  # it is one already, of another engine
             problem, value = f"the engine {card.name!r} has no option {name!r}{near}", name
         message = f"{problem}; its options: {some_names(known, name) or 'none'}"
         raise RequestError(message, field="options", value=value) from None
