@@ -76,6 +76,20 @@ def test_a_program_serves_several_numbers_of_rows_and_few_forms_are_compiled():
     assert "ran without" in note
 
 
+def test_programs_that_are_kept_on_disk_make_room_for_others():
+    class Kept(Compiled):
+        kept = True
+
+    made: list[torch.nn.Module] = []
+    back_end = Kept(SD1, unet(), lambda program: made.append(program) or program)
+    call, plain = NetworkCall(SD1, unet(), back_end=back_end), NetworkCall(SD1, unet())
+    sides = [4 + 2 * number for number in range(MOST_FORMS + 2)]
+    for side in (*sides, sides[0], sides[-1]):
+        assert torch.allclose(call(given_of(1, side)), plain(given_of(1, side)), atol=1e-5)
+    assert len(made) == len(sides) + 1, "the first had to go, and came back"
+    assert not back_end.notes
+
+
 def test_a_program_is_made_where_there_is_memory_for_it(monkeypatch: pytest.MonkeyPatch):
     class Counted(Compiled):
         program_bytes = making_bytes = 10**9

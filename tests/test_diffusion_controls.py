@@ -399,6 +399,7 @@ def test_texts_that_are_equal_have_rows_of_their_own_where_a_control_acts_on_the
     [
         ({"layers_per_block": 10_000_000}, "layers_per_block 10000000"),
         ({"transformer_layers_per_block": [[1, 9_999_999]]}, "transformer_layers_per_block"),
+        ({"conditioning_embedding_out_channels": [16] * 100_000}, "conditioning_embedding_out_channels with 100,000"),
         ({"norm_num_groups": 0}, "no network can be built"),
         ({"cross_attention_dim": "x"}, "no network can be built"),
     ],
@@ -408,3 +409,12 @@ def test_a_configuration_by_which_no_network_can_be_built_is_refused_at_once(cha
     with pytest.raises(ModelError, match=words) as caught:
         controlnet(config, {"conv_in.weight": torch.zeros(1)}, torch.float32, "odd", union=False, source="x")
     assert str(caught.value).startswith("odd")
+
+
+def test_weights_that_are_whole_numbers_are_refused():
+    from diffusers import ControlNetModel
+
+    config = {"block_out_channels": [32], "down_block_types": ["DownBlock2D"], "layers_per_block": 1}
+    whole = {name: one.to(torch.int8) for name, one in ControlNetModel(**config).state_dict().items()}
+    with pytest.raises(ModelError, match="odd has weights of the type int8"):
+        controlnet(config, whole, torch.float32, "odd", union=False, source="whole")

@@ -498,6 +498,9 @@ def test_what_has_no_place_is_counted_and_named(parts: dict[str, Parts], tmp_pat
     save_file(known | layer("nowhere"), tmp_path / "few.safetensors")
     (note,) = merged(parts["sd1"], tmp_path / "few.safetensors").notes
     assert note == "1 of the 3 layers of the LoRA 'few' have no place in this model and had no effect (nowhere)"
+    save_file(known | layer("no\x00\nwhere"), tmp_path / "few.safetensors")
+    (note,) = merged(parts["sd1"], tmp_path / "few.safetensors").notes
+    assert note.isprintable()
     most = {key: one for n in range(9) for key, one in layer(f"nowhere_{n}").items()}
     save_file(known | most, tmp_path / "most.safetensors")
     (note,) = merged(parts["sd1"], tmp_path / "most.safetensors").notes

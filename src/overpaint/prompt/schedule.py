@@ -191,7 +191,7 @@ class _Tree:
         changes = {0, *(first for one in self._switches if (first := one.first(steps, done)) < steps)}
         rendered, last = 0, None
         for step in range(max(steps, 1)) if self._alternatives else sorted(changes):
-            pieces = list(_rendered(self._nodes, step, steps, done))
+            pieces = list(_rendered(self._nodes, step, steps, done))  # one for each schedule too, as each takes time
             one = "".join(pieces)
             rendered += len(one) + 10 * len(pieces)
             if rendered > MOST_RENDERED:
@@ -293,4 +293,5 @@ def _rendered(nodes: _Nodes, step: int, steps: int, done: int) -> Iterator[str]:
             chosen = node.before if step < node.first(steps, done) else node.after
         else:
             chosen = node.texts[step % len(node.texts)]
+        yield ""
         yield from _rendered(chosen, step, steps, done)

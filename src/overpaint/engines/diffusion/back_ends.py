@@ -99,7 +99,14 @@ def unheard(text: str) -> None:
 
 
 class BackEnd(ABC):
-    """A way to run one network, with its programs. For one thread."""
+    """A way to run one network, with its programs. For one thread.
+
+    Attributes:
+        kept: Whether programs are on disk, so that one that was dropped is back soon.
+        notes: What ran as usual after all, and why, for people.
+    """
+
+    kept = False
 
     def __init__(self, family: Family, network: Any) -> None:
         """Take a network; programs are made by calls."""
@@ -108,7 +115,6 @@ class BackEnd(ABC):
         self._programs: dict[CallForm, Any] = {}  # the one that was used longest ago first
         self._refused: set[CallForm] = set()
         self.notes: dict[str, None] = {}
-        """What ran as usual after all, and why, for people."""
 
     @abstractmethod
     def __call__(
@@ -143,6 +149,8 @@ class BackEnd(ABC):
         if form in self._refused:
             return None
         if form not in self._programs:
+            if len(self._programs) >= MOST_FORMS and self.kept:
+                self._drop_oldest()
             if len(self._programs) >= MOST_FORMS:
                 self.notes[f"{title} has programs for {MOST_FORMS} forms of call: those of this size ran without"] = (
                     None
@@ -155,12 +163,16 @@ class BackEnd(ABC):
         self._programs[form] = found = self._programs.pop(form)
         return found
 
+    def _drop_oldest(self) -> None:
+        """Drop the program that was used longest ago."""
+        self._programs.pop(next(iter(self._programs)))
+        gc.collect()  # programs may be part of reference cycles
+
     def _has_room(self, title: str) -> bool:
         """Whether there is memory for one more program, where need be without those that were used longest ago."""
         left = memory_left(device_of(self._network))
         while left is not None and left < self.making_bytes <= left + self.bytes and self._programs:
-            self._programs.pop(next(iter(self._programs)))
-            gc.collect()  # programs may be part of reference cycles
+            self._drop_oldest()
             left = memory_left(device_of(self._network))
         if left is None or left >= self.making_bytes:
             return True

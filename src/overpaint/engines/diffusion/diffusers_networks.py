@@ -62,6 +62,9 @@ _LOGGING.set_verbosity_error()  # errors are raised; its advice is about its pip
 
 UNET, VAE, TINY_VAE = _UNETS.UNet2DConditionModel, _VAES.AutoencoderKL, _TINY_VAES.AutoencoderTiny
 
+MOST_LISTED = 64
+"""The longest list in a configuration, where a file has fewer tensors."""
+
 _OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
 
 
@@ -276,12 +279,15 @@ def filled(
     """A network of one of diffusers' classes with these tensors; the arguments are those of `put`.
 
     Raises:
-        ModelError: The configuration has more layers than there are tensors, or no network can be built by it; and as
-            `put` does.
+        ModelError: The configuration has more layers or blocks than there are tensors, or no network can be built by
+            it; and as `put` does.
     """
     for name in ("layers_per_block", "transformer_layers_per_block"):  # building millions of layers would not end
         if any(isinstance(one, int) and one > len(tensors) for one in _numbers(config.get(name))):
             raise ModelError(f"{title} has {len(tensors)} tensors, and its configuration {name} {config[name]!r}")
+    for name, given in config.items():
+        if isinstance(given, list | tuple) and len(given) > max(MOST_LISTED, len(tensors)):
+            raise ModelError(f"{title} has {len(tensors)} tensors, and its configuration {name} with {len(given):,}")
     with torch.device("meta"):
         known = inspect.signature(cls.__init__).parameters
         try:
@@ -335,6 +341,11 @@ def put(
     unknown = sorted(set(tensors) - set(wanted)) if strict else []
     if unknown:
         raise ModelError(f"{title} has {len(unknown)} tensors that it should not have ({unknown[0]}, ...)")
+
+    whole = [name for name, one in wanted.items() if one.is_floating_point() and not tensors[name].is_floating_point()]
+    if whole:
+        kind = str(tensors[whole[0]].dtype).removeprefix("torch.")
+        raise ModelError(f"{title} has weights of the type {kind}, which are no fractions ({whole[0]}, ...)")
 
     def fill() -> Any:
         given = {

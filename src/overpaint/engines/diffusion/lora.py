@@ -342,7 +342,8 @@ def _missing_note(lora: Lora, missing: Sequence[str], placed: int) -> list[str]:
     if not missing:
         return []
     count = len(lora.layers) + len(lora.unknown)
-    names = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+    names = ", ".join(one if one.isprintable() else repr(one) for one in missing[:3])
+    names += ", ..." if len(missing) > 3 else ""
     if not placed:
         raise ModelError(
             f"the LoRA {lora.name!r} was made for another model: this one has none of its {count} layers ({names})",

@@ -73,6 +73,8 @@ def programs_folder() -> Path:
 class OpenVino(BackEnd):
     """A network as OpenVINO's programs. Rows run one after another, so that one program serves any number."""
 
+    kept = True
+
     def __init__(self, family: Family, network: Any, digest: str, folder: Path | None = None) -> None:
         """Take a network.
 
