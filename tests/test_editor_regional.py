@@ -110,7 +110,7 @@ def test_while_strokes_mark_a_part_it_is_said_and_generate_escape_and_done_end_i
     settings.click()
     page.get_by_label("Part 1: What to paint there").fill("a red car")
     settings.click()
-    page.get_by_text("Strokes mark part 1. Press Done").first.wait_for()
+    page.get_by_text("Part 1 is being marked. Press Done first.").first.wait_for()
     chip.get_by_role("button", name="Done").press("Enter")
     chip.wait_for(state="detached")
     begin("Mark it")
@@ -125,6 +125,8 @@ def test_while_strokes_mark_a_part_it_is_said_and_generate_escape_and_done_end_i
     editor.until(lambda: len(editor.steps()) == 1)
     box = editor.steps()[0]["box"]
     assert box[0] > 60, "the rectangle was the mask's, not the part's"
+    page.get_by_role("button", name="More like this").click()
+    editor.until(lambda: editor.steps()[0]["take"] > 1)
     settings.click()
     page.get_by_role("button", name="Remove Part 1").click()
     page.locator(".part").wait_for(state="detached")
@@ -135,3 +137,4 @@ def test_while_strokes_mark_a_part_it_is_said_and_generate_escape_and_done_end_i
     part = page.locator(".part")
     editor.until(lambda: part.get_by_text("not marked").count() == 0 and part.count() == 1)
     assert page.get_by_label("Part 1: What to paint there").input_value() == "a red car"
+    assert page.locator(".intents").get_by_role("radio", name="Replace").is_checked()

@@ -108,7 +108,7 @@ export const de: Texts & LaterTexts = {
     go: "Erzeugen",
     noPicture: "Zuerst ein Bild öffnen.",
     noMask: "Markieren, was sich ändern soll: darübermalen.",
-    marksPart: "Striche markieren Teil {number}. Fertig drücken, dann markieren, was sich ändern soll.",
+    marksPart: "Teil {number} wird markiert. Erst Fertig drücken.",
     noSubject: "Markieren, was bleibt: über das Motiv malen.",
     noMargins: "Zuerst einen Rand des Bildes nach außen ziehen.",
     tryAnyway: "Das kleine Modell trotzdem versuchen",

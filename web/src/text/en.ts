@@ -105,7 +105,7 @@ export const en = {
     go: "Generate",
     noPicture: "Open a picture first.",
     noMask: "Mark what should change: paint over it.",
-    marksPart: "Strokes mark part {number}. Press Done, then mark what should change.",
+    marksPart: "Part {number} is being marked. Press Done first.",
     noSubject: "Mark what should stay: paint over the subject.",
     noMargins: "Drag an edge of the picture outward first.",
     tryAnyway: "Try the small model all the same",

@@ -128,7 +128,7 @@ function Details({ step, take }: { step: StepStatus; take: number }) {
   const words = texts.value.results;
   const made = madeBy(step.number, take);
   const first = madeBy(step.number, 1)?.job.task as StepEdit | undefined; // what is painted again says only what differs
-  const asked = { intent: step.intent, prompt: step.prompt, ...first?.request, ...(made?.job.task as StepEdit | undefined)?.request } as Readonly<Record<string, unknown>>;
+  const asked = { prompt: step.prompt, ...first?.request, ...(made?.job.task as StepEdit | undefined)?.request, intent: step.intent } as Readonly<Record<string, unknown>>;
   const seed = made?.result.seed ?? (take === step.take ? step.seed : null);
   const rows = Object.entries(asked).filter(([name, value]) => !["schema", "seed", "mask", "image", "sketch", "insert", "avoid"].includes(name) && value !== null && value !== "");
   return (
