@@ -51,6 +51,10 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
         ("seed=1-3,7", "seed", (1, 2, 3, 7)),
         ("steps=1-10 (+4)", "steps", (1, 5, 9)),
         ("steps=30-10 (-10)", "steps", (30, 20, 10)),
+        ("steps=1-4 (--1)", "steps", ("1-4 (--1)",)),
+        ("strength=0-1 [" + 5000 * "9" + "]", "strength", ("0-1 [" + 5000 * "9" + "]",)),
+        ("seed=1-" + 400 * "9", "seed", ("1-" + 400 * "9",)),
+        ('guidance_interval="00,01"', "guidance_interval", ((0, 1),)),
         ("steps=1-10 [5]", "steps", (1, 3, 5, 7, 10)),
         ("strength=0-1 [5]", "strength", (0.0, 0.25, 0.5, 0.75, 1.0)),
         ("cache_interval=1-3", "cache_interval", (1, 2, 3)),
@@ -76,7 +80,16 @@ def test_an_axis_is_read_from_text(text: str, name: str, values: tuple[object, .
     "text",
     [
         *("steps", "=3", "steps=", "seed=4..1", "seed=1..9999", "strength=0..1:0", 'prompt="a'),
-        *("steps=10,10", "seed=1-3,2", "prompt:a=b,b", "seed=5-1", "seed=1-9 (-2)", "steps=1-9 [0]", "prompt_order=a"),
+        *(
+            "steps=10,10",
+            "seed=1-3,2",
+            "prompt:a=b,b",
+            "seed=5-1",
+            "seed=1-9 (-2)",
+            "seed=1-9 (+-2)",
+            "steps=1-9 [0]",
+            "prompt_order=a",
+        ),
     ],
 )
 def test_an_axis_that_can_not_be_read_is_refused(text: str):

@@ -27,10 +27,10 @@ _APART = (
 
 _TEXTS = ("prompt", "negative_prompt")
 
-_NUMBER = r"-?\d+(?:\.\d+)?"
+_NUMBER = r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?"  # what is longer is no range
 _SPAN = re.compile(
     rf"(?P<low>{_NUMBER})\s*(?P<mark>-|\.\.)\s*(?P<high>{_NUMBER})"
-    rf"(?:\s*:\s*(?P<step>{_NUMBER})|\s*\(\s*(?P<by>[+-]?{_NUMBER})\s*\)|\s*\[\s*(?P<count>\d+)\s*\])?"
+    rf"(?:\s*:\s*(?P<step>{_NUMBER})|\s*\(\s*\+?(?P<by>{_NUMBER})\s*\)|\s*\[\s*(?P<count>[0-9]{{1,30}})\s*\])?"
 )
 _PAIR = re.compile(rf"({_NUMBER})\s*[,x]\s*({_NUMBER})")
 _MOST_ORDERED = 5
@@ -169,7 +169,7 @@ def _kind_of(head: str, *, part: bool) -> _Kind:
 def _values(text: str, kind: _Kind, given: str) -> Iterator[Any]:
     """A value, or those of a range."""
     if kind == "pair" and (pair := _PAIR.fullmatch(text)) is not None:
-        yield tuple(json.loads(one) for one in pair.groups())
+        yield tuple(float(one) if "." in one else int(one) for one in pair.groups())
         return
     span = None if kind == "word" else _SPAN.fullmatch(text)
     if span is not None:

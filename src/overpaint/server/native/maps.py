@@ -63,7 +63,7 @@ async def session_map(
     services = services_of(request)
     if map_kind(kind).networks:
         raise RequestError(
-            "a network makes maps of the {field} {value}: it is not shown before an edit",
+            f"a network makes maps of the {{field}} {kind!r}: it is not shown before an edit",
             field="kind",
             value=kind,
             hint="`maps` of POST /edits gives the maps that guided an edit",
