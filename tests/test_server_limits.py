@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import httpx2
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from overpaint.server import PREFIX, new_key, pictures, slow_readers
 from overpaint.server.browser import BrowserTokens
 from overpaint.server.errors import StorageFullError
 from overpaint.server.keys import LOCAL, Caller
+from overpaint.server.native.maps import MapsBusyError, map_turn
 from overpaint.server.picture_folders import PictureFolders
 from overpaint.server.pictures import PictureStore, StoredBytes
 from overpaint.server.settings import ServerSettings
@@ -216,3 +218,30 @@ def test_very_many_small_pictures_are_refused_and_results_are_kept_all_the_same(
     store.delete("ann", facts.id)
     store.delete("ann", ids[0])
     store.add("ann", photo(3))
+
+
+def test_one_clients_many_maps_refuse_no_map_of_another_client() -> None:
+    request: Any = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace()))
+    made: list[str] = []
+
+    async def one(owner: str, free: anyio.Event) -> None:
+        try:
+            async with map_turn(request, owner):
+                await free.wait()
+                made.append(owner)
+        except MapsBusyError:
+            made.append(f"{owner} is refused")
+
+    async def run() -> None:
+        free = anyio.Event()
+        async with anyio.create_task_group() as group:
+            for owner in [*(12 * ["anna"]), "ben"]:
+                group.start_soon(one, owner, free)
+            await anyio.wait_all_tasks_blocked()
+            free.set()
+        assert not request.app.state.control_maps_waiting
+
+    anyio.run(run)
+    assert made[-1] == "ben"  # after those of Anna's that came before
+    assert made.count("anna") in (8, 9)
+    assert made.count("anna is refused") == 12 - made.count("anna")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import anyio
@@ -25,7 +28,7 @@ from .versions import shown
 router = native_router("sessions")
 
 _MOST_WAITING = 8
-"""Calls that wait for their turn; more are refused."""
+"""Calls of one owner that wait for their turn; more are refused, so that others are served."""
 
 
 class MapsBusyError(ServerError):
@@ -35,19 +38,31 @@ class MapsBusyError(ServerError):
     status = 429
 
 
-def map_turns(request: Request) -> anyio.CapacityLimiter:
-    """Lets calls make maps one at a time in each application, as a map may take much memory.
+@asynccontextmanager
+async def map_turn(request: Request, owner: str) -> AsyncIterator[None]:
+    """One call's turn to make a map: one at a time in each application, as a map may take much memory.
 
     Raises:
-        MapsBusyError: Too many wait already.
+        MapsBusyError: Too many calls of this owner wait already.
     """
     state = request.app.state
     if not hasattr(state, "control_maps"):
-        state.control_maps = anyio.CapacityLimiter(1)
-    found: anyio.CapacityLimiter = state.control_maps
-    if found.statistics().tasks_waiting >= _MOST_WAITING:
+        state.control_maps, state.control_maps_waiting = anyio.CapacityLimiter(1), Counter[str]()
+    turns: anyio.CapacityLimiter = state.control_maps
+    waiting: Counter[str] = state.control_maps_waiting
+    if waiting[owner] >= _MOST_WAITING:
         raise MapsBusyError("too many maps are being made", hint="ask again later")
-    return found
+    waiting[owner] += 1
+    try:
+        await turns.acquire()
+    finally:
+        waiting[owner] -= 1
+        if not waiting[owner]:
+            del waiting[owner]
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 @router.get("/sessions/{id}/map", response_class=Response, responses=UNCHANGED)
@@ -79,7 +94,7 @@ async def session_map(
         return seen, bounded(services.settings, map_of, on_screen(picture, part), kind, pixels)
 
     look = (await status_of(request, owner, id)).picture
-    async with map_turns(request):  # what waits holds no thread
+    async with map_turn(request, owner):  # what waits holds no thread
         return await shown(
             request, look, lambda seen: shown_digest(seen, "map", kind, side, "png"), "image/png", made, wanted=v
         )

@@ -17,7 +17,7 @@ from overpaint.request import PICTURE_KINDS
 from overpaint.server.compat.lenient import Lenient, Number, Whole
 from overpaint.server.compat.models import adapter_networks, control_networks
 from overpaint.server.native.callers import Editor, Reader
-from overpaint.server.native.maps import map_turns
+from overpaint.server.native.maps import map_turn
 
 from .bodies import Words
 from .controlnet import MOST_UNITS, module_of
@@ -131,9 +131,8 @@ async def detect(request: Request, owner: Editor) -> dict[str, Any]:
     options = {name: max(1.0, float(value)) for name, value in zip(module.thresholds, sent, strict=False) if value > 0}
     side = body.controlnet_processor_res if body.controlnet_processor_res >= 64 else 512
     images = []
-    turns = map_turns(request)
     for one in body.controlnet_input_images:
-        async with turns:  # what waits holds no thread: other paths are served meanwhile
+        async with map_turn(request, owner):  # what waits holds no thread: other paths are served meanwhile
             if await request.is_disconnected():
                 break
             images.append(base64.b64encode(await _map(request, one, side, module.kind, options)).decode())
