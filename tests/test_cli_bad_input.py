@@ -130,6 +130,12 @@ TABLE: list[tuple[str, list[str], int, str]] = [
         "the engine 'exemplar' has no option 'patsh'; did you mean 'patch'?; its options: quality, patch",
     ),
     (
+        "a setting given as an option",
+        ["remove", *PHOTO, *MARKED[:2], "--engine", "exemplar", "--option", "dialect=webui"],
+        2,
+        "has no option 'dialect'; dialect is a setting of its own, beside the options; its options: quality, patch",
+    ),
+    (
         "an option of another engine",
         ["remove", *PHOTO, *MARKED[:2], "--engine", "exemplar", "--option", "subseed=7"],
         2,

@@ -104,11 +104,14 @@ def test_an_edit_has_the_parts_of_one_made_here(there, here, name):
 
 
 def test_variations_share_one_canvas_on_the_way(server, here):
+    """Each takes long enough that all are sent before the first is painted and its canvas forgotten."""
+    picture = from_array(np.random.default_rng(3).integers(0, 256, (300, 400, 3), np.uint8))
+    given = {**CASES["exemplar"], "mask": Mask.box((400, 300), (100, 80, 280, 220))}
     with relay(server.url) as way, Client(way.url) as client, client.studio() as there:
-        made = list(there.variations(PICTURE, count=3, **CASES["exemplar"]))
+        made = list(there.variations(picture, count=3, **given))
         assert way.count("POST /canvases/") == 3
         assert sum(one == "POST /canvases" for one in way.requests) == 1
-    for one, other in zip(made, here.variations(PICTURE, count=3, **CASES["exemplar"]), strict=True):
+    for one, other in zip(made, here.variations(picture, count=3, **given), strict=True):
         assert equal(one.picture, other.picture)
 
 

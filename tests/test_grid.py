@@ -291,6 +291,11 @@ def test_the_verb_writes_one_sheet_and_says_what_failed(tmp_path, capsys):
         assert main([*call, wrong, "-o", str(tmp_path / "new.png")]) == 2
         assert why in capsys.readouterr().err
         assert not (tmp_path / "new.png").exists()
+    before = Path(call[1]).read_bytes()
+    for output, why in ((call[1], "is the picture itself"), ("-", "not to standard output")):
+        assert main([*call, "engine=telea", "-o", output, "--overwrite"]) == 2
+        assert why in capsys.readouterr().err
+    assert Path(call[1]).read_bytes() == before
     assert main([*call, "engine=telea,nobody", "--vary", "grow=0,4", "--overwrite"]) == 1
     said = capsys.readouterr()
     assert "4 results to paint: engine x 2, grow x 2" in said.err

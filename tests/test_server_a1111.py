@@ -1347,3 +1347,15 @@ def test_a_list_is_given_while_it_is_made_anew():
     assert last > 0
     kept.forget()
     assert asyncio.run(kept.get()) > last
+
+
+def test_a_list_that_is_too_old_is_waited_for():
+    made = iter(range(9))
+    kept = Kept(lambda: next(made), 0.0, oldest=0.2)
+
+    async def twice() -> tuple[int, int]:
+        first = await kept.get()
+        await asyncio.sleep(0.3)
+        return first, await kept.get()
+
+    assert asyncio.run(twice()) == (0, 1)

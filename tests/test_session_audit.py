@@ -478,7 +478,7 @@ def test_a_record_that_can_not_be_painted_again_is_said_and_the_rest_is_compared
         paint(session, 30, 10, 40, 30)
         first, second = replay_session(session)
     assert (first.outcome, second.outcome) == ("not compared", "same")
-    assert "its record can't be painted again: the 64x48 raster" in first.reason
+    assert "its record can't be painted again: the 64x48 mask" in first.reason
 
 
 def test_equal_takes_are_painted_once_and_each_is_said(one_edit, studio):

@@ -311,12 +311,18 @@ def _target(picture: str, output: str | None) -> Path:
     """The sheet's file.
 
     Raises:
-        RequestError: Its name is of no format that a sheet can have.
+        RequestError: Its name is of no format that a sheet can have; it is standard output, or the picture itself.
     """
     from overpaint.picture import format_of_path
 
+    if output is not None and as_written(output) != output:
+        raise RequestError("{field}: a sheet is written to a file, not to standard output", field="output", value="-")
     source = Path("picture.png" if as_written(picture) != picture else picture)
     target = source.with_name(f"{source.stem}.grid.png") if output is None else Path(output)
     if (found := format_of_path(target)) not in ("png", "jpeg"):
         raise RequestError(f"{{field}} {str(target)!r}: a sheet is a PNG or a JPEG, not {found}", field="output")
+    if target.resolve() == source.resolve():
+        raise RequestError(
+            f"{{field}} {str(target)!r} is the picture itself, which a sheet can't stand for", field="output"
+        )
     return target

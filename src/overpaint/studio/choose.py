@@ -224,6 +224,7 @@ def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> Base
         if first["type"] == "extra_forbidden":
             near = suggest_setting(name, (*known, *EditRequest.model_fields))
             near = "" if SETTING_ALIASES.get(name) == "options" else near  # it is one already, of another engine
+            near = f"; {name} is a setting of its own, beside the options" if name in EditRequest.model_fields else near
             problem, value = f"the engine {card.name!r} has no option {name!r}{near}", name
         message = f"{problem}; its options: {some_names(known, name) or 'none'}"
         raise RequestError(message, field="options", value=value) from None

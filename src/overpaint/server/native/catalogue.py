@@ -28,18 +28,19 @@ router = native_router("catalogue")
 class Kept(Generic[T]):
     """A value that is made anew once it is older than so many seconds, while the old one is given. Thread-safe."""
 
-    def __init__(self, make: Callable[[], T], seconds: float = float("inf")) -> None:
+    def __init__(self, make: Callable[[], T], seconds: float = float("inf"), oldest: float = float("inf")) -> None:
+        """`oldest`: seconds after which the old value is given no more; callers wait for the new one."""
         self._make = make
-        self._seconds = seconds
+        self._seconds, self._oldest = seconds, oldest
         self._lock = threading.Lock()
         self._value: T | None = None
-        self._until = 0.0
+        self._until = 0.0  # that of the value
         self._renewal: asyncio.Future[T] | None = None
 
     async def get(self) -> T:
         """The value. The first caller waits for it; one that finds it too old has it made anew for the next."""
         value = self._value
-        if value is None:
+        if value is None or time.monotonic() >= self._until - self._seconds + self._oldest:
             return await run_in_threadpool(self._renewed)
         if time.monotonic() >= self._until and (self._renewal is None or self._renewal.done()):
             self._renewal = asyncio.ensure_future(run_in_threadpool(self._renewed))
@@ -58,12 +59,14 @@ class Kept(Generic[T]):
             return self._value
 
 
-def kept_by(request: Request, name: str, make: Callable[[], T], seconds: float) -> Kept[T]:
+def kept_by(
+    request: Request, name: str, make: Callable[[], T], seconds: float, *, oldest: float = float("inf")
+) -> Kept[T]:
     """What the application of a request remembers under this name: of what is on the machine, and so may change."""
     state = request.app.state
     if not hasattr(state, "kept"):  # endpoints are called by one thread
         state.kept = {}
-    found: Kept[T] = state.kept.setdefault(name, Kept(make, seconds))
+    found: Kept[T] = state.kept.setdefault(name, Kept(make, seconds, oldest))
     return found
 
 
