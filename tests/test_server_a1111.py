@@ -27,6 +27,7 @@ from PIL import Image, ImageFilter
 from PIL.PngImagePlugin import PngInfo
 
 import overpaint
+from overpaint.errors import MaskError, ModelError, RequestError
 from overpaint.frame import fitted
 from overpaint.frame.webui import blurred_levels
 from overpaint.geometry import Margins, Size
@@ -606,6 +607,69 @@ def test_what_of_infotext_can_not_be_taken_is_named(ann):
     again = {"init_images": [b64(photo())], "mask": b64(drawn()), "infotext": info_of(by_engine)["infotexts"][0]}
     same = ann.post("/sdapi/v1/img2img", json=again).json()
     assert not changed(opened(same["images"][0]), opened(by_engine["images"][0])).any()
+
+
+def test_what_of_infotext_is_out_of_its_range_is_named_and_the_rest_acts(ann):
+    """Ranges are those of the request, of the engine and of pictures: each refuses its own."""
+    text = (
+        "a rose\nSteps: 999999999, Sampler: Euler, CFG scale: 6.5, Seed: 5, Size: 32768x32768, Denoising strength: -5, "
+    )
+    text += "Seed resize from: 99999x99999, ENSD: -7, Mask blur: 2, Soft inpainting enabled: True, "
+    text += "Soft inpainting schedule bias: nan"
+    info = info_of(inpainted(ann, "pocket", infotext=text, steps=1))
+    assert not any("steps" in one for one in info["notes"]), "it was sent"
+    body = {"init_images": [b64(photo())], "mask": b64(drawn()), "width": 64, "height": 64, "infotext": text}
+    body["override_settings"] = {"sd_model_checkpoint": "pocket"}
+    found = ann.post("/sdapi/v1/img2img", json={**body, "denoising_strength": 0.4})
+    assert found.status_code == 200, found.text
+    info = info_of(found.json())
+    left_out = {"steps": "999999999", "seed_resize_from_w": "99999", "eta_noise_seed_delta": "-7"}
+    assert {f"infotext: {name} can't be {value!r}, and was left out" for name, value in left_out.items()} <= {
+        *info["notes"]
+    }
+    assert any(one.startswith("infotext: soft inpainting can't be taken: ") for one in info["notes"])
+    assert "CFG scale: 6.5, Seed: 5, " in info["infotexts"][0]
+    assert info["prompt"] == "a rose"
+    refused = ann.post("/sdapi/v1/img2img", json={**body, "denoising_strength": 2})
+    assert refused.status_code == 422, "what a client sent itself is refused as ever"
+    assert "strength" in refused.json()["detail"]
+
+
+def test_an_error_takes_out_of_infotext_what_it_is_about():
+    masked = OF_AUTOMATIC1111.format(mask="Mask mode: Inpaint not masked")
+    body = PictureBody.read({"infotext": masked, "cfg_scale": 12})
+    family = ModelError("for another family", code="control-family", field="controls", value="control_canny")
+    left = body.without(family)
+    assert (left.alwayson_scripts, left.steps, left.said.notes[-1]) == (
+        {}, 12, "infotext: its controls can't be taken: for another family",
+    )  # fmt: skip
+    assert body.without(RequestError("too many", field="cfg_scale", value=12)) is None, "it was sent"
+    text = TextBody.read({"infotext": OF_AUTOMATIC1111.format(mask="RNG: CPU"), "alwayson_scripts": {"Seed": []}})
+    left = text.without(ControlUnitError("no picture", field="alwayson_scripts"))
+    assert left.alwayson_scripts == {"Seed": []}
+    assert body.without(MaskError("the mask is empty")) is None, "no setting of the text is out of its range"
+    left = body.without(RequestError("too many", field="steps", value=12))
+    assert (left.steps, left.cfg_scale, left.subseed) == (50, 12, 3)
+    left = body.without(RequestError("they do not go together"))
+    assert (left.steps, left.override_settings, left.prompt) == (50, {}, "a rose")
+    left = left.without(RequestError("they do not go together"))
+    assert (left.prompt, left.inpainting_mask_invert) == ("", True)
+    assert left.without(RequestError("they do not go together")) is None
+
+
+def test_a_blur_that_is_out_of_its_range_is_named(ann):
+    notes = info_of(inpainted(ann, "pocket", steps=1, mask_blur=99999999))["notes"]
+    assert "mask_blur can't be 99999999: 1024 was taken" in notes
+    assert PictureBody.read({"mask_blur_x": -3}).blur_notes == ["mask_blur_x can't be -3: 0 was taken"]
+    assert PictureBody.read({"mask_blur": 8}).blur_notes == []
+
+
+def test_the_name_of_an_unknown_script_is_cut(ann):
+    body = {"init_images": [b64(photo())], "alwayson_scripts": {"x" * 100_000: {"args": [True]}}}
+    found = ann.post("/sdapi/v1/img2img", json=body)
+    assert found.status_code == 422
+    assert "Always on script 'xxx" in found.json()["detail"]
+    assert len(found.text) < 1000
 
 
 def test_variations_of_a_variation_keep_the_seed(ann):

@@ -85,7 +85,7 @@ def check_always_on(scripts: Mapping[str, Any]) -> list[str]:
     for name in sorted(scripts):
         table, plain = scripts[name], plain_name(name)
         arguments = table.get("args") if isinstance(table, Mapping) else table
-        active = _does_something(arguments)
+        active, name = _does_something(arguments), name[:80]
         if plain in ("sampler", "seed") or (plain in (*BUILT_IN, *_IDLE) and not active):
             continue
         if plain in _IDLE:

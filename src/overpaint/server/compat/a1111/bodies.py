@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, PrivateAttr
 
+from overpaint.errors import MaskError, OverpaintError
 from overpaint.request import MOST_SEED
 from overpaint.server.compat.lenient import Lenient, Number, Whole, Yes
 from overpaint.server.tasks import MOST_VARIATIONS
@@ -102,19 +103,35 @@ class PaintBody(Lenient):
     infotext: Words | None = None
     send_images: Yes = True
     _said: SaidByInfotext = PrivateAttr(default_factory=SaidByInfotext)
+    _sent: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def read(cls, table: Any) -> Any:
         """See `Lenient.read`; arguments of scripts, then `infotext`, stand in for fields that are left out."""
-        said = SaidByInfotext()
         if isinstance(table, dict):
             table = {**standing_in(table), **{name: value for name, value in table.items() if value is not None}}
             if isinstance(text := table.get("infotext"), str) and text.strip():
-                said = said_by_infotext(text, cls)
-                table = said.completed(table)
-        body = super().read(table)
-        body._said = said
+                return cls._completed(table, said_by_infotext(text, cls).beside(table))
+        return super().read(table)
+
+    @classmethod
+    def _completed(cls, sent: dict[str, Any], said: SaidByInfotext) -> Any:
+        body = super().read(said.completed(sent))
+        body._sent, body._said = sent, said
         return body
+
+    def without(self, error: OverpaintError, *, all_settings: bool = False) -> Self | None:
+        """The same without what of `infotext` the call was refused for; None where that is not about the text.
+
+        Args:
+            error: Why the call was refused.
+            all_settings: Whether all its settings are left out, or the prompts where there are no others.
+        """
+        own = self._sent.keys() - {"override_settings", "alwayson_scripts"}  # these have what was sent and what was not
+        if error.field in own or isinstance(error, MaskError) or error.code.startswith("mask-"):
+            return None
+        left = self._said.without(error, all_settings=all_settings)
+        return None if left is None else self._completed(self._sent, left)
 
     @property
     def said(self) -> SaidByInfotext:
@@ -186,8 +203,31 @@ class PictureBody(PaintBody):
     @property
     def blur(self) -> tuple[float, float]:
         """Sigmas of the Gaussian over the mask, across and down."""
+        across, down = (_blur_taken(value) for value in self._blurs.values())
+        return across, down
+
+    @property
+    def blur_notes(self) -> list[str]:
+        """Notes on sigmas that are out of their range, and the nearest that were taken for them."""
+        sent = self._blurs if self.mask_blur is None else {"mask_blur": self.mask_blur}
+        return [
+            f"{name} can't be {value:.10g}: {_blur_taken(value):g} was taken"
+            for name, value in sent.items()
+            if value != _blur_taken(value)
+        ]
+
+    @property
+    def _blurs(self) -> dict[str, float]:
+        """Sigmas as they were sent, across and down."""
         both = (self.mask_blur_x, self.mask_blur_y) if self.mask_blur is None else (self.mask_blur, self.mask_blur)
-        return min(max(both[0], 0.0), 1024.0), min(max(both[1], 0.0), 1024.0)
+        return dict(zip(("mask_blur_x", "mask_blur_y"), both, strict=True))
+
+
+_MOST_BLUR = 1024.0
+
+
+def _blur_taken(sigma: float) -> float:
+    return min(max(sigma, 0.0), _MOST_BLUR)
 
 
 class EnlargeBody(Lenient):

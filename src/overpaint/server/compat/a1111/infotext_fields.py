@@ -8,15 +8,16 @@ setting that is not at its default.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from overpaint.errors import RequestError
+from overpaint.errors import OverpaintError, RequestError
 from overpaint.record import CONTROL_MODES, CONTROL_MODULES, option_value, parse_infotext, read_controls, usual_module
 from overpaint.request import PICTURE_KINDS
 
@@ -102,19 +103,98 @@ class SaidByInfotext:
     scripts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    def beside(self, sent: Mapping[str, Any]) -> SaidByInfotext:
+        """What stands in for fields that a body leaves out. Groups that belong together are taken whole or not."""
+        taken = set(sent).union(*(group for group in _GROUPS if sent.keys() & group))
+        fields = {name: value for name, value in self.fields.items() if name not in taken}
+        options, scripts = (
+            {key: one for key, one in said.items() if plain_name(key) not in set(map(plain_name, map(str, own)))}
+            if isinstance(own := sent.get(name, {}), Mapping)
+            else {}
+            for name, said in (("override_settings", self.options), ("alwayson_scripts", self.scripts))
+        )
+        return SaidByInfotext(fields, options, scripts, self.notes)
+
     def completed(self, sent: Mapping[str, Any]) -> dict[str, Any]:
-        """A body's fields, and the others as the text says them. Groups that belong together are taken whole or not."""
-        mine = dict(self.fields)
-        for group in _GROUPS:
-            if sent.keys() & group:
-                mine = {name: value for name, value in mine.items() if name not in group}
-        found = {**mine, **sent}
+        """A body's fields, and what stands in for the others."""
+        found = {**self.fields, **sent}
         for name, said in (("override_settings", self.options), ("alwayson_scripts", self.scripts)):
-            own = sent.get(name, {})
-            if isinstance(own, Mapping):
-                plain = {plain_name(str(key)) for key in own}
-                found[name] = {**{key: one for key, one in said.items() if plain_name(key) not in plain}, **own}
+            if isinstance(own := sent.get(name, {}), Mapping):
+                found[name] = {**said, **own}
         return found
+
+    def without(self, error: OverpaintError, *, all_settings: bool = False) -> SaidByInfotext | None:
+        """What is left without what a call was refused for, with a note; None where nothing is left to take out.
+
+        Only what refuses a call knows the ranges of its settings, so that its error says what is wrong. Where the error
+        is about none of them by name or value, all settings are left out, and then the prompts.
+
+        Args:
+            error: Why the call was refused.
+            all_settings: Whether all settings are left out, or the prompts where there are no others.
+        """
+        tables: Mapping[str, dict[str, Any]] = {
+            "fields": self.fields,
+            "options": self.options,
+            "scripts": self.scripts,
+        }
+        every = [(table, name) for table, said in tables.items() for name in said if name not in _KEPT]
+        found = [] if all_settings else [(table, name) for table, name in every if _is_about(error, name)]
+        if not found and not all_settings:
+            found = [(table, name) for table, name in every if _has_value(tables[table][name], error.value)]
+            # of several that have the value, those whose name is that of the setting: "strength", "options.ensd"
+            last = error.field.rpartition(".")[2]
+            found = [one for one in found if last and last in one[1]] or found
+        if not found:
+            settings = [one for one in every if one[1] not in _PROMPTS]
+            left_out = settings or every
+            notes = [f"infotext: its {'settings' if settings else 'text'} can't be taken: {str(error)[:_MOST_SHOWN]}"]
+        else:
+            left_out = found
+            notes = [_left_out(name, tables[table][name], table == "scripts", error) for table, name in found]
+        if not left_out:
+            return None
+        left = {
+            table: {name: value for name, value in said.items() if (table, name) not in left_out}
+            for table, said in tables.items()
+        }
+        return replace(self, **left, notes=[*self.notes, *notes])
+
+
+_PROMPTS = ("prompt", "negative_prompt")
+
+_KEPT = ("inpainting_mask_invert",)
+"""What is never left out: the other part of the picture would be painted."""
+
+_MOST_SHOWN = 200
+"""Characters of an error that a note repeats."""
+
+
+def _is_about(error: OverpaintError, name: str) -> bool:
+    """Whether an error names a field, an option or a script."""
+    return error.field == name or (name == CONTROLNET and error.field.startswith(("controls", "alwayson_scripts")))
+
+
+def _has_value(said: Any, value: Any) -> bool:
+    """Whether a value of the text, or one in it, is the one that was refused, or one of these."""
+    if isinstance(value, tuple):  # width and height
+        return any(_has_value(said, one) for one in value)
+    if isinstance(said, Mapping | list):
+        return any(_has_value(one, value) for one in (said.values() if isinstance(said, Mapping) else said))
+    if value is None or isinstance(said, bool) or isinstance(value, bool):
+        return said is value and value is not None
+    try:
+        one, other = float(said), float(value)
+    except (TypeError, ValueError, OverflowError):
+        return str(said) == str(value)
+    return one == other or (math.isnan(one) and math.isnan(other))
+
+
+def _left_out(name: str, value: Any, is_script: bool, error: OverpaintError) -> str:
+    if is_script:
+        what = "its controls" if name == CONTROLNET else name
+        return f"infotext: {what} can't be taken: {str(error)[:_MOST_SHOWN]}"
+    return f"infotext: {name} can't be {str(value)[:40]!r}, and was left out"
 
 
 _GROUPS = (
@@ -124,7 +204,10 @@ _GROUPS = (
 
 
 def said_by_infotext(text: str, body: type[BaseModel]) -> SaidByInfotext:
-    """What a text says for a kind of body. Never fails: what can't be taken gets a note."""
+    """What a text says for a kind of body. Never fails: what can't be taken gets a note.
+
+    A field takes what is of its type. What the call is refused for later is taken out by `SaidByInfotext.without`.
+    """
     if len(text) > _MOST_TEXT:
         return SaidByInfotext(notes=["infotext: it is too long to be read"])
     info = parse_infotext(text)

@@ -11,7 +11,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from overpaint.engines import card as card_of
-from overpaint.errors import Cancelled
+from overpaint.errors import Cancelled, InputError, RequestError
 from overpaint.geometry import Size
 from overpaint.pocket import NAME as POCKET
 from overpaint.request import PICTURE_KINDS, EditRequest
@@ -42,7 +42,7 @@ _AS_IT_IS = ("", "automatic", "none")
 
 
 async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bool = False) -> PaintReply:
-    """What a body asks for.
+    """What a body asks for. What of its infotext can't be done is left out, with a note.
 
     Args:
         request: The request.
@@ -53,6 +53,23 @@ async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bo
     Raises:
         OverpaintError: It can't be done, or failed.
     """
+    for left in reversed(range(_MOST_TRIES)):
+        try:
+            return await _painted(request, owner, body, own_size)
+        except (InputError, ControlUnitError, TextToImageError) as error:
+            said_less = body.without(error, all_settings=left < 2)
+            if said_less is None:
+                raise
+            body = said_less
+    return await _painted(request, owner, body, own_size)
+
+
+_MOST_TRIES = 12
+"""How often a call may be refused for something in its infotext; the last two leave out all settings, then prompts."""
+
+
+async def _painted(request: Request, owner: str, body: PaintBody, own_size: bool) -> PaintReply:
+    """What a body asks for. Raises OverpaintError where it can't be done, or failed."""
     sampled(body.sampler, body.scheduler)  # so that a wrong name is refused before pictures are read
     script = outpainting(body.script_name, body.script_args)
     notes = check_always_on(body.alwayson_scripts) + overruled_scripts(body) + body.said.notes
@@ -74,7 +91,7 @@ def _units(body: PaintBody, notes: list[str]) -> list[ControlUnit]:
     networks = [*control_networks(), *adapter_networks()]
     try:
         return units_of(body.alwayson_scripts, networks)
-    except ControlUnitError as error:
+    except (ControlUnitError, RequestError) as error:
         if body.alwayson_scripts.get(CONTROLNET) is not body.said.scripts.get(CONTROLNET, ""):
             raise
         notes.append(f"infotext: its controls were left out: {error}")
@@ -127,6 +144,8 @@ class _Painting:
             maps=any(maps),
         )
         results, interrupted = await self._results(task)
+        if not body.override_settings_restore_afterwards:  # here, so that none is kept that can't be painted with
+            self.state.set({name: one for name, one in body.override_settings.items() if one not in (None, "")})
         shown = await self._shown_maps(maps, results)
         if copies > 1 and results:
             self.notes.append(f"the result does not depend on a seed: it is given {copies} times")
@@ -211,8 +230,6 @@ class _Painting:
         models = await models_of(self.request)
         overrides = {name: value for name, value in self.body.override_settings.items() if value not in (None, "")}
         settings = {**self.state.options, **overrides}
-        if not self.body.override_settings_restore_afterwards:
-            self.state.set(overrides)
         text = str(settings.get("sd_model_checkpoint") or "")
         found = models.named(text) if text else None
         checkpoint = found or models.default(studio)

@@ -178,6 +178,7 @@ def request_of(
     if script is not None:
         _write_extension(chosen, script, writing)
     elif masked and isinstance(body, PictureBody):
+        writing.notes += body.blur_notes
         (_write_webui_mask if webui else _write_mask)(body, chosen, blurred, writing)
     else:
         _write_whole(body, chosen, webui, writing)
