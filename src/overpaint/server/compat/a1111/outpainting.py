@@ -54,7 +54,9 @@ def outpainting(name: str | None, arguments: Sequence[Any]) -> Outpainting | Non
     plain = plain.replace("mk-2", "mk2").replace("mk 2", "mk2").replace("mk_2", "mk2")
     if plain not in SCRIPTS:
         raise ScriptNotFoundError(
-            f"Script '{name}' not found", value=name, hint=f"scripts that are served are {' and '.join(SCRIPTS)}"
+            f"Script '{str(name)[:80]}' not found",
+            value=str(name)[:80],
+            hint=f"scripts that are served are {' and '.join(SCRIPTS)}",
         )
     values = dict(zip(_ARGUMENTS[plain], arguments, strict=False))
     pixels = _pixels(values.get("pixels"))
