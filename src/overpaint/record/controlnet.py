@@ -194,6 +194,8 @@ def read_controls(settings: Mapping[str, str]) -> ReadControls:
     if own is not None:
         return ReadControls(own, tuple(_by_digest(own)), frozenset((*units, OWN)))
     tables, notes, keys = [], [], set[str]()
+    if settings.get(OWN):
+        notes.append(f"{OWN} can't be read: {settings[OWN][:40]!r}")
     for key in sorted(units, key=units.__getitem__):
         table, note = _of_unit(key, _fields(settings[key]))
         notes.append(note)
