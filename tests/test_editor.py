@@ -183,6 +183,21 @@ def test_a_result_shows_its_settings_and_loads_them_back(editor):
     assert editor.page.get_by_label("Seed", exact=True).input_value() == str(editor.steps()[0]["seed"])
 
 
+def test_what_is_typed_stays_while_the_page_is_drawn_anew(editor):
+    editor.open(picture())
+    editor.page.get_by_role("button", name="Settings", exact=True).click()
+    grow = editor.page.locator("#setting-grow")
+    grow.fill("3")
+    editor.page.locator("#setting-feather").evaluate("e => { e.value = 1; e.dispatchEvent(new Event('change')); }")
+    editor.page.get_by_role("button", name="Settings (1)").wait_for()
+    assert grow.input_value() == "3"
+    grow.press("Tab")
+    editor.page.get_by_role("button", name="Settings (2)").wait_for()
+    grow.fill("")
+    grow.press("Tab")
+    editor.page.get_by_role("button", name="Settings (1)").wait_for()
+
+
 def test_the_original_is_painted_back_by_the_layers_mask(editor):
     before = picture()
     editor.open(before)

@@ -11,6 +11,7 @@ import { filled } from "../text";
 import { allTexts as texts } from "../text/later";
 import { Dot, IconButton } from "./controls";
 import { toHex, toRgba } from "./ToolOptions";
+import { TypedInput } from "./TypedInput";
 
 /** As many as a request takes. */
 const MOST = 8;
@@ -92,7 +93,7 @@ function Part({ part, number, empty, nothing }: { part: MaskInfo; number: number
       />
       <label class="number" title={words.weightHelp}>
         <span>{words.weight}</span>
-        <input type="number" aria-label={`${name}: ${words.weight}`} min={0.1} max={10} step={0.1} value={weight} onChange={(event) => set({ weight: event.currentTarget.valueAsNumber > 0 ? Math.min(10, event.currentTarget.valueAsNumber) : undefined })} />
+        <TypedInput type="number" aria-label={`${name}: ${words.weight}`} min={0.1} max={10} step={0.1} value={String(weight)} onChange={(typed) => set({ weight: Number(typed) > 0 ? Math.min(10, Number(typed)) : undefined })} />
       </label>
       <button type="button" class="button" aria-pressed={marked} onClick={() => mark(part.id, !marked)}>
         {words.mark}

@@ -8,6 +8,7 @@ import { filled } from "../text";
 import { allTexts as texts } from "../text/later";
 import { IconButton, Select } from "./controls";
 import { PartPrompts } from "./Parts";
+import { TypedInput } from "./TypedInput";
 
 /** Settings that engines without a sampler do not use. */
 const OF_SAMPLING = ["strength", "negative_prompt", "preset", "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "masked_content", "dialect", "mask_blur", "working_size"];
@@ -75,12 +76,12 @@ export function Field({ name, help, value, property, onChange, note, choices }: 
       if (kind.kind === "pair") return typed.split(/[,\s]+/).map(Number);
       return typed;
     };
-    const change = (event: { currentTarget: HTMLInputElement }) => onChange(read(event.currentTarget.value));
+    const change = (typed: string) => onChange(read(typed));
     input =
       kind.kind === "number" ? (
-        <input id={id} type="number" {...limitsOf(kind)} step={kind.whole ? 1 : "any"} value={text} placeholder={automatic} onChange={change} />
+        <TypedInput id={id} type="number" {...limitsOf(kind)} step={kind.whole ? 1 : "any"} value={text} placeholder={automatic} onChange={change} />
       ) : (
-        <input id={id} type="text" value={text} placeholder={automatic} onChange={change} />
+        <TypedInput id={id} type="text" value={text} placeholder={automatic} onChange={change} />
       );
   }
   return (
@@ -131,13 +132,13 @@ function Choice() {
       />
       <label class="field">
         <span>{words.seed}</span>
-        <input
+        <TypedInput
           type="number"
           min={0}
           step={1}
           placeholder={words.seedFree}
           value={settings.seed === undefined ? "" : String(settings.seed)}
-          onChange={(event) => setSetting("seed", event.currentTarget.value === "" ? undefined : Math.round(event.currentTarget.valueAsNumber))}
+          onChange={(typed) => setSetting("seed", typed === "" ? undefined : Math.round(Number(typed)))}
         />
       </label>
       {found ? <p class="dim about">{`${found.title} · ${found.licence}`}</p> : null}
