@@ -133,6 +133,10 @@ def test_the_server_says_what_could_guide_a_request(server: Running) -> None:
         assert kinds["depth"]["unmade"]["code"] == "model-not-downloaded"
         found = client.post("/controls", json={"request": {"intent": "remove"}}).raise_for_status().json()
         assert (found["used"], found["kinds"], found["family"]) == (False, [], None)
+        box = {"parts": [{"kind": "box", "box": [0, 0, 8, 8]}]}
+        request = {"intent": "add", "regional_prompts": [{"prompt": "a rose", "mask": box}]}
+        found = client.post("/controls", json={"request": request}).raise_for_status().json()
+        assert (found["model"], found["used"]) == ("pocket", True), "texts of parts alone choose a model, too"
 
 
 def test_the_map_of_a_sessions_picture_is_the_one_that_a_control_makes_of_it(server: Running) -> None:

@@ -1,4 +1,4 @@
-"""The choice of a preset in the editor's settings reaches what is painted, and what came of it is told."""
+"""The choice of a preset in the editor's settings reaches the painted picture, and a note says what it set."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ HERE = (
     ("taesd", "tiny-vae", None, "safetensors"),
 )
 TOLD = "preset fast: size 256, steps 12"
-"""What is told of the engine that `sampling` makes, which has no model."""
+"""The note for the engine that `sampling` makes, which has no model."""
 
 
 def model(name: str, what: Any, family: str | None, form: Any = "safetensors") -> models.ModelEntry:

@@ -759,7 +759,7 @@ def test_settings_that_have_no_effect_are_named(ann):
 
 
 def test_fields_that_nobody_knows_are_named(ann):
-    """A typing error is told, and the call is done all the same; what changes no picture is left alone."""
+    """A note names a mistyped field, and the call is done; fields that change no picture get no note."""
     quiet = {"do_not_save_grid": True, "comments": {}, "hr_scale": 2, "image_cfg_scale": 1.5, "latent_mask": None}
     odd = {"mask_blurr": 8, "a\nb": 1, **{f"odd{number}": number for number in range(9)}}
     notes = [one for one in info_of(inpainted(ann, **quiet, **odd))["notes"] if "fields" in one or "API" in one]

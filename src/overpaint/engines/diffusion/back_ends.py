@@ -28,7 +28,7 @@ Found: TypeAlias = tuple[torch.Tensor, torch.Tensor | None]
 """A network's output, and its deep features where some are kept."""
 
 Stage: TypeAlias = Callable[[str], None]
-"""Tells people what delays a step, in words."""
+"""A function that shows people a text about what a long step does now."""
 
 _TEXT = "text."
 _RESIDUAL = "residual."
@@ -95,7 +95,7 @@ class NetworkProgram(torch.nn.Module):  # type: ignore[misc]
 
 
 def unheard(text: str) -> None:
-    """A `Stage` that nobody is told."""
+    """A `Stage` for callers that show no progress: it ignores the text."""
 
 
 class BackEnd(ABC):
@@ -126,7 +126,7 @@ class BackEnd(ABC):
             given: In the network's type, on its device.
             depth: See `CallForm`.
             deep: Deep features of an earlier call, or None.
-            stage: Is told when a program is made, which takes a minute or more.
+            stage: Gets a text when a program is made, which takes a minute or more.
         """
 
     @property

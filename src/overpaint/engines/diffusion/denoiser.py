@@ -123,7 +123,7 @@ class NetworkDenoiser:
         return self._call.layers
 
     def __call__(self, given: NetworkInput, stage: Stage = unheard) -> torch.Tensor:
-        """The estimate x0, (B, C, h, w) float32; `stage` is told what delays it."""
+        """The estimate x0, (B, C, h, w) float32; `stage` gets a text about what takes long."""
         return to_estimate(self.output(given, stage), given.x, given.sigma, self.prediction)
 
     def output(self, given: NetworkInput, stage: Stage = unheard) -> torch.Tensor:

@@ -64,8 +64,9 @@ class NetworkCall:
         return 1 if self._exact and not batched else None
 
     def __call__(self, given: NetworkInput, stage: Stage = unheard) -> torch.Tensor:
-        """What the network gives, (B, C', h, w) float32, for an x that is scaled as in training; `stage` is told what
-        delays it.
+        """What the network gives, (B, C', h, w) float32, for an x that is scaled as in training.
+
+        `stage` gets a text about what takes long.
         """
         own = self._own_type(given)
         if any(given.controls):

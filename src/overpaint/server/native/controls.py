@@ -18,7 +18,8 @@ from .catalogue import kept_by
 
 router = native_router("catalogue")
 
-_RASTERS = ("image", "mask", "sketch", "controls", "regional_prompts")
+_UNASKED = ("image", "mask", "sketch", "controls")
+"""Fields of a request that do not decide what paints it, and may hold pictures."""
 
 _SOME = Blob(sha256="0" * 64, width=1, height=1)
 """Stands for a picture: networks are chosen by the kind of a control alone."""
@@ -68,7 +69,7 @@ async def controls(request: Request, owner: Editor, question: ControlQuestion) -
     studio = services_of(request).studio
     painter = await run_in_threadpool(studio.painter, question.request)
     name = f"controls of {painter.card.name} {painter.model or ''}"
-    asked = question.request.merged(**dict.fromkeys(_RASTERS))  # it is kept: pictures would fill the memory
+    asked = question.request.merged(**dict.fromkeys(_UNASKED))  # it is kept: pictures would fill the memory
     return await kept_by(request, name, lambda: _answer(studio.painter(asked)), 5.0, oldest=20.0).get()
 
 
